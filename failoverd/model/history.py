@@ -1,0 +1,86 @@
+"""What earlier looks and the journal told: the memory that a single snapshot cannot have. Times are our clock's
+seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from failoverd.gtid import GtidSet
+from failoverd.model.sight import Unreachable, Why
+from failoverd.model.snapshot import TopologySnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The primary as coordination records it: name, server_uuid and the epoch that made it so."""
+
+    name: str
+    server_uuid: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Somebody asked for no acts until `until` (wall seconds, None without an end)."""
+
+    by: str
+    reason: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is remembered of one cluster between looks.
+
+    `misses` counts looks in a row in which the primary did not answer; `down_since`, `refused_since` and
+    `leaving_since` are the
+    first such look. `last_writable_at` is our last look at the primary accepting writes; `last_executed` its set then.
+    `last_failover_at` is wall-clock seconds, because it outlives the process.
+    """
+
+    recorded: Recorded | None = None
+    misses: int = 0
+    down_since: float | None = None
+    refused_since: float | None = None
+    leaving_since: float | None = None
+    last_writable_at: float | None = None
+    last_executed: GtidSet = field(default_factory=GtidSet)
+    last_holdings: tuple[tuple[str, GtidSet], ...] = ()
+    last_failover_at: float | None = None
+    paused: Pause | None = None
+    open_operation: str = ""
+
+    def holdings(self) -> dict[str, GtidSet]:
+        """For each server the executed and received set of the last look that reached it."""
+        return dict(self.last_holdings)
+
+    def after(self, snapshot: TopologySnapshot) -> History:
+        """The memory after one more look."""
+        kept = self.holdings() | {s.name: s.holds for s in snapshot.reached()}
+        remembered = replace(self, last_holdings=tuple(sorted(kept.items())))
+        if self.recorded is None:
+            return remembered
+        sight = snapshot.sights.get(self.recorded.name)
+        if sight is None:
+            return remembered
+        if isinstance(sight, Unreachable):
+            return after_miss(remembered, sight)
+        awake = replace(remembered, misses=0, down_since=None, refused_since=None, leaving_since=None)
+        if not sight.writable:
+            return awake
+        return replace(awake, last_writable_at=sight.read_at, last_executed=sight.executed)
+
+
+def after_miss(history: History, sight: Unreachable) -> History:
+    """The memory after a look in which the recorded primary did not answer."""
+    first = sight.read_at
+    refused = history.refused_since if history.refused_since is not None else first
+    leaving = history.leaving_since if history.leaving_since is not None else first
+    return replace(
+        history,
+        misses=history.misses + 1,
+        down_since=history.down_since if history.down_since is not None else first,
+        refused_since=refused if sight.why in {Why.REFUSED, Why.RESET} else history.refused_since,
+        leaving_since=leaving if sight.why is Why.LEAVING else history.leaving_since,
+    )

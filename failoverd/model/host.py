@@ -1,0 +1,110 @@
+"""What an agent says about its host, and what probes from elsewhere say about a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from failoverd.gtid import GtidSet
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """One look by the agent: is there a mysqld on this data directory, and what marks does the host carry.
+
+    `orderly` is True when the last binary log was closed by a shutdown, False when it is still marked in use, None when
+    unknown.
+    `fenced_epoch` is the epoch of a durable fence mark, None without one.
+    """
+
+    server: str
+    alive: bool
+    pids: tuple[int, ...]
+    process_state: str
+    server_uuid: str
+    read_at: float
+    orderly: bool | None = None
+    fenced_epoch: int | None = None
+    disk_free: int | None = None
+    disk_read_only: bool = False
+    highest_epoch: int = 0
+    version: str = ""
+    door: str = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSilent:
+    """No word from the agent of this host; `state` is `missing`, `old` or `unreachable` as in the published JSON."""
+
+    server: str
+    state: str
+    text: str
+    read_at: float
+
+
+HostSight = HostFacts | AgentSilent
+
+
+class ProbeOutcome(StrEnum):
+    """What a complete login from elsewhere found."""
+
+    OK = "ok"
+    ALIVE = "alive"  # the server spoke the protocol and refused us
+    REFUSED = "refused"
+    RESET = "reset"
+    TIMED_OUT = "timeout"
+    UNREACHABLE = "unreachable"
+    HUNG = "hung"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """A probe of `target` made from the host of `origin`; `seconds` is how long it took."""
+
+    origin: str
+    target: str
+    outcome: ProbeOutcome
+    seconds: float
+    read_at: float
+    code: int = 0
+
+
+class LogKind(StrEnum):
+    """Which log files of a host are meant."""
+
+    BINARY = "binary"
+    RELAY = "relay"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the log files of one host hold beyond a given set: `missing` of `size` bytes is what can be brought over."""
+
+    server: str
+    kind: LogKind
+    missing: GtidSet = field(default_factory=GtidSet)
+    size: int = 0
+    files: int = 0
+    complete: bool = True
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FenceProof:
+    """How the old primary was shut out; `how` is UNFENCED where it could not be proven."""
+
+    server: str
+    how: str
+    proven: bool
+    killed: tuple[int, ...] = ()
+    hold: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spliced:
+    """Log files laid beside a server's relay logs, ready to be adopted as a channel."""
+
+    relay_log_file: str
+    gtids: GtidSet
+    size: int
+    files: int

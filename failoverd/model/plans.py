@@ -1,0 +1,205 @@
+"""A plan and what became of it: groups of steps that run side by side, the operation that carries them, their
+outcomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from failoverd.gtid import GtidSet
+from failoverd.model.steps import Stage, Task
+from failoverd.model.verdict import Refusal
+
+
+class Kind(StrEnum):
+    """What an operation is for."""
+
+    FAILOVER = "failover"
+    REOPEN = "reopen"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Steps that do not depend on each other and run side by side; the next group starts when all have ended."""
+
+    stage: Stage
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, in order, and why: data that is shown, journalled and executed.
+
+    `elect` is the server to be opened, empty while positions can still move. `why_not` says for every other server why
+    it lost.
+    `missing` are legitimate transactions that nobody reachable can give back.
+    """
+
+    cluster: str
+    kind: Kind
+    old_primary: str
+    elect: str
+    groups: tuple[Group, ...]
+    why_not: tuple[tuple[str, str], ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    target: GtidSet = field(default_factory=GtidSet)
+    missing: GtidSet = field(default_factory=GtidSet)
+    errant: tuple[tuple[str, GtidSet], ...] = ()
+
+    def titles(self) -> tuple[str, ...]:
+        """The steps in words, one line each."""
+        return tuple(f"{g.stage}: {t.step.title()}" for g in self.groups for t in g.tasks)
+
+
+class StepResult(StrEnum):
+    """How a step ended."""
+
+    DONE = "done"
+    ALREADY = "already"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """What became of one step; `started` is wall-clock seconds, `detail` a sentence with what was measured."""
+
+    stage: Stage
+    title: str
+    server: str
+    result: StepResult
+    started: float
+    seconds: float
+    detail: str = ""
+
+
+class Result(StrEnum):
+    """How an operation ended, in the words of the published JSON."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNDONE = "undone"
+    NEEDS_PERSON = "needs-person"
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asked for an operation: the manager by itself, or a person with a reason."""
+
+    kind: str = "automatic"
+    user: str = ""
+    host: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A person's wish: which server should win, which loss is accepted, which refusals are overridden by name."""
+
+    cluster: str
+    kind: Kind
+    by: Requester
+    to: str = ""
+    accept_loss: int | None = None
+    overrides: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Transactions that were brought to the elect from elsewhere."""
+
+    gtids: GtidSet
+    origin: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaResult:
+    """Whether a replica follows the new primary at the end, and what is wrong if it does not."""
+
+    name: str
+    attached: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """Wall-clock seconds of the turning points of an operation; None where it was not reached."""
+
+    started: float
+    detected: float | None = None
+    decided: float | None = None
+    writable: float | None = None
+    ended: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """How the old primary was kept from taking writes; how is UNFENCED where that could not be proven."""
+
+    server: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The account of one operation, made from step outcomes and a last look, never from logs."""
+
+    operation: str
+    kind: Kind
+    cluster: str
+    result: Result
+    old_primary: str
+    new_primary: str
+    cause: str
+    requested_by: Requester
+    epoch: int
+    stamps: Stamps
+    lost: GtidSet = field(default_factory=GtidSet)
+    saved: tuple[Saved, ...] = ()
+    fenced: Fenced | None = None
+    steps: tuple[StepOutcome, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    replicas: tuple[ReplicaResult, ...] = ()
+    findings: tuple[str, ...] = ()
+    at_least: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation as the journal opens it: identity, request, cause and the first plan, before anything is changed."""
+
+    id: str
+    cluster: str
+    kind: Kind
+    epoch: int
+    manager: str
+    by: Requester
+    cause: str
+    plan: Plan
+    started: float
+    overrides: frozenset[str] = frozenset()
+    accept_loss: int | None = None
+
+
+class EntryKind(StrEnum):
+    """The records of a journal."""
+
+    PLAN = "plan"  # a plan made on fresh sets replaces the one before
+    INTENT = "intent"  # a step is about to run
+    OUTCOME = "outcome"  # a step has ended
+    FREEZE = "freeze"  # what each server held when positions could no longer move
+    PROMOTE_INTENT = "promote-intent"  # the elect is durable: from here only forward
+    END = "end"  # the report
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of an operation's journal; `body` is plain JSON data, `at` wall-clock seconds."""
+
+    kind: EntryKind
+    at: float
+    body: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,114 @@
+"""What people decided: the settings of one cluster, as plain values with their defaults. Durations are seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from failoverd.model.sight import Endpoint
+
+
+class Promote(StrEnum):
+    """How much a server is wanted as primary."""
+
+    PREFER = "prefer"
+    NORMAL = "normal"
+    AVOID = "avoid"
+    NEVER = "never"
+
+
+class Reaction(StrEnum):
+    """What a verdict leads to."""
+
+    FAILOVER = "failover"
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """One member of a cluster as the configuration lists it."""
+
+    name: str
+    endpoint: Endpoint
+    promote: Promote = Promote.NORMAL
+    site: str = ""
+    maintenance: bool = False
+    hold: str = "guard"
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionPolicy:
+    """When silence becomes death."""
+
+    interval: float = 0.5
+    timeout: float = 0.5
+    misses: int = 3
+    crash_grace: float = 0.0
+    shutdown_grace: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reactions:
+    """What each verdict about the primary leads to."""
+
+    dead: Reaction = Reaction.FAILOVER
+    frozen: Reaction = Reaction.FAILOVER
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverPolicy:
+    """Limits of a failover; `max_loss` None means any loss is accepted."""
+
+    automatic: bool = True
+    on: Reactions = Reactions()
+    cooldown: float = 3600.0
+    fencing: Literal["required", "best-effort"] = "best-effort"
+    max_loss: int | None = 0
+    salvage_timeout: float = 30.0
+    drain_timeout: float = 60.0
+    min_claimed: Literal["majority"] | int = "majority"
+    fencing_timeout: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationPolicy:
+    """How replicas are made to follow; the password never appears here."""
+
+    user: str = "repl"
+    tls: Literal["off", "preferred", "required", "verify"] = "preferred"
+    connect_retry: float = 1.0
+    retry_count: int = 100000
+    heartbeat: float = 0.5
+    net_timeout: float = 10.0
+    tune: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPolicy:
+    """Everything that deciding and planning need to know about a cluster's settings."""
+
+    name: str
+    servers: tuple[ServerSpec, ...]
+    detection: DetectionPolicy = DetectionPolicy()
+    failover: FailoverPolicy = FailoverPolicy()
+    replication: ReplicationPolicy = ReplicationPolicy()
+    digest: str = field(default="", compare=False)
+
+    def server(self, name: str) -> ServerSpec:
+        """The member of that name; KeyError where there is none."""
+        for spec in self.servers:
+            if spec.name == name:
+                return spec
+        raise KeyError(name)
+
+    def named(self, endpoint: Endpoint) -> str | None:
+        """The name of the member that listens there, or None."""
+        return next((s.name for s in self.servers if s.endpoint == endpoint), None)
+
+    def claims_needed(self, dead: str) -> int:
+        """How many listed servers other than `dead` must be claimed before anything is changed."""
+        others = sum(1 for s in self.servers if s.name != dead)
+        if self.failover.min_claimed == "majority":
+            return others // 2 + 1
+        return min(self.failover.min_claimed, others)

@@ -1,0 +1,297 @@
+"""Effects as data: each step says its title, its stage, and whether a snapshot already shows it achieved. Only
+`execute` knows how.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from failoverd.gtid import GtidSet
+from failoverd.model.host import LogKind
+from failoverd.model.sight import Endpoint, Thread
+from failoverd.model.snapshot import TopologySnapshot
+
+SPLICE_CHANNEL = "fo_recover"
+NOWHERE = Endpoint("failoverd.invalid", 3306)
+
+
+class Stage(StrEnum):
+    """The stages of an operation, in their order."""
+
+    CHECK = "CHECK"
+    FENCE = "FENCE"
+    FREEZE = "FREEZE"
+    RECOVER = "RECOVER"
+    PROMOTE = "PROMOTE"
+    TRAFFIC = "TRAFFIC"
+    REPOINT = "REPOINT"
+    VERIFY = "VERIFY"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimServer:
+    """Take the session lock of a server, so that only this epoch changes it."""
+
+    server: str
+    stage = Stage.CHECK
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"claim {self.server}"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Never visible from outside: a claim belongs to one session of this process."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class FenceHost:
+    """Shut the old primary out through its agent: keep its logs, hold the restart, kill the process, prove it, leave a
+    mark.
+    """
+
+    server: str
+    server_uuid: str
+    hold: str
+    stage = Stage.FENCE
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"fence {self.server} through its agent"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Never from a snapshot: the mark carries an epoch, and only the agent can compare it."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class FenceSession:
+    """Close the old primary over its own MySQL port: super_read_only with a short lock wait, clients killed."""
+
+    server: str
+    stage = Stage.FENCE
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"set {self.server} super_read_only and end its client sessions"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the server itself says that it takes no writes."""
+        state = snapshot.state(self.server)
+        return state is not None and state.super_read_only
+
+
+@dataclass(frozen=True, slots=True)
+class StopReceiver:
+    """Stop the receiver of a replica and confirm that it is off; its applier goes on."""
+
+    server: str
+    stage = Stage.FREEZE
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"stop the receiver of {self.server}"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the default channel's receiver is off, or there is none."""
+        state = snapshot.state(self.server)
+        return state is not None and (state.main is None or state.main.receiver is Thread.NO)
+
+
+@dataclass(frozen=True, slots=True)
+class StartReceiver:
+    """Start the receiver of a replica again: the undo of StopReceiver."""
+
+    server: str
+    stage = Stage.FREEZE
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"start the receiver of {self.server} again"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the default channel's receiver runs or tries to."""
+        state = snapshot.state(self.server)
+        return state is not None and state.main is not None and state.main.receiver is not Thread.NO
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFence:
+    """Take back the hold on a server that was fenced by this operation: the undo of FenceHost."""
+
+    server: str
+    stage = Stage.FENCE
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"release the hold on {self.server}"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the host carries no fence mark."""
+        facts = snapshot.facts(self.server)
+        return facts is not None and facts.fenced_epoch is None
+
+
+@dataclass(frozen=True, slots=True)
+class Splice:
+    """Bring `gtids` from the log files of `origin` to `server` and let its own applier run them on a channel beside
+    the default one.
+    """
+
+    server: str
+    origin: str
+    kind: LogKind
+    gtids: GtidSet
+    size: int
+    stage = Stage.RECOVER
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"bring {len(self.gtids)} transactions from the {self.kind} logs of {self.origin} to {self.server}"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the server has executed them all."""
+        state = snapshot.state(self.server)
+        return state is not None and self.gtids <= state.executed
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Wait until a server has executed `gtids`; judged by sets, never by thread states."""
+
+    server: str
+    gtids: GtidSet
+    stage = Stage.RECOVER
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"wait until {self.server} has executed what it received"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the server has executed them all."""
+        state = snapshot.state(self.server)
+        return state is not None and self.gtids <= state.executed
+
+
+@dataclass(frozen=True, slots=True)
+class DisarmSource:
+    """Point the elect's default channel at nowhere, so that no restart leads it back to the old primary; relay logs
+    are kept.
+    """
+
+    server: str
+    stage = Stage.PROMOTE
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"disarm the source of {self.server}"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the default channel is gone or points at nowhere."""
+        state = snapshot.state(self.server)
+        return state is not None and (state.main is None or state.main.source.host == NOWHERE.host)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWrites:
+    """Open a server for writes and read it back: in a failover the point of no return."""
+
+    server: str
+    stage = Stage.PROMOTE
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"open {self.server} for writes"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the server accepts writes."""
+        state = snapshot.state(self.server)
+        return state is not None and state.writable
+
+
+@dataclass(frozen=True, slots=True)
+class PublishPrimary:
+    """Write into coordination who the primary is, after it was read back writable."""
+
+    server: str
+    stage = Stage.PROMOTE
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"publish {self.server} as primary"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Never from a snapshot: the record carries an epoch and is written again harmlessly."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetSource:
+    """Remove the default channel of the new primary, with writes already flowing."""
+
+    server: str
+    stage = Stage.REPOINT
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"remove the old source of {self.server}"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the server has no default channel."""
+        state = snapshot.state(self.server)
+        return state is not None and state.main is None
+
+
+@dataclass(frozen=True, slots=True)
+class Repoint:
+    """Let a replica follow another source: receiver only, applier running, relay logs kept."""
+
+    server: str
+    source: str
+    endpoint: Endpoint
+    stage = Stage.REPOINT
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"let {self.server} follow {self.source}"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the default channel follows that endpoint and its receiver is on."""
+        state = snapshot.state(self.server)
+        if state is None or state.main is None:
+            return False
+        return state.main.source == self.endpoint and state.main.receiver is not Thread.NO
+
+
+Step = (
+    ClaimServer
+    | FenceHost
+    | FenceSession
+    | StopReceiver
+    | StartReceiver
+    | ReleaseFence
+    | Splice
+    | Drain
+    | DisarmSource
+    | OpenWrites
+    | PublishPrimary
+    | ForgetSource
+    | Repoint
+)
+
+
+class IfItFails(StrEnum):
+    """What the failure of a step means for the rest of its plan."""
+
+    STOP = "stop"
+    GO_ON = "go-on"  # reported; the plan continues without it
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A step within a plan: what its failure means, and how long it may take (seconds without progress)."""
+
+    step: Step
+    timeout: float
+    if_it_fails: IfItFails = IfItFails.STOP

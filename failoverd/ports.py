@@ -1,0 +1,255 @@
+"""What the core needs from the world, as Protocols: servers, agents, coordination, time and side-by-side work.
+
+Every call has a deadline in seconds. Drivers implement these; a simulated world can implement them too, so decisions,
+plans,
+execution and service never see a socket, a clock or a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from failoverd.gtid import GtidSet
+from failoverd.model.history import Pause, Recorded
+from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, ProbeReport, Spliced
+from failoverd.model.plans import Entry, Operation, Report, Request
+from failoverd.model.sight import Endpoint, ServerState, Sight
+
+T = TypeVar("T")
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+
+
+class Clock(Protocol):
+    """Time. `now` counts suspends (BOOTTIME) and is for intervals; `wall` is UTC and for people."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+
+    def wall(self) -> datetime:
+        """The time of day, UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, and nothing else."""
+
+
+class Wakeups(Protocol):
+    """What ends the cycle's rest early: a lost connection, a changed lock, a request, a signal."""
+
+    def wait(self, seconds: float) -> frozenset[str]:
+        """Rest up to that long; the reasons that ended it, empty when time ran out."""
+
+    def ring(self, reason: str) -> None:
+        """End the rest now; safe from any thread and from signal handlers."""
+
+
+class Tasks(Protocol):
+    """Side-by-side work."""
+
+    def gather(self, calls: Mapping[str, Callable[[], T]], deadline: float) -> Mapping[str, T | Exception]:
+        """Run all calls side by side; for each key its value or its error. A call that is not back by the deadline is
+        answered
+        with `TimedOut` whatever it does later. Never raises, names every key.
+        """
+
+    def start(self, name: str, call: Callable[[], None]) -> None:
+        """Start a long-lived worker; an error that leaves it ends the process."""
+
+
+class Lease(Protocol):
+    """Proof of being the active manager of one cluster, for as long as `check` does not raise."""
+
+    @property
+    def epoch(self) -> int:
+        """Grows with each taking of the lock."""
+
+    def check(self) -> None:
+        """Raise LockLost unless the lease is provably alive at this moment. Latched: once lost, always lost."""
+
+
+class ClaimedServer(Protocol):
+    """One server under our session lock: the only way to change anything on it.
+
+    Every statement runs on the claimed session, which is never re-opened silently; a lost session raises ServerError
+    and the server
+    must be claimed again. Each statement has a server-side limit shorter than the client's.
+    """
+
+    @property
+    def name(self) -> str:
+        """The server's name."""
+
+    def read(self) -> ServerState:
+        """Its state, read on the claimed session."""
+
+    def stop_receiver(self, timeout: float) -> None:
+        """Stop the receiver of the default channel and confirm that it is off."""
+
+    def start_receiver(self) -> None:
+        """Start the receiver of the default channel."""
+
+    def start_applier(self, channel: str) -> None:
+        """Start the applier of a channel."""
+
+    def disarm_source(self) -> None:
+        """Point the default channel at a name that never resolves, with the applier running: relay logs are kept."""
+
+    def follow(self, source: Endpoint) -> None:
+        """Let the default channel follow another source: receiver stopped, changed, started; options kept; one made
+        where there is
+        none. Raises StepFailed where that would throw away unapplied relay logs.
+        """
+
+    def forget_source(self) -> None:
+        """Stop and remove the default channel. Raises StepFailed where received is not inside executed."""
+
+    def adopt_spliced(self, relay_log_file: str) -> GtidSet:
+        """Make the splice channel read laid-out files and start its applier; returns what the server says they hold."""
+
+    def drop_spliced(self) -> None:
+        """Stop and remove the splice channel; nothing happens where there is none."""
+
+    def wait_executed(self, gtids: GtidSet, seconds: float) -> bool:
+        """Whether the server has executed them all by then."""
+
+    def kill_partial(self) -> int:
+        """End workers that sit in a half-received transaction; returns how many."""
+
+    def open_writes(self) -> None:
+        """SET GLOBAL read_only = OFF, read back. Never persisted."""
+
+    def close_writes(self, lock_wait: float) -> None:
+        """SET GLOBAL super_read_only = ON with a short lock wait, read back; offline_mode only as crowbar and taken
+        back.
+        """
+
+    def end_clients(self) -> int:
+        """End client sessions other than replication and our own; returns how many."""
+
+    def release(self) -> None:
+        """Give the locks back and close the session."""
+
+
+class Servers(Protocol):
+    """The MySQL servers of all clusters."""
+
+    def look(self, cluster: str, server: str, timeout: float) -> Sight:
+        """Read one server on its monitoring session, opening one if needed. Never raises for what a server does."""
+
+    def connect_again(self, cluster: str, server: str, timeout: float) -> Sight:
+        """The same on a new connection, whatever the monitoring session says."""
+
+    def claim(self, cluster: str, server: str, lease: Lease, timeout: float) -> ClaimedServer:
+        """Take the session lock; FencedOut where a higher epoch holds it, ServerError where it cannot be had."""
+
+
+class Agents(Protocol):
+    """The agents on the database hosts."""
+
+    def facts(self, cluster: str, server: str, timeout: float) -> HostSight:
+        """What is true on that host now. Never raises for what a host does."""
+
+    def probe(self, cluster: str, origin: str, target: str, timeout: float) -> ProbeReport | None:
+        """A complete login to `target` from the host of `origin`; None where that agent cannot be asked."""
+
+    def remember(self, cluster: str, state: ServerState) -> None:
+        """Tell the agent where its server keeps data and logs, so that all works with mysqld dead."""
+
+    def scan(self, cluster: str, server: str, kind: LogKind, lacking: GtidSet, timeout: float) -> Holding:
+        """What the log files of that host hold beyond `lacking`; problems are part of the answer."""
+
+    def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
+        """Copy exactly the wanted transactions from one host's logs beside another's relay logs. The policy's salvage
+        time-out bounds
+        the time without progress. Raises AgentError.
+        """
+
+    def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
+        """Remove files that a transfer has left."""
+
+    def fence(self, cluster: str, server: str, server_uuid: str, lease: Lease, operation: str) -> FenceProof:
+        """Keep logs, hold the restart, kill, prove, mark. Raises FencedOut or AgentError."""
+
+    def release(self, cluster: str, server: str, lease: Lease) -> None:
+        """End the hold of a fence with an equal or lower epoch."""
+
+
+class Coordination(Protocol):
+    """Lock, epoch, journal and what is published: per cluster."""
+
+    @property
+    def kind(self) -> str:
+        """`zookeeper` or `local`."""
+
+    def state(self) -> str:
+        """`ok`, `lost` or `local`, in the words of the published JSON."""
+
+    def campaign(self, cluster: str) -> None:
+        """Contend for the cluster's lock from now on; does not wait."""
+
+    def lease(self, cluster: str) -> Lease | None:
+        """The lease if we are active now; a new epoch has been taken when it is first returned."""
+
+    def resign(self, cluster: str) -> None:
+        """Give the lock back at once and stop contending."""
+
+    def holder(self, cluster: str) -> str | None:
+        """The name of the active manager, as recorded by its own lock entry."""
+
+    def contenders(self, cluster: str) -> tuple[str, ...]:
+        """Names of the standby managers in line."""
+
+    def recorded(self, cluster: str) -> Recorded | None:
+        """Who the primary is, as last published."""
+
+    def publish_primary(self, lease: Lease, cluster: str, record: Recorded) -> None:
+        """Record the primary, conditional on the lease."""
+
+    def paused(self, cluster: str) -> Pause | None:
+        """The pause in force, if any."""
+
+    def begin(self, lease: Lease, operation: Operation) -> None:
+        """Open an operation in the journal, conditional on the lease; returns when it is durable."""
+
+    def write(self, lease: Lease, operation: Operation, entry: Entry, wait: bool) -> None:
+        """Append a record; with `wait` it is durable on return, else it is sent and confirmed by `settle`."""
+
+    def settle(self, lease: Lease, operation: Operation, timeout: float) -> None:
+        """Wait until every record sent so far is durable."""
+
+    def end(self, lease: Lease, operation: Operation, report: Report) -> None:
+        """Close the operation with its report."""
+
+    def open_operation(self, cluster: str) -> str:
+        """The id of an operation without an end, empty when there is none."""
+
+    def operations(self, cluster: str) -> tuple[Mapping[str, object], ...]:
+        """All operations as published JSON, newest first, without steps."""
+
+    def operation(self, operation: str) -> Mapping[str, object] | None:
+        """One operation with its journal entries, as JSON data."""
+
+    def last_failover_at(self, cluster: str) -> float | None:
+        """Wall-clock seconds of the last failover that ended done."""
+
+    def publish_status(self, lease: Lease, cluster: str, status: Mapping[str, object]) -> None:
+        """Publish what `failoverd status` shows."""
+
+    def status(self, cluster: str) -> Mapping[str, object] | None:
+        """What the active manager last published, None where none is active."""
+
+    def ask(self, request: Request) -> str:
+        """Hand a request to the active manager; returns its id."""
+
+    def requests(self, cluster: str) -> tuple[tuple[str, Request], ...]:
+        """Requests that wait for the active manager."""
+
+    def answer(self, lease: Lease, cluster: str, request_id: str, body: Mapping[str, object]) -> None:
+        """Answer a request, conditional on the lease."""
+
+    def answered(self, cluster: str, request_id: str) -> Mapping[str, object] | None:
+        """The answer to a request, None while there is none."""
+
+    def close(self) -> None:
+        """Release every lock and end."""

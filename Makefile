@@ -1,0 +1,28 @@
+# Two commands do everything: make demo, make test. `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench format
+SHELL := /bin/sh
+PYTHON := .venv/bin/python
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: ## packages, Python environment and MySQL (Debian 12, root; again in no time)
+	@sh packaging/setup/setup.sh
+
+demo: setup ## a cluster on this machine, its primary killed, and what happens then
+	@$(PYTHON) -m failoverd.lab.demo
+
+check: ## format, lint, types, imports, house rules, unit tests, scenarios (under a minute)
+	@$(PYTHON) tests/house/check.py
+
+# One pytest run, so that its own summary line is the last one; folders that a later work brings are named when they are there.
+SLOW := $(wildcard tests/properties tests/contract tests/acceptance)
+test: setup check ## everything: set-up, check, properties, contracts, real servers
+	@$(PYTHON) -m pytest $(SLOW) -n 2 --dist loadscope --durations=20 --timeout=180
+
+bench: setup ## how long a failover takes, as a table and as JSON
+	@$(PYTHON) -m tests.bench
+
+format: ## rewrite files the way ruff wants them
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix-only --quiet .

@@ -1,0 +1,102 @@
+"""`make check`: every part side by side on the machine's cores, each with its seconds, and one clear line per failure.
+
+Parts are processes; nothing here judges anything itself.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_SECONDS = 300
+NO_TEST_COLLECTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the check; folder is what it needs to exist, what is the sentence for its failure."""
+
+    name: str
+    command: tuple[str, ...]
+    what: str
+    folder: str = "failoverd"
+
+
+# The slow ones first, so that the quick ones fill the other core meanwhile.
+PARTS = (
+    Part("types", ("mypy",), "mypy --strict finds a wrong type"),
+    Part("unit", ("pytest", "tests/unit"), "a unit test fails", "tests/unit"),
+    Part("house", ("pytest", "tests/house"), "a house rule is broken", "tests/house"),
+    Part("scenarios", ("pytest", "tests/scenarios"), "a transcript of a decision differs", "tests/scenarios"),
+    Part("arrows", ("lint-imports", "--no-logo"), "an import points the wrong way"),
+    Part("lint", ("ruff", "check", "--quiet"), "ruff finds a fault"),
+    Part("format", ("ruff", "format", "--check", "--quiet"), "run: make format"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a part ended; code None means that its folder is not there (yet)."""
+
+    part: Part
+    code: int | None
+    seconds: float
+    output: str
+
+
+def run(part: Part) -> Result:
+    """Run one part to its end or its deadline; everything it printed is kept."""
+    if not (ROOT / part.folder).is_dir():
+        return Result(part, None, 0.0, "")
+    begun = time.monotonic()
+    try:
+        program = str(Path(sys.executable).parent / part.command[0])
+        done = subprocess.run(
+            (program, *part.command[1:]),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Result(part, 1, time.monotonic() - begun, f"not finished after {DEADLINE_SECONDS} s")
+    return Result(part, done.returncode, time.monotonic() - begun, done.stdout + done.stderr)
+
+
+def sentence(result: Result) -> str:
+    """The part's one line."""
+    name, seconds = result.part.name, f"{result.seconds:5.1f} s"
+    if result.code is None:
+        return f"  {name:<10} {'':>7}  absent: there is no folder {result.part.folder}"
+    if result.code == NO_TEST_COLLECTED:
+        return f"  {name:<10} {seconds}  FAILED: {result.part.folder} exists and holds no test"
+    return f"  {name:<10} {seconds}  {'ok' if result.code == 0 else 'FAILED: ' + result.part.what}"
+
+
+def main() -> int:
+    """Exit code 0 when every part that can run holds."""
+    begun = time.monotonic()
+    failed: list[Result] = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+        for future in as_completed([pool.submit(run, part) for part in PARTS]):
+            result = future.result()
+            print(sentence(result), flush=True)
+            if result.code:
+                failed.append(result)
+    for result in failed:
+        print(f"\n---- {result.part.name}\n{result.output.strip()}")
+    names = ", ".join(result.part.name for result in failed)
+    verdict = f"FAILED: {names}" if failed else "everything holds"
+    print(f"check: {verdict} ({time.monotonic() - begun:.1f} s)")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

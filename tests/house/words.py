@@ -1,0 +1,88 @@
+"""Words with one meaning each, and the ones that may not appear; traces of this machine and of its registries."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.house.tree import Finding, python_files, relative, text_files
+
+BANNED = ("master", "slave", "node", "helper", "utils", "misc")
+
+# Where a banned word may stand, and why.
+ALLOWED_PATHS = {
+    "CONTRIBUTING.md": "names the words in order to ban them",
+    "tests/house/words.py": "names the words in order to ban them",
+    "failoverd/drivers/mysql/dialects.py": "MySQL's own old statements and columns",
+    "failoverd/drivers/mysql/rows.py": "MySQL's own old statements and columns",
+    "failoverd/agent/": "log files and accounts in MySQL's own old words",
+}
+ALLOWED_PHRASES = (
+    "REPLICATION SLAVE",  # MySQL's name of a privilege
+    "REPLICATION_SLAVE_ADMIN",  # MySQL's name of a privilege
+    "request.node",  # pytest's name of the running test
+    "apt-helper",  # the name of apt's own downloader
+    "type: ignore[misc]",  # mypy's name of an error
+    "link set {host.link} master",  # iproute2's keyword for the bridge that a link joins
+    '"show", "master"',  # iproute2's keyword for the bridge that a link joins
+)
+
+_WORD = "|".join(f"{word}|{word.capitalize()}|{word.upper()}" for word in BANNED)
+_CAMEL = "|".join(word.capitalize() for word in BANNED)
+_PATTERN = re.compile(rf"(?<![A-Za-z])(?:{_WORD})s?(?![a-z])|(?<=[a-z])(?:{_CAMEL})s?(?![a-z])")
+
+_TICKETS = re.compile(
+    r"(?<![\w&])#\d{1,6}\b|\bissues?\s+#?\d+\b|\b(?!SHA|UTF|ISO|CVE|RFC|AES|TLS|SP|CRC)[A-Z]{2,10}-\d{2,}\b"
+)
+_OPEN_ENDS = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HACK)\b")
+
+
+def banned_words(root: Path) -> Iterator[Finding]:
+    """Banned words in names, comments, texts and file names."""
+    for path in text_files(root):
+        place = relative(root, path)
+        if any(place == allowed or (allowed.endswith("/") and place.startswith(allowed)) for allowed in ALLOWED_PATHS):
+            continue
+        for number, line in enumerate([place, *path.read_text(encoding="utf-8").splitlines()]):
+            for phrase in ALLOWED_PHRASES:
+                line = line.replace(phrase, "")  # noqa: PLW2901 - what is allowed is taken away before looking
+            for match in _PATTERN.finditer(line):
+                yield Finding(place, number, f"the word '{match.group()}' is banned")
+
+
+def ticket_numbers(root: Path) -> Iterator[Finding]:
+    """Ticket numbers and open ends in comments and docstrings: a comment says why, open ends stand elsewhere."""
+    for path in python_files(root, "failoverd", "tests", "packaging"):
+        if relative(root, path) == "tests/house/words.py":
+            continue
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
+            docstring = token.type == tokenize.STRING and token.string.lstrip("rR").startswith('"""')
+            if token.type == tokenize.COMMENT or docstring:
+                for match in (*_TICKETS.finditer(token.string), *_OPEN_ENDS.finditer(token.string)):
+                    yield Finding(
+                        relative(root, path), token.start[0], f"'{match.group()}' does not belong into a comment"
+                    )
+
+
+# Written in halves, so that this file itself is clean.
+_HOSTS = (
+    "debian" + ".org",
+    "pypi" + ".org",
+    "python" + "hosted.org",
+    "npm" + "js.org",
+    "golang" + ".org",
+    "crates" + ".io",
+)
+_PATHS = (r"(?<![\w.])/wor" + r"k/", "/tmp/bri" + "ef", r"/opt/whe" + "els", r"/opt/py" + "pi")
+_TRACES = re.compile("|".join([*(re.escape(host) for host in _HOSTS), *_PATHS]))
+
+
+def traces_of_this_machine(root: Path) -> Iterator[Finding]:
+    """Hosts of package registries and paths of the machine somebody built on."""
+    for path in text_files(root):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for match in _TRACES.finditer(line):
+                yield Finding(relative(root, path), number, f"'{match.group()}' names a machine or a registry")

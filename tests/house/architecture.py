@@ -69,17 +69,16 @@ def _lines(root: Path) -> list[str]:
     return page.read_text(encoding="utf-8").splitlines() if page.is_file() else []
 
 
-# Which contract must name which package as soon as the package exists.
-_CONTRACTED = {**dict.fromkeys(PURE, "pure"), "gtid": "pure", "agent": "agent-alone"}
+# Which contracts must name which package as soon as the package exists.
+_CONTRACTED = {**dict.fromkeys((*PURE, "gtid"), ("pure",)), "agent": ("agent-wire", "agent-alone")}
 
 
 def forgotten_contracts(root: Path) -> Iterator[Finding]:
-    """Packages that exist and that their import contract in pyproject.toml does not name."""
+    """Packages that exist and that their import contracts in pyproject.toml do not name."""
     table = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
-    sources = {contract["id"]: contract.get("source_modules", ()) for contract in table}
-    for package, contract in _CONTRACTED.items():
+    named = {found["id"]: (*found.get("source_modules", ()), *found.get("protected_modules", ())) for found in table}
+    for package, contracts in _CONTRACTED.items():
         exists = (root / "failoverd" / package / "__init__.py").is_file()
-        if exists and f"failoverd.{package}" not in sources.get(contract, ()):
-            yield Finding(
-                "pyproject.toml", 1, f"add failoverd.{package} to the source_modules of import contract '{contract}'"
-            )
+        for contract in contracts:
+            if exists and f"failoverd.{package}" not in named.get(contract, ()):
+                yield Finding("pyproject.toml", 1, f"import contract '{contract}' does not name failoverd.{package}")

@@ -59,7 +59,7 @@ class TimedOut(ServerError):
 
 
 class AgentError(FailoverdError):
-    """An agent is missing, of another version, or it refused; `code` is its word (`STALE_EPOCH`, `UNREACHABLE`, ...)."""
+    """An agent is missing, of another version, or refused; `code` is its word (`STALE_EPOCH`, `UNREACHABLE`, ...)."""
 
     def __init__(self, what: str, detail: str = "", hint: str = "", *, code: str = "UNREACHABLE") -> None:
         super().__init__(what, detail, hint)

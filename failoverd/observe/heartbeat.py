@@ -1,0 +1,36 @@
+"""How long to rest between looks, and when the agents are asked: the rhythm of watching."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from failoverd.model.policy import ClusterPolicy
+from failoverd.model.verdict import Advice, Verdict, VerdictName
+
+# Evidence that is still coming in (a process that is ending) is looked at again this soon.
+AGAIN_SOON = 0.02
+# While nothing is wrong the agents are asked this often, so that a missing one is known before it is needed.
+HOSTS_EVERY = 5.0
+
+
+@dataclass(slots=True)
+class Heartbeat:
+    """The rhythm of one cluster's looks; times are the clock's seconds."""
+
+    hosts_asked_at: float = float("-inf")
+
+    def hosts_due(self, now: float) -> bool:
+        """Whether this look should ask the agents too; answering yes counts as having asked."""
+        if now - self.hosts_asked_at < HOSTS_EVERY:
+            return False
+        self.hosts_asked_at = now
+        return True
+
+
+def rest_after(verdict: Verdict, policy: ClusterPolicy) -> float:
+    """Seconds until the next look: soon while evidence is coming in, the interval otherwise."""
+    if verdict.advice is Advice.LOOK_AGAIN:
+        return AGAIN_SOON
+    if verdict.name is VerdictName.SUSPECT:
+        return min(policy.detection.interval, 0.1)
+    return policy.detection.interval

@@ -1,0 +1,52 @@
+"""What surviving log files still hold: the dead primary's binary logs, and a peer's logs where a peer holds more than others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from failoverd.gtid import GtidSet
+from failoverd.model.host import Holding, LogKind
+from failoverd.model.policy import ClusterPolicy
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.observe.look import Eyes
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Ask one host's agent what its logs of one kind hold beyond `lacking`."""
+
+    server: str
+    kind: LogKind
+    lacking: GtidSet
+
+
+def questions(snapshot: TopologySnapshot, old_primary: str) -> tuple[Question, ...]:
+    """Whom to ask: always the old primary's host; a peer only when somebody lacks what it holds."""
+    replicas = [s for s in snapshot.reached() if s.name != old_primary]
+    common = replicas[0].executed if replicas else GtidSet()
+    for state in replicas[1:]:
+        common = common & state.executed
+    asked = [Question(old_primary, LogKind.BINARY, common)]
+    for state in replicas:
+        if not state.holds <= common:
+            asked += [Question(state.name, LogKind.BINARY, common), Question(state.name, LogKind.RELAY, common)]
+    return tuple(asked)
+
+
+def scan_logs(eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old_primary: str) -> TopologySnapshot:
+    """The snapshot with what the log files of the hosts hold; a host that cannot be asked has a problem instead of a set."""
+    timeout = policy.failover.salvage_timeout
+    asked = questions(snapshot, old_primary)
+
+    def call(question: Question) -> Callable[[], Holding]:
+        return lambda: eyes.agents.scan(policy.name, question.server, question.kind, question.lacking, timeout)
+
+    answers = eyes.tasks.gather({f"{q.server} {q.kind}": call(q) for q in asked}, timeout)
+    holdings = []
+    for question in asked:
+        answer = answers[f"{question.server} {question.kind}"]
+        if isinstance(answer, Exception):
+            answer = Holding(question.server, question.kind, complete=False, problem=str(answer))
+        holdings.append(answer)
+    return replace(snapshot, holdings=tuple(holdings))

@@ -1,4 +1,6 @@
-"""What surviving log files still hold: the dead primary's binary logs, and a peer's logs where a peer holds more than others."""
+"""What surviving log files still hold: the dead primary's binary logs, and a peer's logs where a peer holds more than
+others.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,9 @@ class Question:
 def questions(snapshot: TopologySnapshot, old_primary: str) -> tuple[Question, ...]:
     """Whom to ask: always the old primary's host; a peer only when somebody lacks what it holds."""
     replicas = [s for s in snapshot.reached() if s.name != old_primary]
-    common = replicas[0].executed if replicas else GtidSet()
+    common = replicas[0].holds if replicas else GtidSet()
     for state in replicas[1:]:
-        common = common & state.executed
+        common = common & state.holds
     asked = [Question(old_primary, LogKind.BINARY, common)]
     for state in replicas:
         if not state.holds <= common:
@@ -35,7 +37,9 @@ def questions(snapshot: TopologySnapshot, old_primary: str) -> tuple[Question, .
 
 
 def scan_logs(eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old_primary: str) -> TopologySnapshot:
-    """The snapshot with what the log files of the hosts hold; a host that cannot be asked has a problem instead of a set."""
+    """The snapshot with what the log files of the hosts hold; a host that cannot be asked has a problem instead of a
+    set.
+    """
     timeout = policy.failover.salvage_timeout
     asked = questions(snapshot, old_primary)
 

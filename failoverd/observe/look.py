@@ -1,4 +1,6 @@
-"""One look at a cluster: every server side by side, and where the primary is silent, the second routes at the same time."""
+"""One look at a cluster: every server side by side, and where the primary is silent, the second routes at the same
+time.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ class Eyes:
 
 
 def look(eyes: Eyes, policy: ClusterPolicy, primary: str | None, *, hosts: bool = False) -> TopologySnapshot:
-    """Read every server; with `hosts` or a silent primary also ask the agents, and probe the primary from the replicas' hosts."""
+    """Read every server; with `hosts` or a silent primary also ask the agents, and probe the primary from the replicas'
+    hosts.
+    """
     started = eyes.clock.now()
     sights = read_all(eyes, policy)
     silent = primary is not None and isinstance(sights[primary], Unreachable)
@@ -92,7 +96,7 @@ def ask_hosts(eyes: Eyes, policy: ClusterPolicy, names: list[str]) -> Mapping[st
     return MappingProxyType({name: as_host(name, answer, now) for name, answer in answers.items()})
 
 
-def as_host(name: str, answer: HostSight | ProbeReport | None | Exception, now: float) -> HostSight:
+def as_host(name: str, answer: HostSight | ProbeReport | Exception | None, now: float) -> HostSight:
     """A host sight in every case."""
     if isinstance(answer, Exception) or answer is None or isinstance(answer, ProbeReport):
         return AgentSilent(name, "unreachable", str(answer), now)
@@ -102,7 +106,8 @@ def as_host(name: str, answer: HostSight | ProbeReport | None | Exception, now: 
 def read_claimed(
     eyes: Eyes, before: TopologySnapshot, claims: Mapping[str, ClaimedServer], timeout: float
 ) -> TopologySnapshot:
-    """A snapshot whose claimed servers were read on their claimed sessions; a server that cannot be read is unreachable in it.
+    """A snapshot whose claimed servers were read on their claimed sessions; a server that cannot be read is unreachable
+    in it.
 
     Servers that are not claimed keep no state: what is not claimed is not eligible and its sets may still move.
     """

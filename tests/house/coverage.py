@@ -17,8 +17,8 @@ FAULTS = "docs/faults.md"
 CONTRACT = "docs/contract.md"
 STATES = ("delivered", "planned")
 _CELL = re.compile(r"(?<!\\)\|")
-_FAULT_IDS = {f"F{number}" for number in range(1, 73)}
-_SAFETY_IDS = {f"S{number}" for number in range(1, 21)}
+_FAULT_IDS = {f"fault {number}" for number in range(1, 73)}
+_SAFETY_IDS = {f"rule {number}" for number in range(1, 21)}
 CONTRACT_KINDS = (
     "command",
     "option",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -21,8 +22,11 @@ from tests.house.tree import Finding, parsed
 
 # Modules whose string keys are the JSON that people's scripts read; docs/contract.md is told about each key.
 JSON_MAKERS: tuple[str, ...] = ()
-# Options that click gives every command, or that all of ours share and that are listed once.
-_SHARED_OPTIONS = {"--help", "--json", "--yes", "--dry-run", "--reason"}
+# Sections that may be repeated under a cluster or a server are listed once, at the top.
+_OVERRIDE = re.compile(r"^clusters\.\*\.(?:servers\[\]\.)?(?=(?:mysql|replication|ssh|agent)\.)")
+# Options that every command of a kind has, listed once; click's own are nobody's row.
+_SHARED_OPTIONS = {"--json", "--yes", "--dry-run", "--reason"}
+_CLICKS_OWN = {"--help", "--version"}
 
 
 def unlisted_commands(root: Path) -> Iterator[Finding]:
@@ -38,7 +42,8 @@ def unlisted_keys(root: Path) -> Iterator[Finding]:
     """Configuration keys of the schema that have no row, and delivered keys that the schema does not have."""
     if not (root / "failoverd/config/schema.py").is_file():
         return
-    yield from compared(root, "config", set(keys_of(importlib.import_module("failoverd.config.schema").Config)))
+    keys = keys_of(importlib.import_module("failoverd.config.schema").Config)
+    yield from compared(root, "config", {_OVERRIDE.sub("", key) for key in keys})
 
 
 def unlisted_fields(root: Path) -> Iterator[Finding]:
@@ -60,11 +65,11 @@ def compared(root: Path, kind: str, real: set[str]) -> Iterator[Finding]:
 def surface_of(group: click.Command, path: str = "") -> tuple[set[str], set[str]]:
     """Names of all commands below a click group, and of their own options (`ops list`, `check --grants`)."""
     commands: set[str] = set()
-    options = {
-        f"{path} {max(option.opts, key=len)}".strip()
-        for option in group.params
-        if isinstance(option, click.Option) and not _SHARED_OPTIONS & set(option.opts) and not option.hidden
-    }
+    options: set[str] = set()
+    for option in group.params:
+        if isinstance(option, click.Option) and not _CLICKS_OWN & set(option.opts):
+            name = max(option.opts, key=len)
+            options |= {name} & _SHARED_OPTIONS or {f"{path} {name}".strip()}
     for name, command in getattr(group, "commands", {}).items():
         below, theirs = surface_of(command, f"{path} {name}".strip())
         commands |= below or {f"{path} {name}".strip()}

@@ -63,7 +63,7 @@ def slow_is_hung(sight: Sight, answer: object) -> Sight:
 
 
 def with_second_routes(eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, primary: str) -> TopologySnapshot:
-    """The snapshot with the agents' facts and with probes of the primary from every other host, all asked side by side."""
+    """The snapshot with the agents' facts and with probes of the primary from every other host, all at once."""
     timeout = policy.detection.timeout
     origins = [s.name for s in policy.servers if s.name != primary]
     calls: dict[str, Callable[[], HostSight | ProbeReport | None]] = {}

@@ -1,0 +1,34 @@
+"""CHECK and FREEZE: claim the servers, stop their receivers; and the undo of the freeze."""
+
+from __future__ import annotations
+
+from failoverd.execute.hands import Hands
+from failoverd.model.errors import StepFailed
+from failoverd.model.sight import Thread
+from failoverd.model.steps import ClaimServer, StartReceiver, StopReceiver
+
+RECEIVER_STOP_SECONDS = 5.0
+
+
+def claim_server(step: ClaimServer, hands: Hands) -> str:
+    """Take the session lock; from here on this server is changed on that session only."""
+    hands.claims[step.server] = hands.servers.claim(
+        hands.cluster, step.server, hands.lease, hands.policy.detection.timeout * 2
+    )
+    return f"session lock held under epoch {hands.lease.epoch}"
+
+
+def stop_receiver(step: StopReceiver, hands: Hands) -> str:
+    """Stop the receiver, never the applier, and read back that it is off."""
+    claim = hands.claimed(step.server)
+    claim.stop_receiver(RECEIVER_STOP_SECONDS)
+    state = claim.read()
+    if state.main is not None and state.main.receiver is not Thread.NO:
+        raise StepFailed(f"the receiver of {step.server} is still {state.main.receiver}")
+    return f"{len(state.holds)} transactions held"
+
+
+def start_receiver(step: StartReceiver, hands: Hands) -> str:
+    """Start the receiver again after an operation that was undone."""
+    hands.claimed(step.server).start_receiver()
+    return "receiver started"

@@ -1,0 +1,67 @@
+"""What a step needs in order to act: the ports, the lease, the claims of this operation, and who is told of progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from failoverd.model.errors import StepFailed
+from failoverd.model.host import FenceProof
+from failoverd.model.plans import Entry, EntryKind, Operation, Saved
+from failoverd.model.policy import ClusterPolicy
+from failoverd.model.sight import ServerState
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.ports import Agents, ClaimedServer, Clock, Coordination, Lease, Servers, Tasks
+
+
+@dataclass(slots=True)
+class Hands:
+    """One operation's means of acting; mutable because claims, proofs and what was saved gather while it runs."""
+
+    servers: Servers
+    agents: Agents
+    coordination: Coordination
+    tasks: Tasks
+    clock: Clock
+    lease: Lease
+    policy: ClusterPolicy
+    operation: Operation
+    tell: Callable[[str], None]
+    claims: dict[str, ClaimedServer] = field(default_factory=dict)
+    fence: FenceProof | None = None
+    saved: list[Saved] = field(default_factory=list)
+    opened_at: float | None = None
+
+    @property
+    def cluster(self) -> str:
+        """The cluster this operation is about."""
+        return self.policy.name
+
+    def claimed(self, server: str) -> ClaimedServer:
+        """The claimed session of a server; StepFailed where there is none, because only those may be changed."""
+        claim = self.claims.get(server)
+        if claim is None:
+            raise StepFailed(f"{server} is not claimed by this operation", hint="only claimed servers are changed")
+        return claim
+
+    def seen(self, state: ServerState) -> TopologySnapshot:
+        """A snapshot of just this server, for asking a step whether it is achieved."""
+        return TopologySnapshot(self.cluster, state.read_at, MappingProxyType({state.name: state}))
+
+    def write(self, kind: EntryKind, body: dict[str, object], *, wait: bool) -> None:
+        """Append a record to the operation's journal; with `wait` it is durable on return."""
+        entry = Entry(kind, self.clock.wall().timestamp(), MappingProxyType(body))
+        self.coordination.write(self.lease, self.operation, entry, wait)
+
+    def drop(self, server: str) -> None:
+        """Give up a server whose positions may still move: it is neither elected nor changed by this operation."""
+        claim = self.claims.pop(server, None)
+        if claim is not None:
+            claim.release()
+
+    def release(self) -> None:
+        """Give every session lock back."""
+        for claim in self.claims.values():
+            claim.release()
+        self.claims.clear()

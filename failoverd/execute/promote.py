@@ -1,0 +1,51 @@
+"""PROMOTE: disarm the elect, write the intent, open it (the point of no return), read it back, publish it."""
+
+from __future__ import annotations
+
+from failoverd.execute.hands import Hands
+from failoverd.model.errors import StepFailed
+from failoverd.model.history import Recorded
+from failoverd.model.plans import EntryKind
+from failoverd.model.steps import DisarmSource, ForgetSource, OpenWrites, PublishPrimary
+
+
+def disarm_source(step: DisarmSource, hands: Hands) -> str:
+    """No restart leads the elect back to the old primary any more."""
+    hands.claimed(step.server).disarm_source()
+    return "its source is a name that never resolves"
+
+
+def open_writes(step: OpenWrites, hands: Hands) -> str:
+    """The point of no return: the elect is durable in the journal first, the lease is checked last, then the server is
+    opened.
+
+    Dying right after the record leaves a server that is read-only still, and a journal that names it: only forward.
+    """
+    claim = hands.claimed(step.server)
+    state = claim.read()
+    intent: dict[str, object] = {
+        "elect": step.server,
+        "server_uuid": state.server_uuid,
+        "old": hands.operation.plan.old_primary,
+    }
+    hands.write(EntryKind.PROMOTE_INTENT, intent, wait=True)
+    hands.lease.check()
+    claim.open_writes()
+    hands.opened_at = hands.clock.wall().timestamp()
+    if not claim.read().writable:
+        raise StepFailed(f"{step.server} does not take writes", "read back read-only after it was opened")
+    return "read back writable"
+
+
+def publish_primary(step: PublishPrimary, hands: Hands) -> str:
+    """Who the primary is, for clients and for the next manager; after the read-back, never before."""
+    state = hands.claimed(step.server).read()
+    record = Recorded(step.server, state.server_uuid, hands.lease.epoch)
+    hands.coordination.publish_primary(hands.lease, hands.cluster, record)
+    return f"epoch {record.epoch}"
+
+
+def forget_source(step: ForgetSource, hands: Hands) -> str:
+    """Remove the disarmed channel of the new primary."""
+    hands.claimed(step.server).forget_source()
+    return "default channel removed"

@@ -1,0 +1,149 @@
+"""The one loop: for each group of a plan write the intent, do its steps side by side, write the outcomes.
+
+Steps of one server run one after the other, because a claimed session is one session. A step that is achieved already
+is
+recognised and not done again, so a plan can be run any number of times. Where a step fails that the plan depends on,
+the loop
+stops and says so; what then happens (undo, or a person) is the caller's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from failoverd.execute import fence, freeze, promote, recover, repoint
+from failoverd.execute.hands import Hands
+from failoverd.model import steps as s
+from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
+from failoverd.model.plans import EntryKind, Group, Plan, StepOutcome, StepResult
+
+Handler = Callable[..., str]
+
+HANDLERS: dict[type, Handler] = {
+    s.ClaimServer: freeze.claim_server,
+    s.FenceHost: fence.fence_host,
+    s.FenceSession: fence.fence_session,
+    s.StopReceiver: freeze.stop_receiver,
+    s.StartReceiver: freeze.start_receiver,
+    s.ReleaseFence: fence.release_fence,
+    s.Splice: recover.splice,
+    s.Drain: recover.drain,
+    s.DisarmSource: promote.disarm_source,
+    s.OpenWrites: promote.open_writes,
+    s.PublishPrimary: promote.publish_primary,
+    s.ForgetSource: promote.forget_source,
+    s.Repoint: repoint.repoint,
+}
+
+# Errors that end the whole operation at once for this manager: somebody else is or may be active.
+DEPOSED = (CoordinationError, FencedOut)
+# A group may take this much longer than its slowest step before its answer is given up.
+GROUP_GRACE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a plan ended: all outcomes in order, and the step that stopped it, if any."""
+
+    outcomes: tuple[StepOutcome, ...]
+    stopped_by: StepOutcome | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing that the plan depends on has failed."""
+        return self.stopped_by is None
+
+
+def run(plan: Plan, hands: Hands) -> Ended:
+    """Execute a plan group by group. Raises CoordinationError or FencedOut when this manager may not go on."""
+    outcomes: list[StepOutcome] = []
+    for group in plan.groups:
+        hands.lease.check()
+        write_intent(group, hands)
+        for task, outcome in run_group(group, hands):
+            outcomes.append(outcome)
+            hands.write(EntryKind.OUTCOME, as_body(outcome), wait=False)
+            hands.tell(f"{outcome.stage} {outcome.title}: {outcome.result} ({outcome.detail})")
+            if outcome.result is not StepResult.FAILED:
+                continue
+            if task.if_it_fails is s.IfItFails.STOP:
+                return Ended(tuple(outcomes), outcome)
+            if outcome.stage is s.Stage.FREEZE:
+                hands.drop(outcome.server)
+    return Ended(tuple(outcomes))
+
+
+def write_intent(group: Group, hands: Hands) -> None:
+    """What is about to run; awaited before the freeze, because from there on positions no longer move."""
+    body: dict[str, object] = {"stage": str(group.stage), "steps": [t.step.title() for t in group.tasks]}
+    freezes = any(isinstance(t.step, s.StopReceiver) for t in group.tasks)
+    hands.write(EntryKind.INTENT, body, wait=freezes)
+
+
+def run_group(group: Group, hands: Hands) -> list[tuple[s.Task, StepOutcome]]:
+    """All steps of a group, side by side over servers, in the order of the group within one server."""
+    by_server: dict[str, list[s.Task]] = {}
+    for task in group.tasks:
+        by_server.setdefault(task.step.server, []).append(task)
+
+    def work(tasks: list[s.Task]) -> Callable[[], list[tuple[s.Task, StepOutcome]]]:
+        return lambda: [(task, do(task, hands)) for task in tasks]
+
+    deadline = max(sum(t.timeout for t in tasks) for tasks in by_server.values()) + GROUP_GRACE
+    answers = hands.tasks.gather({name: work(tasks) for name, tasks in by_server.items()}, deadline)
+    done: list[tuple[s.Task, StepOutcome]] = []
+    for name, tasks in by_server.items():
+        answer = answers[name]
+        if isinstance(answer, DEPOSED):
+            raise answer
+        if isinstance(answer, Exception):
+            hands.claims.pop(name, None)  # whatever still runs there has an unknown outcome: only a new claim may look
+            answer = [(task, failed(task, hands, hands.clock.wall().timestamp(), answer)) for task in tasks]
+        done += answer
+    return done
+
+
+def do(task: s.Task, hands: Hands) -> StepOutcome:
+    """One step: look, if achieved say ALREADY, else do. Being deposed is raised; every other error of ours is an
+    outcome.
+    """
+    step = task.step
+    started, begun = hands.clock.wall().timestamp(), hands.clock.now()
+    try:
+        if already(step, hands):
+            result, detail = StepResult.ALREADY, "achieved already"
+        else:
+            result, detail = StepResult.DONE, HANDLERS[type(step)](step, hands)
+    except DEPOSED:
+        raise
+    except FailoverdError as error:
+        return failed(task, hands, started, error)
+    seconds = hands.clock.now() - begun
+    return StepOutcome(step.stage, step.title(), step.server, result, started, seconds, detail)
+
+
+def already(step: s.Step, hands: Hands) -> bool:
+    """Whether the server itself shows the step as achieved; asked only where it is claimed."""
+    claim = hands.claims.get(step.server)
+    return claim is not None and step.achieved(hands.seen(claim.read()))
+
+
+def failed(task: s.Task, hands: Hands, started: float, error: Exception) -> StepOutcome:
+    """The outcome of a step that raised."""
+    seconds = hands.clock.wall().timestamp() - started
+    step = task.step
+    return StepOutcome(step.stage, step.title(), step.server, StepResult.FAILED, started, seconds, str(error))
+
+
+def as_body(outcome: StepOutcome) -> dict[str, object]:
+    """An outcome as journal data."""
+    return {
+        "stage": str(outcome.stage),
+        "title": outcome.title,
+        "server": outcome.server,
+        "outcome": str(outcome.result),
+        "started": outcome.started,
+        "seconds": outcome.seconds,
+        "detail": outcome.detail,
+    }

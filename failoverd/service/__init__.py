@@ -1,0 +1,1 @@
+"""The daemon: wires the five stages together. Start with `cycle.py`, which is the whole flow on one page."""

@@ -1,0 +1,1 @@
+"""MySQL: sessions with deadlines, dialects, rows."""

@@ -1,0 +1,102 @@
+"""What can go wrong in a lab, done to it; `heal` takes back what has no command of its own for that."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from failoverd.lab import keeping, network, servers, zookeeper
+from failoverd.lab.layout import Host, Kind, Layout
+from failoverd.lab.processes import alive, send, state, wait_until
+from failoverd.model.errors import FailoverdError
+
+_SERVICES = {Kind.SERVER: "mysqld", Kind.ZOOKEEPER: "zookeeper"}
+
+
+class Faults:
+    """The faults of one lab; hosts are given by their names."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def kill(self, name: str) -> None:
+        """SIGKILL the host's mysqld (or ZooKeeper); returns when that process is gone."""
+        pid = self._pid(name)
+        send(pid, signal.SIGKILL)
+        wait_until(lambda: not alive(pid), deadline=10, what=f"the end of process {pid} on {name}")
+
+    def stop(self, name: str) -> None:
+        """Freeze the host's mysqld (or ZooKeeper) with SIGSTOP; returns when it stands still."""
+        pid = self._pid(name)
+        send(pid, signal.SIGSTOP)
+        wait_until(lambda: state(pid) == "T", deadline=5, what=f"the stop of process {pid} on {name}")
+
+    def cont(self, name: str) -> None:
+        """Let a frozen mysqld (or ZooKeeper) go on."""
+        send(self._pid(name), signal.SIGCONT)
+
+    def poweroff(self, name: str) -> None:
+        """Cut the host's power: the link first, so that nobody sees its sockets close, then all its processes."""
+        host = self._kept(name)
+        network.set_link(host, up=False)
+        keeping.power_off(host)
+
+    def start(self, name: str) -> None:
+        """Start what is dead, the host or its mysqld (or ZooKeeper), and wait until it answers."""
+        host = self._kept(name)
+        if not keeping.is_on(host):
+            keeping.power_on(host)
+            network.set_link(host, up=True)
+        elif keeping.service_pid(host, _SERVICES[host.kind]) == 0:
+            keeping.ask(host, "start", service=_SERVICES[host.kind])
+        if host.kind is Kind.SERVER:
+            servers.wait_for_start(host)
+        else:
+            zookeeper.wait_for_start(host)
+
+    def supervise(self, name: str, *, on: bool) -> None:
+        """Restart the host's mysqld 100 ms after each end from now on, or no longer."""
+        keeping.ask(self._kept(name), "supervise", service="mysqld", restart=servers.RESTART_AFTER if on else None)
+
+    def link(self, name: str, *, up: bool) -> None:
+        """Pull the host's cable out, or plug it in."""
+        network.set_link(self.layout.host(name), up=up)
+
+    def cut(self, first: str, second: str, *, one_way: bool = False) -> None:
+        """Let nothing from the first host reach the second; without `one_way` nothing the other way either."""
+        self.loss(first, second, 100, one_way=one_way)
+
+    def loss(self, first: str, second: str, percent: int, *, one_way: bool = False) -> None:
+        """Lose that share of the packets from the first host to the second, at random; without `one_way` both ways."""
+        if not 0 < percent <= 100:
+            raise FailoverdError("the share to lose is not usable", f"{percent} %", "1 to 100")
+        sender, receiver = self.layout.host(first), self.layout.host(second)
+        network.drop(receiver, sender, percent)
+        if not one_way:
+            network.drop(sender, receiver, percent)
+
+    def heal(self) -> None:
+        """Take back every cut, loss and pulled cable; hosts without power stay off."""
+        for host in self.layout.hosts:
+            network.forget_drops(host)
+            if host.kind not in _SERVICES or keeping.is_on(host):
+                network.set_link(host, up=True)
+
+    def _kept(self, name: str) -> Host:
+        host = self.layout.host(name)
+        if host.kind not in _SERVICES:
+            there = ", ".join(other.name for other in self.layout.hosts if other.kind in _SERVICES)
+            raise FailoverdError("that host has no service of the lab", name, f"those are {there}")
+        return host
+
+    def _pid(self, name: str) -> int:
+        host = self._kept(name)
+        pid = keeping.service_pid(host, _SERVICES[host.kind])
+        if pid == 0:
+            raise FailoverdError(f"no {_SERVICES[host.kind]} runs on {name}", "", f"failoverd lab fault start {name}")
+        return pid
+
+
+def files_of(host: Host) -> Path:
+    """The host's own disk, as this machine sees it."""
+    return Path(host.disk)

@@ -1,0 +1,140 @@
+"""Hosts as network namespaces on one bridge, and what can be done to their links."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from failoverd.lab.layout import Host, Layout, namespace_prefix
+from failoverd.lab.processes import run, side_by_side, wait_until
+from failoverd.model.errors import ConfigError, FailoverdError
+
+_ALIAS = "failoverd lab "
+_TABLE = "failoverd_lab"
+
+
+def require_namespaces() -> None:
+    """ConfigError in one sentence where this machine does not let us make namespaces."""
+    try:
+        run(["unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--mount-proc", "true"])
+    except FailoverdError as error:
+        raise ConfigError(
+            "the lab needs network, mount and process namespaces, and this machine does not permit them",
+            error.detail,
+            "run it as root on a machine or in a container that may create namespaces",
+        ) from error
+
+
+def build(layout: Layout) -> None:
+    """Make all namespaces, links and addresses; the bridge carries the lab's name as its alias."""
+    lines = [
+        f"link add {layout.bridge} type bridge forward_delay 0 mcast_snooping 0",
+        f'link set {layout.bridge} alias "{_ALIAS}{layout.options.name}"',
+        f"addr add {layout.gateway}/24 dev {layout.bridge}",
+        f"link set {layout.bridge} up",
+    ]
+    for host in layout.hosts:
+        lines += [
+            f"netns add {host.namespace}",
+            f"link add {host.link} type veth peer name eth0 netns {host.namespace}",
+            f"link set {host.link} master {layout.bridge} up",
+        ]
+    _batch(["ip"], lines)
+    side_by_side(lambda host=host: _address(host, layout.gateway) for host in layout.hosts)  # type: ignore[misc]
+
+
+def _address(host: Host, gateway: str) -> None:
+    _batch(
+        ["ip", "-n", host.namespace],
+        [
+            "link set lo up",
+            f"addr add {host.address}/24 dev eth0",
+            "link set eth0 up",
+            f"route add default via {gateway}",
+        ],
+    )
+
+
+def _batch(command: list[str], lines: Iterable[str]) -> None:
+    run([*command, "-batch", "-"], feed="\n".join(lines) + "\n")
+
+
+def namespaces(name: str) -> tuple[str, ...]:
+    """The namespaces that exist of the lab of that name."""
+    folder = Path("/run/netns")
+    prefix = namespace_prefix(name)
+    return tuple(sorted(path.name for path in folder.glob(prefix + "*"))) if folder.is_dir() else ()
+
+
+def members(name: str) -> tuple[int, ...]:
+    """All processes that live in the lab's namespaces, whoever started them there."""
+    found: list[int] = []
+    for namespace in namespaces(name):
+        try:
+            found += [int(pid) for pid in run(["ip", "netns", "pids", namespace]).split()]
+        except FailoverdError:
+            if namespace in namespaces(name):
+                raise
+    return tuple(found)
+
+
+def demolish(name: str) -> None:
+    """Take the lab's namespaces and bridge away, whatever is left of them."""
+    lines = [f"netns del {namespace}" for namespace in namespaces(name)]
+    if lines:
+        _batch(["ip"], lines)
+    # The kernel takes the links of a dead namespace away by and by: one may go between the look and the act.
+    wait_until(lambda: not _unlink(name), deadline=10, what=f"the end of the links of lab {name}")
+
+
+def _unlink(name: str) -> list[str]:
+    """Delete the links that are left and return those that could not be deleted."""
+    links = _links(name)
+    if not links:
+        return []
+    try:
+        _batch(["ip"], [f"link del {link}" for link in links])
+    except FailoverdError:
+        return _links(name)
+    return []
+
+
+def _links(name: str) -> list[str]:
+    bridges = json.loads(run(["ip", "-j", "link", "show", "type", "bridge"]) or "[]")
+    found = [entry["ifname"] for entry in bridges if entry.get("ifalias") == _ALIAS + name]
+    for bridge in tuple(found):
+        ports = json.loads(run(["ip", "-j", "link", "show", "master", bridge]) or "[]")
+        found += [entry["ifname"] for entry in ports]
+    return found
+
+
+def set_link(host: Host, *, up: bool) -> None:
+    """Plug or unplug the host's cable, at the far end, as its own system would see it."""
+    run(["ip", "link", "set", host.link, "up" if up else "down"])
+
+
+def drop(receiver: Host, sender: Host, percent: int = 100) -> None:
+    """Let the receiver lose what the sender sends it: all of it, or `percent` of the packets at random."""
+    some = "" if percent >= 100 else f" numgen random mod 100 < {percent}"
+    rules = (
+        f"add table ip {_TABLE}\n"
+        f"add chain ip {_TABLE} losses {{ type filter hook input priority -300; }}\n"
+        f"add rule ip {_TABLE} losses ip saddr {sender.address}{some} drop\n"
+    )
+    _nft(receiver, rules)
+
+
+def forget_drops(host: Host) -> None:
+    """Take all losses at this host back."""
+    _nft(host, f"add table ip {_TABLE}\ndelete table ip {_TABLE}\n")
+
+
+def drops(host: Host) -> tuple[str, ...]:
+    """The losses that are in force at this host, as rules."""
+    listed = run(["nsenter", f"--net=/run/netns/{host.namespace}", "nft", "list", "ruleset"])
+    return tuple(line.strip() for line in listed.splitlines() if "drop" in line)
+
+
+def _nft(host: Host, rules: str) -> None:
+    run(["nsenter", f"--net=/run/netns/{host.namespace}", "nft", "-f", "-"], feed=rules)

@@ -1,0 +1,59 @@
+"""What one section's keys must say together: a table, each row with its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from failoverd.config.schema import ClusterConfig, MysqlConfig, ReplicationConfig, ZookeeperTls
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A row: which section, which of its keys is complained about, when, and the words."""
+
+    shape: type
+    key: str
+    broken: Callable[[Any], bool]
+    sentence: str
+    hint: str
+
+
+CHECKS: Final = (
+    Check(
+        MysqlConfig,
+        "tls",
+        lambda s: s.tls == "verify" and s.ca_file is None,
+        "'verify' needs a ca_file to verify against",
+        "name the file with the certificate that signed the servers' ones",
+    ),
+    Check(
+        ReplicationConfig,
+        "heartbeat",
+        lambda s: s.heartbeat >= s.net_timeout,
+        "is not below net_timeout: an idle connection would be given up before its first sign of life",
+        "the default is heartbeat 500ms and net_timeout 10s",
+    ),
+    Check(
+        ReplicationConfig,
+        "password_file",
+        lambda s: len(s.password_file.reveal()) > 32,
+        "holds a password of more than the 32 characters that MySQL stores for replication",
+        "give the replication account a shorter one",
+    ),
+    Check(
+        ZookeeperTls,
+        "cert_file",
+        lambda s: (s.cert_file is None) != (s.key_file is None),
+        "and key_file go together",
+        "name both or none",
+    ),
+    Check(
+        ClusterConfig,
+        "failover.min_claimed",
+        lambda s: s.failover.min_claimed != "majority" and s.failover.min_claimed >= len(s.servers),
+        "is more than the servers that are left without the primary: no failover would ever be possible",
+        "at most the number of servers less one, or majority",
+    ),
+)

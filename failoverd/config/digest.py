@@ -1,0 +1,32 @@
+"""A cluster's settings as one canonical text and its digest, so that two managers can tell whether they agree."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from failoverd.config.secret import Secret
+
+# A manager's own choice that says nothing about the cluster: where it keeps its files, and whom it installs agents as.
+_LOCAL = frozenset({"install_user"})
+
+
+def settings_digest(cluster: object) -> str:
+    """SHA-256 of the cluster's settings without secrets and without the paths of this machine."""
+    text = json.dumps(canonical(cluster), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def canonical(value: object) -> object:
+    """A tree of settings as JSON data; secrets and local paths are left out."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name not in _LOCAL}
+        return {name: canonical(item) for name, item in fields.items() if not isinstance(item, Secret | Path)}
+    if isinstance(value, Mapping):
+        return {str(name): canonical(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return [canonical(item) for item in value]
+    return value

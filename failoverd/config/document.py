@@ -1,0 +1,114 @@
+"""YAML as a tree that remembers places: the only module that knows the YAML library.
+
+Text stays text: whether `off` or `08` is a word or a number is decided by its key, not by YAML's own guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from failoverd.config.complaints import Complaint, Place, Wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A single value: its text as written, and YAML's guess at its type (`str`, `int`, `float`, `bool`, `null`)."""
+
+    place: Place
+    text: str
+    guess: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list of items."""
+
+    place: Place
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key and its item; the place is the key's."""
+
+    key: str
+    place: Place
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A mapping, in the order of the file; a key may stand in it more than once."""
+
+    place: Place
+    entries: tuple[Entry, ...]
+
+    def get(self, key: str) -> Entry | None:
+        """The first entry of that key."""
+        return next((e for e in self.entries if e.key == key), None)
+
+    def repeated(self) -> Iterator[tuple[Entry, Entry]]:
+        """For each key that stands here again: the first entry and the later one."""
+        for index, entry in enumerate(self.entries):
+            first = self.get(entry.key)
+            if first is not None and first is not self.entries[index]:
+                yield first, entry
+
+
+Item = Scalar | Sequence | Section
+
+
+def kind_of(item: Item) -> str:
+    """What an item is, for people."""
+    names: dict[type, str] = {Sequence: "a list", Section: "a section"}
+    if isinstance(item, Scalar):
+        return "empty" if item.guess == "null" else f"'{item.text}'"
+    return names[type(item)]
+
+
+def parse(file: Path) -> Section | Complaint:
+    """The file as a section; a complaint where it cannot be read, is no YAML, or is no mapping."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Complaint("", Place(file, 1), "there is no such file", "name another one with -c or $FAILOVERD_CONFIG")
+    except (OSError, UnicodeDecodeError) as error:
+        return Complaint("", Place(file, 1), f"cannot be read: {error}")
+    try:
+        item = convert(yaml.compose(text, Loader=yaml.SafeLoader), file, ())
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        hint = "indentation is by blanks, never by tabs"
+        return Complaint("", Place(file, line), f"is not YAML: {error.problem}", hint)
+    except (yaml.YAMLError, Wrong, RecursionError) as error:
+        return Complaint("", Place(file, 1), f"is not YAML: {error}")
+    if not isinstance(item, Section):
+        return Complaint("", item.place, f"is {kind_of(item)} instead of sections with keys")
+    return item
+
+
+def convert(found: Any, file: Path, above: tuple[int, ...]) -> Item:
+    """The library's tree as ours; Wrong where an alias contains itself or a key is no plain text."""
+    if found is None:
+        return Section(Place(file, 1), ())
+    place = Place(file, found.start_mark.line + 1)
+    if id(found) in above:
+        raise Wrong(f"line {place.line}: an alias contains itself")
+    if found.id == "scalar":
+        return Scalar(place, found.value, found.tag.rpartition(":")[2])
+    chain = (*above, id(found))
+    if found.id == "sequence":
+        return Sequence(place, tuple(convert(item, file, chain) for item in found.value))
+    return Section(place, tuple(_entry(key, item, file, chain) for key, item in found.value))
+
+
+def _entry(key: Any, item: Any, file: Path, above: tuple[int, ...]) -> Entry:
+    place = Place(file, key.start_mark.line + 1)
+    if key.id != "scalar":
+        raise Wrong(f"line {place.line}: a key must be plain text")
+    return Entry(key.value, place, convert(item, file, above))

@@ -1,0 +1,132 @@
+"""Records of the journal and of what is published, between frozen nouns and versioned JSON data: pure.
+
+Every record carries `v`; a record of a later version is refused, never guessed at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import CoordinationError
+from failoverd.model.history import Pause, Recorded
+from failoverd.model.plans import Entry, Kind, Operation, Report, Request, Requester, Result
+
+VERSION = 1
+Data = dict[str, Any]
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def plain(value: object) -> Any:
+    """Nouns as JSON data: dataclasses by field, GTID sets as their text, sets sorted."""
+    if isinstance(value, GtidSet):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, (frozenset, set)):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    return value.value if isinstance(value, Enum) else value
+
+
+def checked_name(what: str, name: str) -> str:
+    """The name, if it can be part of a path; CoordinationError otherwise."""
+    if not _NAME.fullmatch(name) or name in {".", ".."}:
+        raise CoordinationError(
+            f"{what} {name!r} cannot be recorded", "names are letters, digits, dot, dash, underscore"
+        )
+    return name
+
+
+def versioned(data: Mapping[str, Any]) -> Data:
+    """The record with the version of its shape."""
+    return {"v": VERSION, **data}
+
+
+def opened(data: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """The record, if this program knows its shape."""
+    version = data.get("v")
+    if not isinstance(version, int) or version > VERSION:
+        raise CoordinationError(
+            f"record {where} has shape {version!r}",
+            f"this program knows {VERSION}",
+            "run the newest installed failoverd",
+        )
+    return data
+
+
+def begin_record(operation: Operation) -> Data:
+    """What opens an operation's journal."""
+    return versioned({"operation": plain(operation)})
+
+
+def entry_record(entry: Entry) -> Data:
+    """One record between begin and end."""
+    return versioned({"kind": entry.kind.value, "at": entry.at, "body": plain(entry.body)})
+
+
+def end_record(report: Report) -> Data:
+    """What closes an operation's journal."""
+    return versioned({"report": plain(report)})
+
+
+def whole(begin: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], end: Mapping[str, Any] | None) -> Data:
+    """One operation for people: what opened it, its report if it has ended, its entries."""
+    shown = summary(begin, end)
+    steps = end["report"]["steps"] if end is not None else []
+    told = [{key: entry[key] for key in ("kind", "at", "body")} for entry in entries]
+    return {**shown, "plan": begin["operation"]["plan"], "steps": steps, "entries": told}
+
+
+def summary(begin: Mapping[str, Any], end: Mapping[str, Any] | None) -> Data:
+    """One operation without its steps: from the report if it has ended, else from what opened it."""
+    if end is None:
+        told = {key: item for key, item in begin["operation"].items() if key != "plan"}
+        return {"operation": told.pop("id"), "outcome": None, **told}
+    told = {key: item for key, item in end["report"].items() if key != "steps"}
+    return {**told, "outcome": told.pop("result")}
+
+
+def failover_done_at(report: Report) -> float | None:
+    """Wall-clock seconds at which a failover ended done; None for every other end."""
+    if report.kind is not Kind.FAILOVER or report.result is not Result.DONE:
+        return None
+    return report.stamps.ended or report.stamps.writable or report.stamps.started
+
+
+def recorded_from(data: Mapping[str, Any]) -> Recorded:
+    """The published primary."""
+    return Recorded(str(data["name"]), str(data["server_uuid"]), int(data["epoch"]))
+
+
+def pause_from(data: Mapping[str, Any]) -> Pause:
+    """The pause in force."""
+    until = data.get("until")
+    return Pause(str(data["by"]), str(data["reason"]), None if until is None else float(until))
+
+
+def request_from(data: Mapping[str, Any]) -> Request:
+    """A person's request."""
+    by = data["by"]
+    loss = data.get("accept_loss")
+    return Request(
+        cluster=str(data["cluster"]),
+        kind=Kind(data["kind"]),
+        by=Requester(str(by["kind"]), str(by["user"]), str(by["host"]), str(by["reason"])),
+        to=str(data.get("to", "")),
+        accept_loss=None if loss is None else int(loss),
+        overrides=frozenset(str(name) for name in data.get("overrides", ())),
+    )
+
+
+def started_at(told: Mapping[str, Any]) -> float:
+    """When an operation of a list began, for ordering."""
+    stamps = told.get("stamps")
+    return float(stamps["started"] if stamps else told["started"])

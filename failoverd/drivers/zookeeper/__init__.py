@@ -1,0 +1,1 @@
+"""Lock, epoch, journal and published records in ZooKeeper, on plain kazoo primitives."""

@@ -1,0 +1,265 @@
+"""Coordination over ZooKeeper: the port's methods, and the worker that keeps every cluster's place in line."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from kazoo.exceptions import KazooException
+
+from failoverd.drivers import journal_codec as codec
+from failoverd.drivers.identity import Identity
+from failoverd.drivers.zookeeper.election import Election, contender_entry
+from failoverd.drivers.zookeeper.journal import Journal
+from failoverd.drivers.zookeeper.layout import Layout, in_line, sequence
+from failoverd.drivers.zookeeper.records import pack, unpack
+from failoverd.drivers.zookeeper.session import ABSENT, Session
+from failoverd.drivers.zookeeper.settings import ZooKeeperSettings
+from failoverd.drivers.zookeeper.writes import Create, Delete, Set, Write, own, write
+from failoverd.model.errors import ConfigError, CoordinationError
+from failoverd.model.history import Pause, Recorded
+from failoverd.model.plans import Entry, Operation, Report, Request
+from failoverd.ports import Clock, Lease, Tasks, Wakeups
+
+_ANSWERS_KEPT = 100
+_STATUS_COMPRESS_OVER = 64 * 1024
+_STATUS_PART = 1 << 30  # one entry always: a status is replaced as a whole
+_NO_DIGESTS: Mapping[str, str] = MappingProxyType({})
+
+
+class ZooKeeperCoordination:
+    """Implements `ports.Coordination`. `digests` are of the settings this manager has for each cluster.
+
+    The constructor waits for the first connection no longer than the settings say, and raises ConfigError where the
+    ensemble negotiates another session time-out. Everything else fails with CoordinationError while ZooKeeper is away.
+    """
+
+    kind = "zookeeper"
+
+    def __init__(
+        self, settings: ZooKeeperSettings, identity: Identity, clock: Clock, tasks: Tasks, wakeups: Wakeups
+    ) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._clock = clock
+        self._tasks = tasks
+        self._wakeups = wakeups
+        self._digests: Mapping[str, str] = _NO_DIGESTS
+        self._elections: dict[str, Election] = {}
+        self._woken = threading.Event()
+        self._ended = threading.Event()
+        self._works = False
+        self._session = Session(settings, clock, self._changed)
+        self._journal = Journal(self._session, settings.root, clock)
+        try:
+            self._session.open()
+        except ConfigError:
+            self._session.close()
+            raise
+
+    def state(self) -> str:
+        """`ok` or `lost`."""
+        return "ok" if self._session.connected else "lost"
+
+    def tell_digests(self, digests: Mapping[str, str]) -> None:
+        """The digests of the settings per cluster, shown by every campaign that begins afterwards."""
+        self._digests = MappingProxyType(dict(digests))
+
+    def campaign(self, cluster: str) -> None:
+        """Contend for the cluster's lock from now on; does not wait."""
+        if cluster in self._elections:
+            return
+        entry = contender_entry(self._identity, self._digests.get(cluster, ""))
+        layout = Layout.of(self._settings.root, cluster)
+        election = Election(layout, self._session, entry, self._clock, self._wakeups)
+        self._elections = {**self._elections, cluster: election}
+        if not self._works:
+            self._works = True
+            self._tasks.start("zookeeper election", self._work)
+        self._woken.set()
+
+    def lease(self, cluster: str) -> Lease | None:
+        """The lease if we are active now; CoordinationError where it is our turn and the epoch forbids to take the
+        lock.
+        """
+        election = self._elections.get(cluster)
+        if election is None:
+            return None
+        self._session.refuse_other_timeout()
+        if election.refusal is not None:
+            raise election.refusal
+        return election.lease
+
+    def resign(self, cluster: str) -> None:
+        """Give the lock back at once and stop contending."""
+        election = self._elections.get(cluster)
+        if election is not None:
+            self._elections = {name: other for name, other in self._elections.items() if name != cluster}
+            election.leave()
+
+    def holder(self, cluster: str) -> str | None:
+        """The name of the manager that is first in line."""
+        return next(iter(self._line(cluster)), None)
+
+    def contenders(self, cluster: str) -> tuple[str, ...]:
+        """Names of the managers behind the first."""
+        return self._line(cluster)[1:]
+
+    def recorded(self, cluster: str) -> Recorded | None:
+        """Who the primary is, as last published."""
+        data = self._read(self._layout(cluster).primary)
+        return None if data is None else codec.recorded_from(data)
+
+    def publish_primary(self, lease: Lease, cluster: str, record: Recorded) -> None:
+        """Record the primary, conditional on the lease."""
+        self._put(lease, self._layout(cluster).primary, pack(codec.versioned(codec.plain(record))).head)
+
+    def paused(self, cluster: str) -> Pause | None:
+        """The pause in force; one whose end has passed is none."""
+        data = self._read(self._layout(cluster).paused)
+        pause = None if data is None else codec.pause_from(data)
+        over = pause is not None and pause.until is not None and pause.until <= self._clock.wall().timestamp()
+        return None if over else pause
+
+    def begin(self, lease: Lease, operation: Operation) -> None:
+        """Open an operation in the journal."""
+        self._journal.begin(lease, operation)
+
+    def write(self, lease: Lease, operation: Operation, entry: Entry, wait: bool) -> None:
+        """Append a record."""
+        self._journal.write(lease, operation, entry, wait)
+
+    def settle(self, lease: Lease, operation: Operation, timeout: float) -> None:
+        """Wait until every record sent so far is durable."""
+        self._journal.settle(lease, operation, timeout)
+
+    def end(self, lease: Lease, operation: Operation, report: Report) -> None:
+        """Close the operation with its report."""
+        self._journal.end(lease, operation, report)
+
+    def open_operation(self, cluster: str) -> str:
+        """The id of an operation without an end, empty when there is none."""
+        return self._journal.open_operation(cluster)
+
+    def operations(self, cluster: str) -> tuple[Mapping[str, object], ...]:
+        """All operations, newest first, without steps."""
+        return self._journal.operations(cluster)
+
+    def operation(self, operation: str) -> Mapping[str, object] | None:
+        """One operation with its journal entries."""
+        return self._journal.operation(operation)
+
+    def last_failover_at(self, cluster: str) -> float | None:
+        """Wall-clock seconds of the last failover that ended done."""
+        return self._journal.last_failover_at(cluster)
+
+    def publish_status(self, lease: Lease, cluster: str, status: Mapping[str, object]) -> None:
+        """Publish what `failoverd status` shows."""
+        data = codec.versioned({"status": codec.plain(status)})
+        self._put(lease, self._layout(cluster).status, pack(data, _STATUS_COMPRESS_OVER, _STATUS_PART).head)
+
+    def status(self, cluster: str) -> Mapping[str, object] | None:
+        """What the active manager last published, None where none is active."""
+        if self.holder(cluster) is None:
+            return None
+        data = self._read(self._layout(cluster).status)
+        return None if data is None else dict(data["status"])
+
+    def ask(self, request: Request) -> str:
+        """Hand a request to the active manager; CoordinationError where the cluster has never had one."""
+        place = f"{self._layout(request.cluster).requests}/{uuid.uuid4().hex}_"
+        data = pack(codec.versioned(codec.plain(request))).head
+        try:
+            made = self._session.call(
+                lambda client: client.create_async(place, data, acl=self._session.acl, sequence=True)
+            )
+        except ABSENT as error:
+            raise CoordinationError(f"no manager has ever been active for {request.cluster}", place) from error
+        return str(made).rsplit("/", 1)[1]
+
+    def requests(self, cluster: str) -> tuple[tuple[str, Request], ...]:
+        """Requests that wait, oldest first; one of a later version is left to whoever understands it."""
+        layout = self._layout(cluster)
+        names = in_line(self._session.children(layout.requests))
+        found = zip(names, self._session.read_all([f"{layout.requests}/{name}" for name in names]), strict=True)
+        told = []
+        for name, data in found:
+            try:
+                told.append((name, codec.request_from(codec.opened(unpack(data or b"", (), name), name))))
+            except (CoordinationError, KeyError, ValueError, TypeError):
+                continue
+        return tuple(told)
+
+    def answer(self, lease: Lease, cluster: str, request_id: str, body: Mapping[str, object]) -> None:
+        """Answer a request and take it away, in one transaction."""
+        layout, held = self._layout(cluster), own(lease)
+        name = codec.checked_name("request", request_id)
+        data = pack(codec.versioned({"answer": codec.plain(body)}), part=_STATUS_PART).head
+        write(self._session, held, Create(f"{layout.answers}/{name}", data), Delete(f"{layout.requests}/{name}"))
+        old = sorted(self._session.children(layout.answers), key=sequence)[:-_ANSWERS_KEPT]
+        if old:
+            write(self._session, held, *(Delete(f"{layout.answers}/{one}") for one in old))
+
+    def answered(self, cluster: str, request_id: str) -> Mapping[str, object] | None:
+        """The answer to a request, None while there is none."""
+        name = codec.checked_name("request", request_id)
+        data = self._read(f"{self._layout(cluster).answers}/{name}")
+        return None if data is None else dict(data["answer"])
+
+    def close(self) -> None:
+        """Release every lock and end the session."""
+        self._ended.set()
+        self._woken.set()
+        for cluster in tuple(self._elections):
+            try:
+                self.resign(cluster)
+            except CoordinationError:
+                continue  # the session's end takes the entry away
+        self._session.close()
+
+    def _work(self) -> None:
+        while not self._ended.is_set():
+            self._woken.wait(self._settings.beat)
+            self._woken.clear()
+            self._session.tend()
+            self._round()
+
+    def _round(self) -> None:
+        for election in tuple(self._elections.values()):
+            if self._ended.is_set() or not self._session.connected:
+                return
+            try:
+                election.beat(self._woken.set)
+            except (CoordinationError, ConfigError, KazooException):
+                return  # ZooKeeper is away or slow for all clusters alike; leases end by their own deadlines
+
+    def _changed(self, what: str) -> None:
+        elections = tuple(getattr(self, "_elections", {}).values())
+        for election in elections:
+            if what == "suspended":
+                election.suspend()
+            elif what == "lost":
+                election.lose("the ZooKeeper session has ended")
+        self._woken.set()
+        self._wakeups.ring("coordination")
+
+    def _line(self, cluster: str) -> tuple[str, ...]:
+        lock = self._layout(cluster).lock
+        paths = [f"{lock}/{name}" for name in in_line(self._session.children(lock))]
+        return tuple(str(json.loads(data)["manager"]) for data in self._session.read_all(paths) if data is not None)
+
+    def _layout(self, cluster: str) -> Layout:
+        return Layout.of(self._settings.root, cluster)
+
+    def _read(self, path: str) -> Mapping[str, Any] | None:
+        data = self._session.read(path)
+        return None if data is None else codec.opened(unpack(data, (), path), path)
+
+    def _put(self, lease: Lease, path: str, data: bytes) -> None:
+        known = self._session.read(path) is not None
+        change: Write = Set(path, data) if known else Create(path, data)
+        write(self._session, own(lease), change)

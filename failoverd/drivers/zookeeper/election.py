@@ -1,0 +1,240 @@
+"""One cluster's line for the lock: our own entry, the one before it, the epoch that comes with being first.
+
+Plain ephemeral sequential entries with a GUID in the name (so that a create whose answer was lost is found again), a
+watch on the entry before ours, and an epoch taken in one transaction with the check of our entry. Only the
+coordination's worker and `leave` touch ZooKeeper here; both hold the election's own lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import uuid
+from typing import Any
+
+from failoverd.drivers.identity import Identity
+from failoverd.drivers.zookeeper.layout import Layout, in_line
+from failoverd.drivers.zookeeper.lease import ZooKeeperLease
+from failoverd.drivers.zookeeper.session import ABSENT, Away, Session
+from failoverd.drivers.zookeeper.writes import Create, Set, found, write
+from failoverd.model.errors import CoordinationError
+from failoverd.ports import Clock, Wakeups
+
+_FIRST_EPOCH = b"0"  # what stands there before anybody was active; the first lease has epoch 1
+
+
+class Election:
+    """Our part in the line of one cluster. `refusal` says why we do not take the lock although it is our turn."""
+
+    def __init__(self, layout: Layout, session: Session, entry: bytes, clock: Clock, wakeups: Wakeups) -> None:
+        self.layout = layout
+        self.refusal: CoordinationError | None = None
+        self._session = session
+        self._entry = entry
+        self._clock = clock
+        self._wakeups = wakeups
+        self._busy = threading.RLock()
+        self._woken = threading.Event()
+        self._guid = uuid.uuid4().hex
+        self._path = ""
+        self._owner = 0
+        self._lease: ZooKeeperLease | None = None
+        self._taking: ZooKeeperLease | None = None
+        self._watched = ""
+        self._listening = False
+        self._highest = 0
+        self._left = False
+
+    @property
+    def lease(self) -> ZooKeeperLease | None:
+        """The lease if it is alive."""
+        lease = self._lease
+        return lease if lease is not None and lease.alive else None
+
+    def suspend(self) -> None:
+        """The connection is gone for now."""
+        for lease in (self._lease, self._taking):
+            if lease is not None:
+                lease.suspend()
+
+    def lose(self, why: str) -> None:
+        """The session is gone for good."""
+        for lease in (self._lease, self._taking):
+            if lease is not None:
+                lease.lose(why)
+
+    def leave(self) -> None:
+        """Stop contending and take our entry away, so that the next in line has the lock at once."""
+        self._left = True
+        self.lose("resigned")
+        with self._busy:
+            self._step_out()
+
+    def beat(self, wake: Any) -> None:
+        """One round of the worker: stay in line, take the lock when first, prove that it is still ours.
+
+        `wake` is called when ZooKeeper says that something has changed. Raises CoordinationError where ZooKeeper is
+        away.
+        """
+        with self._busy:
+            if self._left:
+                self._step_out()
+                return
+            if self._path and (self._owner != self._session.id or self._ended()):
+                self._start_over()
+            if not self._path:
+                self._enter()
+            if self._lease is not None:
+                self._renew()
+                self._listen(wake)
+            else:
+                self._advance(wake)
+
+    def _ended(self) -> bool:
+        return self._lease is not None and not self._lease.alive
+
+    def _start_over(self) -> None:
+        # An entry that a lost lease stood on is never used again: whoever finds it gone knows that the epoch is over.
+        self.lose("the session has changed")
+        self._wakeups.ring("lock")
+        self._lease = None
+        self._step_out()
+
+    def _step_out(self) -> None:
+        if self._path and self._owner == self._session.id:
+            path = self._path
+            with contextlib.suppress(ABSENT):
+                self._session.call(lambda client: client.delete_async(path))
+        self._path, self._owner, self._watched, self._listening = "", 0, "", False
+        self._guid = uuid.uuid4().hex
+
+    def _enter(self) -> None:
+        self._found_cluster()
+        owner = self._session.id
+        name = next((n for n in self._session.children(self.layout.lock) if n.startswith(self._guid)), "")
+        if name:
+            stat = self._session.call(lambda client: client.exists_async(f"{self.layout.lock}/{name}"))
+            if stat is None or stat.ephemeralOwner != owner:
+                self._guid = uuid.uuid4().hex
+                return
+            path = f"{self.layout.lock}/{name}"
+        else:
+            place = f"{self.layout.lock}/{self._guid}_"
+            path = self._session.call(
+                lambda client: client.create_async(
+                    place, self._entry, acl=self._session.acl, ephemeral=True, sequence=True
+                )
+            )
+        self._path, self._owner = str(path), owner
+
+    def _found_cluster(self) -> None:
+        if self._session.read(self.layout.base) is not None:
+            return
+        self._session.ensure(self.layout.base.rsplit("/", 1)[0])
+        entries = [Create(self.layout.base), Create(self.layout.epoch, _FIRST_EPOCH)]
+        found(self._session, [*entries, *(Create(path) for path in self.layout.directories())])
+
+    def _advance(self, wake: Any) -> None:
+        line = in_line(self._session.children(self.layout.lock))
+        own = self._path.rsplit("/", 1)[1]
+        if own not in line:
+            self._path, self._guid = "", uuid.uuid4().hex
+            raise Away("our entry in the line is gone", self.layout.lock)
+        place = line.index(own)
+        if place == 0:
+            self._take()
+            self._listen(wake)
+        else:
+            self._watch(f"{self.layout.lock}/{line[place - 1]}", wake)
+
+    def _watch(self, before: str, wake: Any) -> None:
+        if self._watched == before:
+            return
+
+        def changed(_: Any) -> None:
+            self._watched = ""
+            wake()
+
+        self._watched = before
+        if self._session.call(lambda client: client.exists_async(before, watch=changed)) is None:
+            self._watched = ""
+            wake()
+
+    def _take(self) -> None:
+        sent = self._clock.now()
+        path, owner = self._path, self._owner
+        stat = self._session.call(lambda client: client.exists_async(path))
+        if stat is None or stat.ephemeralOwner != owner:
+            raise Away("our entry in the line is gone", path)
+        known = self._known_epoch()
+        if known is None:
+            return
+        epoch, version = known[0] + 1, known[1]
+        deadline = sent + self._session.settings.lease
+        lease = ZooKeeperLease(path, owner, epoch, deadline, self._clock)
+        self._taking = lease  # from here on a suspension reaches it; nobody is given it before the epoch is written
+        write(self._session, lease, Set(self.layout.epoch, str(epoch).encode(), version), *self._config())
+        self._lease, self._taking, self._highest = lease, None, epoch
+        self._wakeups.ring("lock")
+
+    def _config(self) -> tuple[Create | Set, ...]:
+        place = self.layout.config
+        return (Create(place, self._entry),) if self._session.read(place) is None else (Set(place, self._entry),)
+
+    def _known_epoch(self) -> tuple[int, int] | None:
+        try:
+            data, stat = self._session.call(lambda client: client.get_async(self.layout.epoch))
+        except ABSENT:
+            self._refuse("the epoch is missing while other records of the cluster exist")
+            return None
+        if not data.isdigit():
+            self._refuse(f"the epoch is {bytes(data[:40])!r}, not a number")
+            return None
+        if int(data) < self._highest:
+            self._refuse(f"the epoch went back from {self._highest} to {int(data)}")
+            return None
+        self.refusal = None
+        return int(data), int(stat.version)
+
+    def _refuse(self, why: str) -> None:
+        hint = f"write it with `failoverd init --adopt` after looking at the servers; entry {self.layout.epoch}"
+        self.refusal = CoordinationError("the lock is not taken", why, hint)
+
+    def _renew(self) -> None:
+        lease = self._lease
+        if lease is None:
+            return
+        sent = self._clock.now()
+        stat = self._session.call(lambda client: client.exists_async(lease.path), self._session.settings.lease)
+        if stat is None:
+            lease.lose("our lock entry is gone")
+        elif stat.ephemeralOwner != lease.session or self._session.id != lease.session:
+            lease.lose("our lock entry belongs to another session")
+        else:
+            lease.renewed(sent, self._session.settings.lease)
+
+    def _listen(self, wake: Any) -> None:
+        if self._listening or self._lease is None:
+            return
+
+        def asked(_: Any) -> None:
+            self._listening = False
+            self._wakeups.ring("request")
+            wake()
+
+        self._listening = True
+        self._session.call(lambda client: client.get_children_async(self.layout.requests, watch=asked))
+
+
+def contender_entry(identity: Identity, digest: str) -> bytes:
+    """What our lock entry tells the others: who we are, and the digest of our settings for this cluster."""
+    told = {
+        "v": 1,
+        "manager": identity.name,
+        "pid": identity.pid,
+        "host": identity.host,
+        "version": identity.version,
+        "digest": digest,
+    }
+    return json.dumps(told).encode()

@@ -1,0 +1,87 @@
+"""A real standalone ZooKeeper on loopback for the contract tests: trimmed, with short ticks, killed at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+_JARS = ("zookeeper.jar", "zookeeper-jute.jar", "slf4j-api.jar", "slf4j-nop.jar")
+_TRIM = (
+    "-Xmx64m",
+    "-Xss256k",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:ReservedCodeCacheSize=16m",
+    "-Dzookeeper.preAllocSize=1024",
+)
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class ZooKeeperServer:
+    """One server process; it may be killed, stopped, started again, and have its data wiped."""
+
+    def __init__(self, folder: Path, tick_ms: int = 200) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.tick = tick_ms / 1000
+        (folder / "data").mkdir(parents=True)
+        lines = [f"tickTime={tick_ms}", f"dataDir={folder}/data", f"clientPort={self.port}"]
+        lines += ["clientPortAddress=127.0.0.1", "maxClientCnxns=0", "admin.enableServer=false"]
+        lines += ["4lw.commands.whitelist=srvr"]
+        (folder / "zoo.cfg").write_text("\n".join(lines) + "\n")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT for clients."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it and wait until it serves."""
+        jars = ":".join(f"/usr/share/java/{jar}" for jar in _JARS)
+        main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+        argv = [shutil.which("java") or "java", *_TRIM, "-cp", jars, main, str(self.folder / "zoo.cfg")]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=self.folder)
+        end = time.monotonic() + 60
+        while not self._serves():
+            if time.monotonic() > end or self._process.poll() is not None:
+                raise RuntimeError(f"ZooKeeper did not start: {(self.folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Freeze or thaw it."""
+        if self._process is not None:
+            os.kill(self._process.pid, number)
+
+    def wipe(self) -> None:
+        """Lose all it has ever stored; it must not be running."""
+        shutil.rmtree(self.folder / "data")
+        (self.folder / "data").mkdir()
+
+    def _serves(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
+                connection.settimeout(1.0)
+                connection.sendall(b"srvr")
+                return connection.recv(4096).startswith(b"Zookeeper version")
+        except OSError:
+            return False

@@ -1,0 +1,56 @@
+"""What the commands ask of the rest: the composition root implements it, tests have a simple stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from failoverd.model.finding import Finding
+from failoverd.model.plans import Plan, Request
+
+Document = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """What `agent install` is asked for; no servers means all, no user or key the configured one."""
+
+    cluster: str
+    servers: tuple[str, ...] = ()
+    user: str | None = None
+    key: Path | None = None
+    write_key: bool = False
+    upgrade: bool = False
+
+
+class App(Protocol):
+    """The application behind the commands. Every method raises FailoverdError for what people must be told."""
+
+    def run(self) -> int:
+        """Be the manager until a signal ends it; the exit code."""
+
+    def status(self, cluster: str | None) -> Document:
+        """The published status document of one or all clusters, within 5 s; `active_manager` null is our own look."""
+
+    def check(self, cluster: str | None) -> tuple[Finding, ...]:
+        """Everything a failover will need, tried for real, read-only; also what is fine, with severity `ok`."""
+
+    def plan(self, cluster: str, kill: tuple[str, ...], to: str) -> Plan:
+        """What would happen if the named servers (none: the primary) were dead and `to` were wanted."""
+
+    def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
+        """Run the failover, or hand it to the active manager and follow it; the operation's document."""
+
+    def operations(self, cluster: str | None) -> tuple[Document, ...]:
+        """All operations of one or all clusters, newest first, without steps."""
+
+    def operation(self, operation: str) -> Document | None:
+        """One operation with its steps, None where the journals know none of that id."""
+
+    def agents_install(self, install: Install, on_progress: Callable[[str], None]) -> tuple[Document, ...]:
+        """Put the agent on the hosts; for each server `{"server", "outcome", "key_line", "sudoers_line", "detail"}`."""
+
+    def agents_check(self, cluster: str) -> tuple[Finding, ...]:
+        """Ask each agent to prove every right it needs."""

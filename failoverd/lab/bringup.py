@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from failoverd.lab import config_text, hosts, keeping, network, servers, state, zookeeper
+from failoverd.lab import config_text, disks, hosts, keeping, network, servers, state, zookeeper
 from failoverd.lab.layout import STATE_PARENT, STATE_PREFIX, Host, Kind, Layout, Options, namespace_prefix, state_folder
 from failoverd.lab.processes import end, run, side_by_side
 from failoverd.lab.software import MySQL, find_mysql, require_programs
@@ -65,7 +65,7 @@ class BringUp:
 
     def _prepare(self, host: Host) -> None:
         hosts.make_folders(host)
-        hosts.mount_disk(host, self.layout.options.disk_mb)
+        disks.mount(host, self.layout.options.disk_mb)
 
     def _start_zookeeper(self, host: Host, members: tuple[Host, ...]) -> None:
         self._prepare(host)
@@ -165,5 +165,5 @@ def take_down(name: str) -> None:
     network.demolish(name)
     hosts.remove_etc(namespace_prefix(name))
     if folder.parent == Path(STATE_PARENT) and folder.name.startswith(STATE_PREFIX):
-        hosts.unmount_disks(folder)
+        disks.unmount_all(folder)
         shutil.rmtree(folder, ignore_errors=True)

@@ -49,7 +49,7 @@ def _server(host: Host) -> dict[str, object]:
 def merged(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """`base` with `changes` laid over it, mapping by mapping.
 
-    A mapping laid over a list changes the entries whose `name` are its keys: `{"servers": {"db2": {"promote": "never"}}}`.
+    A mapping laid over a list changes the entries it names: `{"servers": {"db2": {"promote": "never"}}}`.
     """
     result = dict(base)
     for key, value in changes.items():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
-from failoverd.lab import keeping, network, servers, zookeeper
+from failoverd.lab import disks, keeping, network, relay, servers, zookeeper
 from failoverd.lab.layout import Host, Kind, Layout
 from failoverd.lab.processes import alive, send, state, wait_until
+from failoverd.lab.sessions import Sessions
 from failoverd.model.errors import FailoverdError
 
 _SERVICES = {Kind.SERVER: "mysqld", Kind.ZOOKEEPER: "zookeeper"}
@@ -18,6 +18,7 @@ class Faults:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self._sessions = Sessions(layout)
 
     def kill(self, name: str) -> None:
         """SIGKILL the host's mysqld (or ZooKeeper); returns when that process is gone."""
@@ -44,6 +45,9 @@ class Faults:
     def start(self, name: str) -> None:
         """Start what is dead, the host or its mysqld (or ZooKeeper), and wait until it answers."""
         host = self._kept(name)
+        if not disks.writable(host):
+            keeping.power_off(host)
+            disks.make_writable(host)
         if not keeping.is_on(host):
             keeping.power_on(host)
             network.set_link(host, up=True)
@@ -75,9 +79,35 @@ class Faults:
         if not one_way:
             network.drop(sender, receiver, percent)
 
+    def fill_disk(self, name: str) -> int:
+        """Use up the disk of the host but for a few KB; returns how many bytes that took."""
+        return disks.fill(self._kept(name))
+
+    def read_only_fs(self, name: str) -> None:
+        """Let the disk of the host turn read-only under its open files; `start` repairs it."""
+        disks.make_read_only(self._kept(name))
+
+    def damage_relay(self, name: str) -> str:
+        """Overwrite bytes in what the replica has received and not yet applied; returns "file:offset".
+
+        The applier must be stopped or behind: with nothing unapplied there is nothing to damage (FailoverdError).
+        """
+        return relay.damage(self._server(name))
+
+    def hold_lock(self, name: str, statement: str = "FLUSH TABLES WITH READ LOCK") -> None:
+        """Keep a session open that has run this statement, by default the one that stops all writes."""
+        self._sessions.hold(self._server(name), statement)
+
+    def exhaust_connections(self, name: str) -> int:
+        """Use up all connections that ordinary accounts may have; returns how many sessions that took."""
+        return self._sessions.hold(self._server(name), "DO 0", user="app", count=100_000)
+
     def heal(self) -> None:
-        """Take back every cut, loss and pulled cable; hosts without power stay off."""
+        """Take back every cut, loss, pulled cable, held session and filled disk; hosts without power stay off."""
+        self._sessions.release()
         for host in self.layout.hosts:
+            if host.kind in _SERVICES:
+                disks.empty(host)
             network.forget_drops(host)
             if host.kind not in _SERVICES or keeping.is_on(host):
                 network.set_link(host, up=True)
@@ -89,14 +119,15 @@ class Faults:
             raise FailoverdError("that host has no service of the lab", name, f"those are {there}")
         return host
 
+    def _server(self, name: str) -> Host:
+        host = self._kept(name)
+        if host.kind is not Kind.SERVER:
+            raise FailoverdError(f"{name} has no mysqld", "", "db1, db2 ... have one")
+        return host
+
     def _pid(self, name: str) -> int:
         host = self._kept(name)
         pid = keeping.service_pid(host, _SERVICES[host.kind])
         if pid == 0:
             raise FailoverdError(f"no {_SERVICES[host.kind]} runs on {name}", "", f"failoverd lab fault start {name}")
         return pid
-
-
-def files_of(host: Host) -> Path:
-    """The host's own disk, as this machine sees it."""
-    return Path(host.disk)

@@ -1,4 +1,4 @@
-"""A host's private files: accounts, names, sudo's one rule, folders, the disk; and its sshd."""
+"""A host's private files: accounts, names, sudo's one rule, folders, keys; and its sshd."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from failoverd.lab.keeping import Service
-from failoverd.lab.layout import NETNS_FILES, STATE_PARENT, Host, Kind, Layout
+from failoverd.lab.layout import NETNS_FILES, Host, Kind, Layout
 from failoverd.lab.processes import run
 from failoverd.lab.state import exclusively
 
@@ -38,7 +38,10 @@ def _write_accounts(folder: Path, host: Host) -> None:
         f"{AGENT}:x:{host.agent_user}:{host.agent_user}:failoverd agent:{home}/{AGENT}:/bin/sh\n"
         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
     )
-    group = f"root:x:0:\ntty:x:5:\nshadow:x:42:\nmysql:x:{host.user}:{AGENT}\n{AGENT}:x:{host.agent_user}:\nnogroup:x:65534:\n"
+    group = (
+        "root:x:0:\ntty:x:5:\nshadow:x:42:\nnogroup:x:65534:\n"
+        f"mysql:x:{host.user}:{AGENT}\n{AGENT}:x:{host.agent_user}:\n"
+    )
     names = [line.split(":")[0] for line in passwd.splitlines()]
     door = f"{_PYTHON} {host.agent_dir / _ZIPAPP} door"
     files = {
@@ -83,24 +86,6 @@ def make_folders(host: Host) -> None:
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(mode)
         os.chown(path, owner, owner)
-
-
-def mount_disk(host: Host, megabytes: int) -> None:
-    """Give the host a disk of its own and of limited size, and its service a folder on it."""
-    run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", f"{host.namespace}", str(host.disk)])
-    for name in ("data", "zookeeper"):
-        path = Path(host.disk / name)
-        path.mkdir(mode=0o750)
-        os.chown(path, host.user, host.user)
-
-
-def unmount_disks(folder: Path) -> None:
-    """Unmount everything that is mounted inside the lab's folder."""
-    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    points = [line.split()[4] for line in lines]
-    if folder.parent == Path(STATE_PARENT):
-        for point in reversed([point for point in points if point.startswith(f"{folder}/")]):
-            run(["umount", "-l", point])
 
 
 def install_agent(host: Host, zipapp: Path, client_key: str, install_key: str) -> None:

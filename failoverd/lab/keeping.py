@@ -15,10 +15,10 @@ from failoverd.lab.layout import STATE_PARENT, STATE_PREFIX, Host
 from failoverd.lab.processes import children, end, inner_number, run, wait_until
 from failoverd.model.errors import FailoverdError
 
-# /run is the host's own; other labs' disks are let go, or this host would hold their memory after their end.
+# /run is the host's own; other hosts' disks are let go, or this host would hold them when they are taken away.
 _BEGIN = f"""
 for disk in {STATE_PARENT}/{STATE_PREFIX}*/hosts/*/disk; do
-    case "$disk" in "$1"/*) ;; *) mountpoint -q "$disk" && umount -l "$disk" ;; esac
+    [ "$disk" = "$1" ] || ! mountpoint -q "$disk" || umount -l "$disk"
 done
 mount -t tmpfs -o mode=755,size=16m tmpfs /run && mkdir -p /run/sshd && chmod 755 /run/sshd || exit 1
 shift
@@ -67,10 +67,9 @@ def write_specification(host: Host, services: tuple[Service, ...]) -> None:
 def power_on(host: Host) -> None:
     """Start the host's keeper, and with it all its services; returns when it takes requests."""
     Path(host.keeper_socket).unlink(missing_ok=True)
-    lab = str(host.folder.parent.parent)
     argv = ["setsid", "--fork", "ip", "netns", "exec", host.namespace]
     argv += ["unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc"]
-    argv += ["sh", "-c", _BEGIN, "keeper", lab]
+    argv += ["sh", "-c", _BEGIN, "keeper", str(host.disk)]
     argv += [sys.executable, "-I", "-S", str(keeper.__file__), str(host.folder / "keeper.json")]
     log = Path(host.log / "keeper.log")
     run(["sh", "-c", 'exec "$@" >>"$0" 2>&1 </dev/null', str(log), *argv])
@@ -134,6 +133,13 @@ def keeper_pid(host: Host) -> int:
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     pid: int = struct.unpack("3i", credentials)[0]
     return pid
+
+
+def given_up(host: Host, service: str) -> bool:
+    """Whether the service has ended and nobody starts it again."""
+    services = ask(host, "status")["services"]
+    facts = services[service] if isinstance(services, dict) else {}
+    return bool(facts["pid"] == 0 and facts["restart"] is None)
 
 
 def service_pid(host: Host, service: str) -> int:

@@ -101,6 +101,10 @@ class Lab:
         password = "" if user == "root" else self.password(user)
         return query(host.socket, text, user=user, password=password, deadline=deadline)
 
+    def socket(self, server: str) -> Path:
+        """The unix socket of a server."""
+        return Path(self._host(server, Kind.SERVER).socket)
+
     def mysqld_pid(self, server: str) -> int:
         """The process number of the host's mysqld on this machine; 0 when it does not run."""
         return keeping.service_pid(self._host(server, Kind.SERVER), "mysqld")
@@ -123,10 +127,10 @@ class Lab:
         stderr: Output = None,
         env: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start a command in a host's namespaces.
+        """Start a command on a host.
 
-        On managers and clients the process is the command itself, so signals reach it; on hosts with a keeper it is a
-        forwarder that ends with the command's exit code.
+        Managers and clients have a network of their own and the machine's files, and the process is the command
+        itself. On hosts with a keeper it is a forwarder that ends with the command's exit code.
         """
         return subprocess.Popen(
             [*self._entry(self.layout.host(host)), *argv],
@@ -165,7 +169,7 @@ class Lab:
         if host.kind in {Kind.SERVER, Kind.ZOOKEEPER}:
             pid = keeping.keeper_pid(host)
             return ["nsenter", "--target", str(pid), "--net", "--mount", "--pid", "--uts", "--"]
-        return ["ip", "netns", "exec", host.namespace]
+        return ["nsenter", f"--net=/run/netns/{host.namespace}", "--"]
 
     def _host(self, name: str, kind: Kind) -> Host:
         host = self.layout.host(name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from failoverd.drivers.mysql.local import query
+from failoverd.lab import keeping
 from failoverd.lab.keeping import Service
 from failoverd.lab.layout import Host, Options
 from failoverd.lab.processes import wait_until
@@ -92,8 +93,14 @@ def answers(host: Host) -> bool:
 
 def wait_for_start(host: Host, *, deadline: float = 60.0) -> None:
     """Wait until the server takes statements; FailoverdError with the end of its error log."""
+
+    def over() -> bool:
+        return answers(host) or keeping.given_up(host, "mysqld")
+
     try:
-        wait_until(lambda: answers(host), deadline=deadline, what=f"the start of mysqld on {host.name}", every=0.02)
+        wait_until(over, deadline=deadline, what=f"the start of mysqld on {host.name}", every=0.02)
+        if not answers(host):
+            raise FailoverdError(f"mysqld on {host.name} ended at its start")
     except FailoverdError as error:
         log = Path(host.log / "error.log")
         last = log.read_text(encoding="utf-8", errors="replace")[-1000:] if log.exists() else "no error log"

@@ -29,7 +29,7 @@ _RECORD = "lab.json"
 
 @contextmanager
 def exclusively() -> Iterator[None]:
-    """Hold the one lock of all labs of this machine, under which numbers and shared folders are taken and given back."""
+    """Hold the one lock of all labs of this machine: numbers and shared folders are taken and given back under it."""
     parent = os.open(STATE_PARENT, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(parent, fcntl.LOCK_EX)

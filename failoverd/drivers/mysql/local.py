@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 
 import pymysql
 from pymysql.constants import CLIENT
+from pymysql.cursors import Cursor
 
 from failoverd.model.errors import ServerError
 
@@ -25,6 +28,26 @@ def query_with_names(
     socket: PurePath, text: str, *, user: str = "root", password: str = "", deadline: float = 30.0
 ) -> tuple[tuple[str, ...], tuple[tuple[object, ...], ...]]:
     """Like `query`, with the column names of the last result first."""
+    with _connected(socket, user, password, deadline) as connection, connection.cursor() as cursor:
+        cursor.execute(text)
+        while cursor.nextset():
+            pass
+        names = tuple(column[0] for column in cursor.description or ())
+        return names, tuple(cursor.fetchall())
+
+
+@contextmanager
+def hold(socket: PurePath, statement: str, *, user: str = "root", password: str = "") -> Iterator[None]:
+    """Run the statement in a session that stays open as long as the context does; errors as for `query`."""
+    with _connected(socket, user, password, 30.0) as connection:
+        connection.query(statement)
+        yield
+
+
+@contextmanager
+def _connected(
+    socket: PurePath, user: str, password: str, deadline: float
+) -> Iterator[pymysql.connections.Connection[Cursor]]:
     try:
         connection = pymysql.connect(
             unix_socket=str(socket),
@@ -37,12 +60,8 @@ def query_with_names(
             write_timeout=deadline,
             client_flag=CLIENT.MULTI_STATEMENTS,
         )
-        with connection, connection.cursor() as cursor:
-            cursor.execute(text)
-            while cursor.nextset():
-                pass
-            names = tuple(column[0] for column in cursor.description or ())
-            return names, tuple(cursor.fetchall())
+        with connection:
+            yield connection
     except pymysql.MySQLError as error:
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         raise ServerError("the server refused a statement", f"{socket}: {error}", code=code) from error

@@ -1,0 +1,173 @@
+"""`failoverd lab`: a whole cluster on this machine, for trying things out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import click
+
+from failoverd.drivers.mysql.local import query_with_names
+from failoverd.lab import Lab, Options
+from failoverd.model.errors import ConfigError
+
+_NAME = click.option("--name", default="lab", show_default=True, help="Which lab.")
+_ONE_WAY = click.option("--one-way", is_flag=True, help="Only from the first host to the second.")
+
+
+@click.group("lab")
+def lab() -> None:
+    """Bring a whole cluster up on this machine, break it, take it down."""
+
+
+@lab.command()
+@_NAME
+@click.option("--replicas", default=2, show_default=True, help="Replicas beside the primary.")
+@click.option("--zookeepers", default=1, show_default=True, help="ZooKeeper members: 0, 1, 3 or 5.")
+@click.option("--managers", default=2, show_default=True, help="Hosts for managers.")
+@click.option("--lossless", is_flag=True, help="Semi-sync from the start.")
+@click.option("--supervised", is_flag=True, help="Start each mysqld again 100 ms after its end, as systemd would.")
+@click.option("--switch", is_flag=True, help="A switch of our own between the hosts, which can delay packets.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def up(as_json: bool, **options: object) -> None:
+    """Bring a lab up: real mysqld, ZooKeeper and sshd on hosts of their own, replication running."""
+    made = Lab.up(Options(**options), lambda text: click.echo(text, err=True))  # type: ignore[arg-type]
+    click.echo(made.json() if as_json else _what_next(made))
+
+
+def _what_next(made: Lab) -> str:
+    name = "" if made.name == "lab" else f" --name {made.name}"
+    first, *_ = made.servers
+    words = " ".join(made.manager_argv("mgr1", "run")[1:]) if "mgr1" in made.hosts else ""
+    lines = [
+        f"lab {made.name} is up: {', '.join(made.servers)}; the primary is {first}. Try:",
+        f"  export FAILOVERD_CONFIG={made.config_path}",
+        "  failoverd status",
+    ]
+    if words:
+        space = made.hosts["mgr1"].namespace
+        lines.append(f"  nsenter --net=/run/netns/{space} failoverd {words.partition('failoverd ')[2]}    # a manager")
+    lines += [
+        f"  failoverd lab fault kill {first}{name}",
+        f'  failoverd lab sql db2 "SELECT @@read_only, @@gtid_executed"{name}',
+        f"  failoverd lab down{name}",
+    ]
+    return "\n".join(lines)
+
+
+@lab.command()
+@_NAME
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def status(name: str, as_json: bool) -> None:
+    """What runs in a lab, with process numbers."""
+    there = Lab.attach(name)
+    click.echo(there.json() if as_json else "\n".join(_lines(there.status())))
+
+
+def _lines(facts: dict[str, object]) -> list[str]:
+    lines = [f"lab {facts['name']}   {facts['config']}"]
+    hosts = facts["hosts"]
+    for host in hosts if isinstance(hosts, list) else []:
+        power = {True: "on", False: "OFF", None: ""}[host.get("on")]
+        services = ", ".join(f"{name} {pid or 'DEAD'}" for name, pid in host.get("services", {}).items())
+        lines.append(f"  {host['name']:5} {host['address']:15} {power:3} {services}".rstrip())
+    return lines
+
+
+@lab.command()
+@_NAME
+@click.option("--all", "everything", is_flag=True, help="Every lab of this machine.")
+def down(name: str, everything: bool) -> None:
+    """End a lab and leave nothing behind, also of one that is half up or half gone."""
+    known = Lab.names()
+    if not everything and name not in known:
+        raise ConfigError("no such lab", name, f"labs on this machine: {', '.join(known) or 'none'}")
+    for one in known if everything else (name,):
+        Lab.take_down(one)
+        click.echo(f"lab {one} is down", err=True)
+
+
+@lab.command()
+@_NAME
+@click.argument("host")
+@click.argument("text")
+@click.option("--user", default="root", show_default=True, type=click.Choice(["root", "failoverd", "repl", "app"]))
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as one JSON document.")
+def sql(name: str, host: str, text: str, user: str, as_json: bool) -> None:
+    """Run SQL on a server of the lab over its unix socket, whatever the network does."""
+    there = Lab.attach(name)
+    password = "" if user == "root" else there.password(user)
+    names, rows = query_with_names(there.socket(host), text, user=user, password=password)
+    if as_json:
+        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str))
+        return
+    for row in (names, *rows) if names else ():
+        click.echo("\t".join("NULL" if value is None else str(value) for value in row))
+
+
+@lab.group()
+def fault() -> None:
+    """Break something in a lab; `heal` takes links, locks and filled disks back, `start` brings back what is dead."""
+
+
+def _on_host(command: str, act: Callable[[Lab, str], object], about: str) -> None:
+    """Add a fault that needs a host and nothing else."""
+
+    @fault.command(command, help=about)
+    @_NAME
+    @click.argument("host")
+    def run(name: str, host: str) -> None:
+        said = act(Lab.attach(name), host)
+        click.echo(f"{command} {host}: {'done' if said is None else said}", err=True)
+
+
+_on_host("kill", lambda there, host: there.fault.kill(host), "SIGKILL its mysqld or ZooKeeper.")
+_on_host("stop", lambda there, host: there.fault.stop(host), "Freeze its mysqld or ZooKeeper (SIGSTOP).")
+_on_host("cont", lambda there, host: there.fault.cont(host), "Let it go on (SIGCONT).")
+_on_host("poweroff", lambda there, host: there.fault.poweroff(host), "Cut its power: the link first, then everything.")
+_on_host("start", lambda there, host: there.fault.start(host), "Start what is dead: the host, its mysqld, its disk.")
+_on_host("fill-disk", lambda there, host: f"{there.fault.fill_disk(host)} bytes", "Use up its disk.")
+_on_host("read-only-fs", lambda there, host: there.fault.read_only_fs(host), "Let its disk turn read-only.")
+_on_host("damage-relay", lambda there, host: there.fault.damage_relay(host), "Damage its unapplied relay log.")
+_on_host(
+    "exhaust-connections",
+    lambda there, host: f"{there.fault.exhaust_connections(host)} sessions",
+    "Use up the connections that ordinary accounts may have.",
+)
+
+
+@fault.command()
+@_NAME
+@click.argument("first")
+@click.argument("second")
+@_ONE_WAY
+def cut(name: str, first: str, second: str, one_way: bool) -> None:
+    """Let nothing from the first host reach the second, nor back."""
+    Lab.attach(name).fault.cut(first, second, one_way=one_way)
+
+
+@fault.command()
+@_NAME
+@click.argument("first")
+@click.argument("second")
+@click.argument("percent", type=int)
+@_ONE_WAY
+def loss(name: str, first: str, second: str, percent: int, one_way: bool) -> None:
+    """Lose some of the packets between two hosts, at random."""
+    Lab.attach(name).fault.loss(first, second, percent, one_way=one_way)
+
+
+@fault.command("hold-lock")
+@_NAME
+@click.argument("host")
+@click.option("--statement", default="FLUSH TABLES WITH READ LOCK", show_default=True, help="What takes the lock.")
+def hold_lock(name: str, host: str, statement: str) -> None:
+    """Hold a lock in a session that stays open."""
+    Lab.attach(name).fault.hold_lock(host, statement)
+
+
+@fault.command()
+@_NAME
+def heal(name: str) -> None:
+    """Take back cuts, losses, delays, held sessions and filled disks."""
+    Lab.attach(name).fault.heal()

@@ -1,0 +1,134 @@
+"""A host's own disk: of limited size, can be filled, and can turn read-only under a running server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from failoverd.lab.layout import STATE_PARENT, Host
+from failoverd.lab.processes import run, wait_until
+from failoverd.model.errors import FailoverdError
+
+_FILLER = "filler"
+_LEFT_FREE = 4096
+
+
+def mount(host: Host, megabytes: int) -> None:
+    """Give the host its disk, and its service a folder on it.
+
+    A file with a small ext4 where loop devices are permitted, because only a real file system can turn read-only while
+    files are open for writing; a tmpfs otherwise.
+    """
+    image = host.folder / "disk.img"
+    try:
+        run(["truncate", "-s", f"{megabytes}M", str(image)])
+        run(
+            [
+                "mkfs.ext4",
+                "-q",
+                "-F",
+                "-m",
+                "0",
+                "-J",
+                "size=16",
+                "-E",
+                "lazy_itable_init=1,lazy_journal_init=1",
+                str(image),
+            ]
+        )
+        run(["mount", "-o", "loop,errors=remount-ro,noatime", str(image), str(host.disk)])
+    except FailoverdError:
+        Path(image).unlink(missing_ok=True)
+        run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", host.namespace, str(host.disk)])
+    for name in ("data", "zookeeper"):
+        path = Path(host.disk / name)
+        path.mkdir(mode=0o750)
+        os.chown(path, host.user, host.user)
+
+
+def unmount_all(folder: Path) -> None:
+    """Unmount everything that is mounted inside the lab's folder."""
+    if folder.parent != Path(STATE_PARENT):
+        raise FailoverdError("that is no lab's folder", str(folder))
+    for point in reversed(_mounts(folder)):
+        run(["umount", "-l", point])
+
+
+def _mounts(folder: Path) -> list[str]:
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    return [point for point in (line.split()[4] for line in lines) if point.startswith(f"{folder}/")]
+
+
+def fill(host: Host) -> int:
+    """Use up all that is free on the host's disk but a few KB; returns how many bytes that were."""
+    disk = os.statvfs(host.disk)
+    free = max(0, disk.f_bavail * disk.f_frsize - _LEFT_FREE)
+    filler = os.open(Path(host.disk / _FILLER), os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        # The file system needs some of the free blocks for its own books: ask for less until it fits.
+        for size in range(free, 0, -max(1, free // 1000)):
+            try:
+                os.posix_fallocate(filler, 0, size)
+            except OSError:
+                continue
+            break
+        _write_the_rest(filler)
+        return os.fstat(filler).st_size
+    finally:
+        os.close(filler)
+
+
+def _write_the_rest(filler: int) -> None:
+    os.lseek(filler, 0, os.SEEK_END)
+    block = bytes(_LEFT_FREE)
+    while True:
+        try:
+            os.write(filler, block)
+        except OSError:
+            return
+
+
+def empty(host: Host) -> None:
+    """Give back what `fill` took."""
+    Path(host.disk / _FILLER).unlink(missing_ok=True)
+
+
+def make_read_only(host: Host) -> None:
+    """Let the host's file system meet an error, so that it turns read-only, files open or not."""
+    device = os.stat(host.disk).st_dev
+    name = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve().name
+    trigger = Path(f"/sys/fs/ext4/{name}/trigger_fs_error")
+    if not trigger.exists():
+        raise FailoverdError(
+            f"the disk of {host.name} cannot turn read-only",
+            "it is no ext4 on a loop device",
+            "the lab needs loop devices for this fault",
+        )
+    trigger.write_text("broken by the lab\n", encoding="utf-8")
+    wait_until(lambda: not writable(host), deadline=5, what=f"the read-only disk of {host.name}")
+
+
+def make_writable(host: Host) -> None:
+    """Repair a disk that turned read-only: its processes must have ended; check the file system and mount it again."""
+    if writable(host):
+        return
+    run(["umount", str(host.disk)])
+    run(["sh", "-c", 'e2fsck -fp "$0" || [ $? -eq 1 ]', str(host.folder / "disk.img")])
+    run(["mount", "-o", "loop,errors=remount-ro,noatime", str(host.folder / "disk.img"), str(host.disk)])
+    if not writable(host):
+        raise FailoverdError(
+            f"the disk of {host.name} stays read-only",
+            "a process in another mount namespace still holds it",
+            "end what was started with `ip netns exec`",
+        )
+
+
+def writable(host: Host) -> bool:
+    """Whether a file can be made on the host's disk."""
+    probe = Path(host.disk / "probe")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        return False
+    return True

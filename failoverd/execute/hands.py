@@ -1,4 +1,4 @@
-"""What a step needs in order to act: the ports, the lease, the claims of this operation, and who is told of progress."""
+"""What a step needs in order to act: the ports, the lease, the claims of this operation, and whom to tell."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Hands:
     claims: dict[str, ClaimedServer] = field(default_factory=dict)
     fence: FenceProof | None = None
     saved: list[Saved] = field(default_factory=list)
+    intended: bool = False  # the promote-intent may be in the journal: from here only forward
     opened_at: float | None = None
 
     @property

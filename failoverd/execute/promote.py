@@ -28,6 +28,7 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
         "server_uuid": state.server_uuid,
         "old": hands.operation.plan.old_primary,
     }
+    hands.intended = True
     hands.write(EntryKind.PROMOTE_INTENT, intent, wait=True)
     hands.lease.check()
     claim.open_writes()

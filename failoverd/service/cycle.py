@@ -1,0 +1,127 @@
+"""The whole flow on one page: look, remember, judge, act if the lock is ours and nothing forbids it, publish, rest.
+
+    servers ─► observe ─► TopologySnapshot ─► decide ─► Verdict ─► plan ─► Plan ─► execute ─► Outcome ─► observe ─►
+    verify ─► Report
+
+A turn never raises for what the world does: without the lock it only looks, and an error of coordination only means
+that
+nobody may act.
+"""
+
+from __future__ import annotations
+
+from failoverd.decide.judge import judge
+from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.verdict import Verdict
+from failoverd.observe.heartbeat import rest_after
+from failoverd.observe.look import look
+from failoverd.ports import Lease
+from failoverd.service import act
+from failoverd.service.phases import Event, Phase, after
+from failoverd.service.publish import Published
+from failoverd.service.records import catch_up
+from failoverd.service.remember import tell_agents
+from failoverd.service.world import Memory, Situation, World
+
+
+def turn(world: World, memory: Memory, published: Published) -> float:
+    """One turn; returns the seconds to rest before the next."""
+    lease = take_or_keep_lock(world, memory)
+    snapshot, verdict = look_and_judge(world, memory)
+    note_change(world, memory, verdict)
+    if lease is not None:
+        act_as_allowed(world, memory, snapshot, verdict, lease)
+    publish(world, memory, snapshot, published, lease)
+    return rest_after(verdict, world.policy)
+
+
+def take_or_keep_lock(world: World, memory: Memory) -> Lease | None:
+    """The lease if we are active; a change of it moves the phase and makes us read the records anew."""
+    lease = lease_now(world)
+    if lease is None:
+        if memory.phase is not Phase.STANDBY:
+            memory.phase = after(memory.phase, Event.LOCK_LOST)
+            world.log.warning("lock lost", epoch=memory.epoch)
+        return None
+    if memory.phase is Phase.STANDBY or memory.epoch != lease.epoch:
+        memory.phase = after(Phase.STANDBY, Event.LOCK_WON)
+        memory.epoch = lease.epoch
+        world.log.info("lock won", epoch=lease.epoch)
+        catch_up(world, memory)
+    return lease
+
+
+def lease_now(world: World) -> Lease | None:
+    """The lease, or None while coordination cannot be reached or another manager has it."""
+    try:
+        lease = world.coordination.lease(world.cluster)
+        if lease is not None:
+            lease.check()
+    except CoordinationError as error:
+        world.log.debug("no lease", why=str(error))
+        return None
+    return lease
+
+
+def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verdict]:
+    """One look, folded into the memory, and the judgement on both."""
+    clock = world.eyes.clock
+    due = memory.heartbeat.hosts_due(clock.now())
+    if due:
+        catch_up(world, memory)
+    recorded = memory.history.recorded
+    snapshot = look(world.eyes, world.policy, recorded.name if recorded else None, hosts=due)
+    if snapshot.hosts:
+        memory.hosts = snapshot.hosts
+    memory.history = memory.history.after(snapshot)
+    missed = memory.history.misses > 0
+    if missed and memory.detected_at is None:
+        memory.detected_at = clock.wall().timestamp()
+    if not missed:
+        memory.detected_at = None
+        tell_agents(world, memory, snapshot)
+    verdict = judge(snapshot, memory.history, world.policy, clock.now(), clock.wall().timestamp())
+    return snapshot, verdict
+
+
+def note_change(world: World, memory: Memory, verdict: Verdict) -> None:
+    """Log a verdict when it differs from the one before, with all its evidence."""
+    before = memory.verdict
+    memory.verdict = verdict
+    if before is not None and (before.name, before.rule) == (verdict.name, verdict.rule):
+        return
+    world.log.info(
+        "verdict",
+        verdict=str(verdict.name),
+        rule=verdict.rule,
+        sentence=verdict.sentence,
+        evidence=[e.sentence for e in verdict.evidence],
+        refusals=[r.id for r in verdict.refusals],
+    )
+
+
+def act_as_allowed(world: World, memory: Memory, snapshot: TopologySnapshot, verdict: Verdict, lease: Lease) -> None:
+    """Do what the verdict advises, or what a person asked for; being deposed on the way only ends our part."""
+    situation = Situation(
+        snapshot, memory.history, verdict, lease, memory.detected_at, world.eyes.clock.wall().timestamp()
+    )
+    if memory.phase in {Phase.WATCHING, Phase.SUSPECTING, Phase.HALTED}:
+        seen = Event.PRIMARY_MISSED if memory.history.misses else Event.PRIMARY_SEEN
+        memory.phase = after(memory.phase, seen)
+    try:
+        act.respond(world, memory, situation)
+    except (CoordinationError, FencedOut) as error:
+        world.log.error("this manager was deposed", why=str(error), epoch=lease.epoch)
+    except FailoverdError as error:
+        world.log.error("could not act", why=str(error))
+
+
+def publish(
+    world: World, memory: Memory, snapshot: TopologySnapshot, published: Published, lease: Lease | None
+) -> None:
+    """Tell everybody what is known; a failure to publish is no reason to stop watching."""
+    try:
+        published.put(world, memory, snapshot, lease)
+    except CoordinationError as error:
+        world.log.debug("not published", why=str(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-# No database of earlier examples (a clean checkout must find the same), and no deadline per example: the machine is shared.
+# No database of earlier examples (a clean checkout must find the same), no deadline per example (machines are shared).
 settings.register_profile(
     "house", deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -10,6 +10,10 @@ from failoverd.gtid import GtidSet
 from failoverd.model.sight import Unreachable, Why
 from failoverd.model.snapshot import TopologySnapshot
 
+# A failed look that proves a living server ends a row of misses; one that failed on our own side changes nothing.
+SAYS_ALIVE = frozenset({Why.ALIVE, Why.ACCESS_DENIED})
+SAYS_NOTHING = frozenset({Why.OWN_SIDE, Why.NOT_ASKED})
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -36,6 +40,8 @@ class History:
     `misses` counts looks in a row in which the primary did not answer; `down_since`, `refused_since` and
     `leaving_since` are the
     first such look. `last_writable_at` is our last look at the primary accepting writes; `last_executed` its set then.
+    `last_started_at` is when that server had been started then: a server found with a later start has been restarted.
+    `about` is the server_uuid that misses and last looks are about: they start anew when another primary is recorded.
     `last_failover_at` is wall-clock seconds, because it outlives the process.
     """
 
@@ -45,11 +51,13 @@ class History:
     refused_since: float | None = None
     leaving_since: float | None = None
     last_writable_at: float | None = None
+    last_started_at: float | None = None
     last_executed: GtidSet = field(default_factory=GtidSet)
     last_holdings: tuple[tuple[str, GtidSet], ...] = ()
     last_failover_at: float | None = None
     paused: Pause | None = None
     open_operation: str = ""
+    about: str = ""
 
     def holdings(self) -> dict[str, GtidSet]:
         """For each server the executed and received set of the last look that reached it."""
@@ -61,15 +69,36 @@ class History:
         remembered = replace(self, last_holdings=tuple(sorted(kept.items())))
         if self.recorded is None:
             return remembered
+        remembered = remembered.concerning(self.recorded.server_uuid)
         sight = snapshot.sights.get(self.recorded.name)
         if sight is None:
             return remembered
-        if isinstance(sight, Unreachable):
+        if isinstance(sight, Unreachable) and sight.why in SAYS_NOTHING:
+            return remembered
+        if isinstance(sight, Unreachable) and sight.why not in SAYS_ALIVE:
             return after_miss(remembered, sight)
         awake = replace(remembered, misses=0, down_since=None, refused_since=None, leaving_since=None)
-        if not sight.writable:
+        if isinstance(sight, Unreachable) or not sight.writable:
             return awake
-        return replace(awake, last_writable_at=sight.read_at, last_executed=sight.executed)
+        return replace(
+            awake,
+            last_writable_at=sight.read_at,
+            last_started_at=sight.started_at,
+            last_executed=sight.executed,
+        )
+
+    def concerning(self, server_uuid: str) -> History:
+        """The memory as far as it is about this primary; what was remembered about another one says nothing here."""
+        if self.about in {"", server_uuid}:
+            return replace(self, about=server_uuid)
+        return History(
+            self.recorded,
+            last_holdings=self.last_holdings,
+            last_failover_at=self.last_failover_at,
+            paused=self.paused,
+            open_operation=self.open_operation,
+            about=server_uuid,
+        )
 
 
 def after_miss(history: History, sight: Unreachable) -> History:

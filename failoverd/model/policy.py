@@ -107,8 +107,12 @@ class ClusterPolicy:
         return next((s.name for s in self.servers if s.endpoint == endpoint), None)
 
     def claims_needed(self, dead: str) -> int:
-        """How many listed servers other than `dead` must be claimed before anything is changed."""
+        """How many listed servers other than `dead` must be claimed before anything is changed.
+
+        A majority is at least half here: with two replicas, one of which died together with the primary, the other one
+        must still be able to take over.
+        """
         others = sum(1 for s in self.servers if s.name != dead)
         if self.failover.min_claimed == "majority":
-            return others // 2 + 1
+            return (others + 1) // 2
         return min(self.failover.min_claimed, others)

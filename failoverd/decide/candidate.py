@@ -1,0 +1,247 @@
+"""Choosing a candidate: a table of obstacles, then the most advanced by what it can execute, then preference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from failoverd.decide.errant import errant, legitimate
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import FailoverdError
+from failoverd.model.history import History
+from failoverd.model.policy import ClusterPolicy, Promote, ServerSpec
+from failoverd.model.ranking import Ranking
+from failoverd.model.sight import ServerState, Thread
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.sources import can_execute, sources_for
+from failoverd.model.steps import SPLICE_CHANNEL
+
+OWN_CHANNELS = frozenset({"", SPLICE_CHANNEL})
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One listed server in the election; `state` is None where it did not answer."""
+
+    spec: ServerSpec
+    state: ServerState | None
+    why_silent: str = ""
+    errant: GtidSet = field(default_factory=GtidSet)
+    holes: GtidSet = field(default_factory=GtidSet)
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One row: why a server cannot be promoted; `found` answers with the sentence's end, or None."""
+
+    id: str
+    sentence: str
+    found: Callable[[Contender], str | None]
+
+
+def _when(holds: bool, detail: str = "") -> str | None:
+    return detail if holds else None
+
+
+def _foreign_channels(c: Contender) -> str | None:
+    names = sorted(ch.name for ch in c.state.channels if ch.name not in OWN_CHANNELS) if c.state else []
+    return ", ".join(names) or None
+
+
+def _broken_applier(c: Contender) -> str | None:
+    channel = c.state.main if c.state else None
+    if channel is None or channel.applier is Thread.YES or not channel.applier_trouble:
+        return None
+    return f"error {channel.applier_trouble.code}: {channel.applier_trouble.text}"
+
+
+def _delay(c: Contender) -> str | None:
+    delay = c.state.main.delay if c.state and c.state.main else 0
+    return f"{delay} s" if delay else None
+
+
+def _setting(name: str) -> Callable[[Contender], str | None]:
+    return lambda c: _when(c.state is not None and not getattr(c.state.settings, name))
+
+
+OBSTACLES: tuple[Obstacle, ...] = (
+    Obstacle("maintenance", "it is in maintenance", lambda c: _when(c.spec.maintenance)),
+    Obstacle("unreachable", "it could not be read: {detail}", lambda c: _when(c.state is None, c.why_silent)),
+    Obstacle("never", "it must never be promoted by configuration", lambda c: _when(c.spec.promote is Promote.NEVER)),
+    Obstacle("gtid-off", "its GTID mode is off", _setting("gtid_mode")),
+    Obstacle("no-binary-log", "it writes no binary log", _setting("log_bin")),
+    Obstacle("no-replica-updates", "it does not log what it replicates", _setting("log_replica_updates")),
+    Obstacle("other-channels", "it has channels of its own: {detail}", _foreign_channels),
+    Obstacle("errant", "it has transactions nobody else knows: {detail}", lambda c: c.errant.shorten() or None),
+    Obstacle("delayed", "it applies with a delay of {detail}", _delay),
+    Obstacle("offline", "it is in offline mode", lambda c: _when(c.state is not None and c.state.offline_mode)),
+    Obstacle("broken-applier", "its applier stopped with {detail}", _broken_applier),
+    Obstacle("gap", "it lacks transactions below its latest: {detail}", lambda c: c.holes.shorten() or None),
+)
+
+# Which obstacle a person may override, and the refusal's name for it.
+OVERRIDES: Mapping[str, str] = {
+    "errant": "errant-candidate",
+    "other-channels": "other-channels",
+    "gap": "missing-transactions",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What all contenders are measured against."""
+
+    snapshot: TopologySnapshot
+    history: History
+    policy: ClusterPolicy
+    old: str
+    errant: Mapping[str, GtidSet]
+    target: GtidSet
+    known: GtidSet
+
+    def reach(self, state: ServerState) -> GtidSet:
+        """What this server can have executed in the end: its own part and all that can be brought to it."""
+        whole = can_execute(state)
+        for source in sources_for(self.snapshot, state.name, self.old, self.errant):
+            whole |= source.gtids
+        return whole
+
+
+def rank(
+    snapshot: TopologySnapshot,
+    history: History,
+    policy: ClusterPolicy,
+    wanted: str = "",
+    overrides: frozenset[str] = frozenset(),
+    obstacles: tuple[Obstacle, ...] = OBSTACLES,
+) -> Ranking:
+    """Choose who should win. FailoverdError when `wanted` is no member.
+
+    Most advanced first, by what it can execute without anybody's help; equals by preference, then the old primary's
+    site, then the configuration's order. A server that people would rather avoid wins only where nobody else can.
+    """
+    if wanted and wanted not in {s.name for s in policy.servers}:
+        names = ", ".join(s.name for s in policy.servers)
+        raise FailoverdError(f"cluster {policy.name} has no server {wanted}", "", f"its servers are {names}")
+    ground = survey(snapshot, history, policy)
+    stopped: dict[str, tuple[tuple[str, str], ...]] = {}
+    eligible: list[ServerState] = []
+    for spec in policy.servers:
+        if spec.name == ground.old:
+            continue
+        contender = enter(ground, spec)
+        found = hindrances(contender, obstacles, overrides)
+        if found:
+            stopped[spec.name] = found
+        elif contender.state is not None:
+            eligible.append(contender.state)
+    eligible.sort(key=lambda state: precedence(ground, state))
+    return result(ground, eligible, stopped, wanted)
+
+
+def survey(snapshot: TopologySnapshot, history: History, policy: ClusterPolicy) -> Field:
+    """The legitimate union of everything that reached servers and surviving logs hold, and who has errant parts."""
+    whole = GtidSet()
+    for state in snapshot.reached():
+        whole |= state.holds
+    for holding in snapshot.holdings:
+        whole |= holding.missing
+    known = history.last_executed
+    for _, held in history.last_holdings:
+        known |= held
+    own = {s.name: errant(s, snapshot, history) for s in snapshot.reached()}
+    return Field(
+        snapshot=snapshot,
+        history=history,
+        policy=policy,
+        old=history.recorded.name if history.recorded else "",
+        errant={name: found for name, found in own.items() if found},
+        target=legitimate(whole, snapshot, history),
+        known=legitimate(known, snapshot, history),
+    )
+
+
+def enter(ground: Field, spec: ServerSpec) -> Contender:
+    """One server as the obstacles see it."""
+    state = ground.snapshot.state(spec.name)
+    missed = ground.snapshot.missed(spec.name)
+    if state is None:
+        return Contender(spec, None, missed.text or str(missed.why))
+    return Contender(spec, state, "", ground.errant.get(spec.name, GtidSet()), holes(ground, state))
+
+
+def holes(ground: Field, state: ServerState) -> GtidSet:
+    """What a server lacks below its latest transaction of the old primary, where nobody can give it back.
+
+    Numbers that the primary itself never had when it was last seen are no holes.
+    """
+    uuid = ground.history.recorded.server_uuid if ground.history.recorded else ""
+    end = ground.reach(state)
+    gaps: dict[tuple[str, str], tuple[tuple[int, int], ...]] = {}
+    for part, tag, intervals in end.of_uuid(uuid).parts() if uuid else ():
+        inner = tuple((a[1] + 1, b[0] - 1) for a, b in pairwise(intervals))
+        gaps[part, tag] = inner
+    seen = ground.history.last_executed
+    return GtidSet.of(gaps) & seen if seen else GtidSet.of(gaps)
+
+
+def hindrances(
+    contender: Contender, obstacles: tuple[Obstacle, ...], overrides: frozenset[str]
+) -> tuple[tuple[str, str], ...]:
+    """Rows that stand against a server, as id and sentence; an unreachable one is asked nothing further."""
+    found = []
+    for row in obstacles:
+        detail = row.found(contender)
+        if detail is not None and OVERRIDES.get(row.id, "") not in overrides:
+            found.append((row.id, row.sentence.format(detail=detail)))
+    return tuple(found)
+
+
+def precedence(ground: Field, state: ServerState) -> tuple[bool, int, bool, bool, int]:
+    """The order of eligible servers; counting respects inclusion, since all are measured against one target."""
+    specs = ground.policy.servers
+    spec = ground.policy.server(state.name)
+    site = next((s.site for s in specs if s.name == ground.old), "")
+    has = len(can_execute(state) & ground.target)
+    return spec.promote is Promote.AVOID, -has, spec.promote is not Promote.PREFER, spec.site != site, specs.index(spec)
+
+
+def result(
+    ground: Field,
+    eligible: list[ServerState],
+    stopped: Mapping[str, tuple[tuple[str, str], ...]],
+    wanted: str,
+) -> Ranking:
+    """The ranking: the elect, what it can reach, and for everybody else why not."""
+    able = [s for s in eligible if not wanted or s.name == wanted]
+    elect = able[0] if able else None
+    why_not = [(name, "; ".join(sentence for _, sentence in rows)) for name, rows in stopped.items()]
+    why_not += [(s.name, lost_to(ground, s, elect, wanted)) for s in eligible if s is not elect]
+    order = [spec.name for spec in ground.policy.servers]
+    target, missing = ground.target, ground.known - ground.target
+    if elect is not None:
+        target = ground.target & ground.reach(elect)
+        missing = (ground.known | ground.target) - target
+    return Ranking(
+        elect=elect.name if elect else "",
+        target=target,
+        missing=missing,
+        why_not=tuple(sorted(why_not, key=lambda pair: order.index(pair[0]))),
+        obstacles=tuple((name, tuple(row for row, _ in rows)) for name, rows in stopped.items()),
+        errant=tuple(sorted(ground.errant.items())),
+    )
+
+
+def lost_to(ground: Field, state: ServerState, elect: ServerState | None, wanted: str) -> str:
+    """Why an eligible server does not win."""
+    if elect is None or elect.name == wanted:
+        return f"{wanted} was asked for"
+    mine, best = precedence(ground, state), precedence(ground, elect)
+    if mine[0] != best[0]:
+        return "it is to be avoided"
+    if mine[1] != best[1]:
+        return f"{elect.name} is ahead of it by {mine[1] - best[1]} transactions"
+    if mine[2] != best[2]:
+        return f"equal to {elect.name}, which is preferred"
+    return f"equal to {elect.name}, which {'is on the old site' if mine[3] != best[3] else 'comes first'}"

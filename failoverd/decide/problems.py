@@ -1,0 +1,145 @@
+"""What is wrong with single servers, as a table: shown with every verdict, whatever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from failoverd.decide.candidate import OWN_CHANNELS
+from failoverd.decide.errant import errant
+from failoverd.decide.situation import Situation
+from failoverd.model.host import AgentSilent
+from failoverd.model.sight import Channel, ServerState, Thread, Why
+from failoverd.model.verdict import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One problem of one server; `found` answers with a detail for the sentence, or None."""
+
+    id: str
+    sentence: str
+    hint: str
+    found: Callable[[Situation, str], str | None]
+
+
+def _channel(s: Situation, name: str) -> Channel | None:
+    state = s.snapshot.state(name)
+    return state.main if state is not None else None
+
+
+def _state(s: Situation, name: str) -> ServerState | None:
+    return s.snapshot.state(name)
+
+
+def access_denied(s: Situation, name: str) -> str | None:
+    """It lives, and our password is wrong there."""
+    missed = s.snapshot.missed(name)
+    return missed.text if missed.why is Why.ACCESS_DENIED else None
+
+
+def unreachable(s: Situation, name: str) -> str | None:
+    """It could not be read, for any other reason."""
+    missed = s.snapshot.missed(name)
+    return None if s.snapshot.state(name) or missed.why is Why.ACCESS_DENIED else missed.text or str(missed.why)
+
+
+def receiver_error(s: Situation, name: str) -> str | None:
+    """The receiver does not run, and says why."""
+    channel = _channel(s, name)
+    if channel is None or channel.receiver is Thread.YES or not channel.receiver_trouble:
+        return None
+    return f"{channel.receiver_trouble.code} {channel.receiver_trouble.text}"
+
+
+def receiver_stopped(s: Situation, name: str) -> str | None:
+    """The receiver was stopped by somebody."""
+    channel = _channel(s, name)
+    stopped = channel is not None and channel.receiver is Thread.NO and not channel.receiver_trouble
+    return "" if stopped else None
+
+
+def applier_error(s: Situation, name: str) -> str | None:
+    """The applier stopped with an error."""
+    channel = _channel(s, name)
+    if channel is None or channel.applier is Thread.YES or not channel.applier_trouble:
+        return None
+    return f"{channel.applier_trouble.code} {channel.applier_trouble.text}"
+
+
+def applier_stopped(s: Situation, name: str) -> str | None:
+    """The applier was stopped by somebody."""
+    channel = _channel(s, name)
+    return "" if channel is not None and channel.applier is not Thread.YES and not channel.applier_trouble else None
+
+
+def errant_transactions(s: Situation, name: str) -> str | None:
+    """It has transactions that the primary never had."""
+    state = _state(s, name)
+    if state is None or name == s.recorded.name or s.history.recorded is None:
+        return None
+    found = errant(state, s.snapshot, s.history)
+    return f"{len(found)}: {found.shorten()}" if found else None
+
+
+def follows_stranger(s: Situation, name: str) -> str | None:
+    """It follows a server that is not listed."""
+    state = _state(s, name)
+    source = s.source_of(state) if state is not None else ""
+    return source if source and source not in {spec.name for spec in s.policy.servers} else None
+
+
+def follows_nobody(s: Situation, name: str) -> str | None:
+    """It is not the primary and follows nobody."""
+    state = _state(s, name)
+    if state is None or name == s.recorded.name or s.history.recorded is None:
+        return None
+    return "" if not s.source_of(state) else None
+
+
+def own_channels(s: Situation, name: str) -> str | None:
+    """It replicates from elsewhere too."""
+    state = _state(s, name)
+    names = sorted(c.name for c in state.channels if c.name not in OWN_CHANNELS) if state is not None else []
+    return ", ".join(names) or None
+
+
+def agent_silent(s: Situation, name: str) -> str | None:
+    """Its agent was asked and did not answer."""
+    sight = s.snapshot.hosts.get(name)
+    return f"{sight.state}, {sight.text}" if isinstance(sight, AgentSilent) else None
+
+
+PROBLEMS: tuple[Row, ...] = (
+    Row("access-denied", "{name} refuses our login: {detail}", "check the manager's account there", access_denied),
+    Row("unreachable", "{name} could not be read: {detail}", "look at the server and at the way to it", unreachable),
+    Row("receiver-error", "the receiver of {name} fails: {detail}", "mend what the error names", receiver_error),
+    Row("receiver-stopped", "the receiver of {name} is stopped", "START REPLICA IO_THREAD", receiver_stopped),
+    Row("applier-error", "the applier of {name} fails: {detail}", "mend what the error names", applier_error),
+    Row("applier-stopped", "the applier of {name} is stopped", "START REPLICA SQL_THREAD", applier_stopped),
+    Row(
+        "errant",
+        "{name} has errant transactions, {detail}",
+        "never promote it before they are judged",
+        errant_transactions,
+    ),
+    Row(
+        "wrong-source", "{name} follows {detail}, which is not listed", "point it at a listed server", follows_stranger
+    ),
+    Row("no-source", "{name} follows nobody", "attach it, or take it out of the configuration", follows_nobody),
+    Row(
+        "other-channels", "{name} has channels of its own: {detail}", "it will not be promoted by itself", own_channels
+    ),
+    Row("agent", "the agent of {name} does not answer: {detail}", "failoverd agent check", agent_silent),
+)
+
+
+def problems(s: Situation, rows: tuple[Row, ...] = PROBLEMS) -> tuple[Problem, ...]:
+    """Every problem of every listed server, in the configuration's order."""
+    found = []
+    for spec in s.policy.servers:
+        for row in rows:
+            detail = row.found(s, spec.name)
+            if detail is not None:
+                found.append(Problem(row.id, spec.name, row.sentence.format(name=spec.name, detail=detail), row.hint))
+    return tuple(found)

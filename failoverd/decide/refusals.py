@@ -1,0 +1,205 @@
+"""The refusal table: why an operation must not go on, what was measured against which limit, who may override."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from failoverd.decide.situation import Situation
+from failoverd.decide.testimony import Word
+from failoverd.model.plans import Kind
+from failoverd.model.ranking import Ranking
+from failoverd.model.verdict import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a row found: a value, the limit it breaks, and the end of its sentence."""
+
+    value: str = ""
+    limit: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a row may look at: the situation, and who would win."""
+
+    s: Situation
+    ranking: Ranking
+
+
+Measure = Callable[[Case], Measured | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One refusal: its sentence may name {primary} and the measure's {detail}; `kinds` are the operations it is for.
+
+    `late` rows are asked again on fixed positions, between recovery and the point of no return; the others are about
+    the time before anything is changed, and what we have changed ourselves would answer them wrongly.
+    """
+
+    id: str
+    sentence: str
+    kinds: frozenset[Kind]
+    measure: Measure
+    overridable: bool = True
+    late: bool = False
+
+
+def automatic(s: Situation) -> bool:
+    """Whether nobody asked: the manager acts by itself."""
+    return s.request is None or s.request.by.kind == "automatic"
+
+
+def cooldown(c: Case) -> Measured | None:
+    """A failover soon after the last one hides something that a person should see."""
+    last, limit = c.s.history.last_failover_at, c.s.policy.failover.cooldown
+    if last is None or c.s.wall - last >= limit:
+        return None
+    return Measured(f"{c.s.wall - last:.0f} s", f"{limit:g} s", f"{c.s.wall - last:.0f} s ago")
+
+
+def paused(c: Case) -> Measured | None:
+    """Somebody asked for no acts by ourselves; a person's own request is not one."""
+    pause = c.s.history.paused
+    if pause is None or not automatic(c.s) or (pause.until is not None and pause.until <= c.s.wall):
+        return None
+    return Measured(detail=f"{pause.by}: {pause.reason}")
+
+
+def maintenance(c: Case) -> Measured | None:
+    """Somebody works on the primary and knows that it is down."""
+    listed = any(spec.maintenance and spec.name == c.s.recorded.name for spec in c.s.policy.servers)
+    return Measured() if listed and automatic(c.s) else None
+
+
+def primary_alive(c: Case) -> Measured | None:
+    """A living primary is moved by a switchover, which loses nothing; a failover would kill it."""
+    if automatic(c.s):
+        return None
+    if c.s.primary is not None or c.s.missed.spoke:
+        return Measured(detail="it answers")
+    alive = () if c.s.gone() else c.s.said(Word.ALIVE)
+    return Measured(detail=alive[0].sentence) if alive else None
+
+
+def blind(c: Case) -> Measured | None:
+    """Nobody but us says that the primary is gone."""
+    if c.s.primary is not None or c.s.gone() or c.s.said(Word.SILENT):
+        return None
+    return Measured(f"{len(c.s.said(Word.SILENT))} second routes", "1")
+
+
+def operation_open(c: Case) -> Measured | None:
+    """An operation that was begun and has no end: what it has changed must be known first."""
+    return Measured(detail=c.s.history.open_operation) if c.s.history.open_operation else None
+
+
+def not_claimed(c: Case) -> Measured | None:
+    """Too few servers can be claimed to be sure that no other manager changes them."""
+    reached, needed = len(c.s.others()), c.s.policy.claims_needed(c.s.recorded.name)
+    return Measured(f"{reached} servers", f"{needed}", f"{reached} of {needed}") if reached < needed else None
+
+
+def fencing_impossible(c: Case) -> Measured | None:
+    """Fencing is required, and neither the agent nor the server itself can be reached to do it."""
+    if c.s.policy.failover.fencing != "required" or c.s.snapshot.facts(c.s.recorded.name) is not None:
+        return None
+    return None if c.s.primary is not None else Measured("no route", "an agent or a session", c.s.missed.text)
+
+
+def errant_candidate(c: Case) -> Measured | None:
+    """The only candidates have transactions that nobody else knows: promoting one would spread them."""
+    only = c.ranking.stopped_only_by("errant") if not c.ranking.elect else ()
+    counts = dict(c.ranking.errant)
+    found = [f"{name} has {counts[name].shorten()}" for name in only if name in counts]
+    return Measured(f"{len(found)} servers", "0", "; ".join(found)) if found else None
+
+
+def other_channels(c: Case) -> Measured | None:
+    """The only candidates replicate from elsewhere too: as primary they would mix two histories."""
+    only = c.ranking.stopped_only_by("other-channels") if not c.ranking.elect else ()
+    return Measured(detail=", ".join(only)) if only else None
+
+
+def no_candidate(c: Case) -> Measured | None:
+    """Nobody is left who may be promoted."""
+    if c.ranking.elect or c.ranking.stopped_only_by("errant") or c.ranking.stopped_only_by("other-channels"):
+        return None
+    return Measured("0", "1", "; ".join(f"{name}: {why}" for name, why in c.ranking.why_not))
+
+
+def recovery_incomplete(c: Case) -> Measured | None:
+    """A surviving disk holds more, and it could not be read: going on would throw it away."""
+    unread = [h for h in c.s.snapshot.holdings if h.problem]
+    sure = [h for h in unread if h.server == c.s.recorded.name and c.s.snapshot.facts(h.server) is not None]
+    found = sure or (unread if c.ranking.missing and c.ranking.elect else [])
+    if not found or _allowed(c.s) is None:
+        return None
+    return Measured(detail="; ".join(f"{h.kind} logs of {h.server}: {h.problem}" for h in found))
+
+
+def missing_transactions(c: Case) -> Measured | None:
+    """More known transactions would be given up than anybody has accepted."""
+    allowed, count = _allowed(c.s), len(c.ranking.missing)
+    if allowed is None or count <= allowed or not c.ranking.elect:
+        return None
+    return Measured(f"{count} transactions", f"{allowed}", f"{count}: {c.ranking.missing.shorten()}")
+
+
+def _allowed(s: Situation) -> int | None:
+    if s.request is not None and s.request.accept_loss is not None:
+        return s.request.accept_loss
+    return s.policy.failover.max_loss
+
+
+_FAILOVER = frozenset({Kind.FAILOVER})
+_BOTH = frozenset({Kind.FAILOVER, Kind.REOPEN})
+REFUSALS: tuple[Row, ...] = (
+    Row("primary-alive", "{primary} lives, {detail}: use switchover", _FAILOVER, primary_alive, overridable=False),
+    Row("paused", "acts by ourselves are paused by {detail}", _BOTH, paused),
+    Row("maintenance", "{primary} is in maintenance", _BOTH, maintenance),
+    Row("operation-open", "operation {detail} has not ended", _BOTH, operation_open),
+    Row("cooldown", "the last failover was {detail}", _FAILOVER, cooldown),
+    Row("blind", "nobody but us says that {primary} is gone", _FAILOVER, blind),
+    Row("not-claimed", "too few servers can be claimed: {detail}", _FAILOVER, not_claimed, late=True),
+    Row("fencing-impossible", "{primary} cannot be fenced: {detail}", _FAILOVER, fencing_impossible),
+    Row(
+        "errant-candidate",
+        "only servers with errant transactions are left: {detail}",
+        _FAILOVER,
+        errant_candidate,
+        late=True,
+    ),
+    Row(
+        "other-channels",
+        "only servers with channels of their own are left: {detail}",
+        _FAILOVER,
+        other_channels,
+        late=True,
+    ),
+    Row("no-candidate", "no server can be promoted: {detail}", _FAILOVER, no_candidate, overridable=False, late=True),
+    Row(
+        "recovery-incomplete", "a surviving log could not be read: {detail}", _FAILOVER, recovery_incomplete, late=True
+    ),
+    Row("missing-transactions", "nobody can give back {detail}", _FAILOVER, missing_transactions, late=True),
+)
+
+
+def refusals(c: Case, kind: Kind, rows: tuple[Row, ...] = REFUSALS) -> tuple[Refusal, ...]:
+    """Every row that stands against an operation of this kind, whether somebody overrides it or not."""
+    found = []
+    for row in rows:
+        measured = row.measure(c) if kind in row.kinds else None
+        if measured is not None:
+            sentence = row.sentence.format(primary=c.s.recorded.name or "the primary", detail=measured.detail)
+            found.append(Refusal(row.id, sentence, measured.value, measured.limit))
+    return tuple(found)
+
+
+def standing(found: tuple[Refusal, ...], overrides: frozenset[str]) -> tuple[Refusal, ...]:
+    """What is left after a person's overrides by name; some rows cannot be overridden by anybody."""
+    firm = {row.id for row in REFUSALS if not row.overridable}
+    return tuple(r for r in found if r.id in firm or r.id not in overrides)

@@ -1,0 +1,92 @@
+"""Where transactions that a candidate lacks can be brought from: log files by agents, or a live peer by replication."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from failoverd.gtid import GtidSet
+from failoverd.model.history import History
+from failoverd.model.host import Holding, LogKind
+from failoverd.model.sight import ServerState, Thread
+from failoverd.model.snapshot import TopologySnapshot
+
+
+class Route(IntEnum):
+    """How transactions can travel, the most trusted first."""
+
+    OLD_PRIMARY_LOGS = 0  # complete: every other log was made from them
+    PEER_BINARY_LOGS = 1  # executed and checked by a server
+    PEER_RELAY_LOGS = 2  # received, not yet executed by anybody
+    REPLICATION = 3  # needs no agent, and a peer whose set is clean
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place that can give transactions; `size` is bytes of all it offers, 0 where unknown."""
+
+    server: str
+    route: Route
+    gtids: GtidSet
+    size: int = 0
+
+    @property
+    def kind(self) -> LogKind:
+        """Which log files hold them."""
+        return LogKind.RELAY if self.route is Route.PEER_RELAY_LOGS else LogKind.BINARY
+
+
+def can_execute(state: ServerState) -> GtidSet:
+    """What a server has executed or will execute by itself: received data counts only where its applier is sound."""
+    reachable = state.executed
+    for channel in state.channels:
+        if channel.applier is Thread.YES or not channel.applier_trouble:
+            reachable |= channel.received
+    return reachable
+
+
+def sources_for(
+    snapshot: TopologySnapshot, elect: str, old_primary: str, errant: Mapping[str, GtidSet]
+) -> tuple[Source, ...]:
+    """Every source that this snapshot shows for the elect, in the order of trust.
+
+    A peer gives by replication only where nothing errant would come along and nothing needed is purged there.
+    """
+    found = [
+        Source(h.server, _route(h, old_primary), h.missing, h.size)
+        for h in snapshot.holdings
+        if h.missing and h.server != elect
+    ]
+    target = snapshot.state(elect)
+    for peer in snapshot.reached():
+        if target is None or peer.name in {elect, old_primary} or errant.get(peer.name):
+            continue
+        if peer.purged <= target.executed:
+            found.append(Source(peer.name, Route.REPLICATION, peer.executed))
+    return tuple(sorted(found, key=lambda source: source.route))
+
+
+def _route(holding: Holding, old_primary: str) -> Route:
+    if holding.kind is LogKind.RELAY:
+        return Route.PEER_RELAY_LOGS
+    return Route.OLD_PRIMARY_LOGS if holding.server == old_primary else Route.PEER_BINARY_LOGS
+
+
+def foreseen(snapshot: TopologySnapshot, history: History) -> TopologySnapshot:
+    """The snapshot with what a scan can be expected to find where an agent answers: for predictions, before any scan.
+
+    A snapshot that holds scan results already is given back as it is.
+    """
+    if snapshot.holdings or history.recorded is None:
+        return snapshot
+    old = history.recorded.name
+    expected = []
+    if snapshot.facts(old) is not None:
+        state = snapshot.state(old)
+        expected.append(Holding(old, LogKind.BINARY, history.last_executed | (state.executed if state else GtidSet())))
+    for peer in snapshot.reached():
+        if peer.name != old and snapshot.facts(peer.name) is not None:
+            expected.append(Holding(peer.name, LogKind.BINARY, peer.executed))
+            expected.append(Holding(peer.name, LogKind.RELAY, peer.received - peer.executed))
+    return replace(snapshot, holdings=tuple(h for h in expected if h.missing))

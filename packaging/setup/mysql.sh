@@ -21,7 +21,7 @@ unpacked_version() {
 
 # own_mirrors: the addresses that this machine's apt takes Debian from, whatever form its lists have.
 own_mirrors() {
-    apt-get update --print-uris 2>/dev/null | sed -n "s#^'\(.*\)/dists/[^/]*/InRelease'.*#\1#p" | grep -v -- '-security$' | sort -u
+    apt-get update --print-uris 2>/dev/null | sed -n "s#^'\(.*\)/dists/[^/]*/InRelease'.*#\1#p" | sort -u
 }
 
 # mirror: the first of them that has Debian's unstable suite.

@@ -54,14 +54,14 @@ def _drawn(root: Path) -> dict[str, tuple[int, str]]:
 
 
 def wrong_places(root: Path) -> Iterator[Finding]:
-    """Paths that the page sends people to and that do not exist; `<name>` stands for a name of their own."""
+    """Paths that the page sends people to and that do not exist, and lines said to be coming that have come."""
     for number, line in enumerate(_lines(root), 1):
-        if COMING in line:
-            continue
-        for match in _PATH.finditer(line):
-            place = match[1].split("<")[0].split("*")[0].rsplit("/", 1)[0] if re.search("[<*]", match[1]) else match[1]
-            if not (root / place).exists():
-                yield Finding(PAGE, number, f"{place} does not exist")
+        named = [match[1] for match in _PATH.finditer(line)]
+        absent = [place for place in named if not (root / place).exists()]
+        if COMING in line and named and not absent:
+            yield Finding(PAGE, number, f"{' and '.join(named)} exist: take '{COMING}' away")
+        elif COMING not in line:
+            yield from (Finding(PAGE, number, f"{place} does not exist") for place in absent)
 
 
 def _lines(root: Path) -> list[str]:

@@ -173,6 +173,13 @@ CHANGED = (
         "failoverd/model/gone.py does not exist",
     ),
     Changed(
+        "the architecture page leads to places",
+        "docs/architecture.md",
+        "`failoverd/model/steps.py`",
+        "`failoverd/model/steps.py` (coming)",
+        "take '(coming)' away",
+    ),
+    Changed(
         "every package has its contract",
         "pyproject.toml",
         '"failoverd.gtid", "failoverd.model"',

@@ -1,0 +1,49 @@
+"""How servers are reached and how replicas log in to their sources: plain values out of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from failoverd.model.sight import Endpoint
+
+Tls = Literal["off", "preferred", "required", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAccess:
+    """One member of a cluster and the manager's account there.
+
+    `tls` verify: the chain must lead to `ca_file`, names are not compared (clusters are mostly listed by address);
+    without a `ca_file` the system's authorities are asked and names are compared. `admin_port` is tried when the
+    ordinary port is out of connections. The password is never shown.
+    """
+
+    cluster: str
+    name: str
+    endpoint: Endpoint
+    user: str
+    password: str = field(repr=False)
+    tls: Tls = "preferred"
+    ca_file: str = ""
+    admin_port: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The server as messages name it."""
+        return f"{self.name} ({self.endpoint})"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationAccess:
+    """How the replicas of one cluster log in, and their timing; seconds. Timing is set only when `tune`."""
+
+    user: str
+    password: str = field(repr=False)
+    tls: Tls = "preferred"
+    ca_file: str = ""
+    connect_retry: float = 1.0
+    retry_count: int = 100000
+    heartbeat: float = 0.5
+    net_timeout: float = 10.0
+    tune: bool = True

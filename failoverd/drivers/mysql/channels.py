@@ -1,0 +1,201 @@
+"""Changes of replication channels on a claimed server. No relay log is thrown away here before it has been executed.
+
+CHANGE and RESET on a channel whose threads are both stopped delete its relay logs; with the applier running, CHANGE
+keeps them, as long as SOURCE_AUTO_POSITION is not named. So the applier is never stopped on the way to another source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from failoverd.drivers.mysql import statements
+from failoverd.drivers.mysql.access import ReplicationAccess
+from failoverd.drivers.mysql.claim_session import ClaimSession
+from failoverd.drivers.mysql.statements import Statement
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import ServerError, StepFailed
+from failoverd.model.sight import Channel, Endpoint, ServerState, Thread
+from failoverd.model.steps import NOWHERE, SPLICE_CHANNEL
+
+MAIN = ""
+_STOP_INCOMPLETE = 1875
+_NO_CHANNEL = frozenset({1200, 3074})
+_POLL = 0.01
+_STOP_PATIENCE = 10.0
+
+
+class Channels:
+    """The default channel and the splice channel of one claimed server; others are never touched."""
+
+    def __init__(self, session: ClaimSession, replication: ReplicationAccess) -> None:
+        self._session = session
+        self._replication = replication
+
+    def stop_receiver(self, timeout: float) -> None:
+        """Stop the receiver of the default channel and confirm that it is off."""
+        self._stop(statements.STOP_RECEIVER, MAIN, timeout)
+
+    def start_receiver(self) -> None:
+        """Start the receiver of the default channel."""
+        self._session.change(statements.START_RECEIVER, MAIN)
+
+    def start_applier(self, channel: str) -> None:
+        """Start the applier of one of our two channels."""
+        if channel not in {MAIN, SPLICE_CHANNEL}:
+            raise StepFailed(f"{self._session.where}: channel {channel!r} is not ours to start")
+        self._session.change(statements.START_APPLIER, channel)
+
+    def disarm(self) -> None:
+        """Point the default channel at a name that never resolves; nothing happens where there is none."""
+        main = self._changeable(self._session.read())
+        if main is None or main.source.host == NOWHERE.host:
+            return
+        self._change(main, {"SOURCE_HOST": NOWHERE.host, "SOURCE_PORT": NOWHERE.port})
+
+    def follow(self, source: Endpoint) -> None:
+        """Let the default channel follow `source`, making one where there is none."""
+        state = self._session.read()
+        main = self._changeable(state)
+        if main is None:
+            self._begin(source)
+            return
+        if not main.auto_position:
+            raise StepFailed(
+                f"{self._session.where} follows by file and position",
+                "",
+                "give it SOURCE_AUTO_POSITION = 1 by hand",
+            )
+        options = {"SOURCE_HOST": source.host, "SOURCE_PORT": source.port, **self._login(), **self._timing()}
+        if self._replication.tls in {"off", "preferred"}:
+            options["GET_SOURCE_PUBLIC_KEY"] = 1
+        self._tune()
+        self._change(main, options)
+        self._session.change(statements.START_RECEIVER, MAIN)
+
+    def forget(self) -> None:
+        """Stop and remove the default channel."""
+        if self._session.read().main is None:
+            return
+        self.stop_receiver(_STOP_PATIENCE)
+        self._must_be_executed(self._session.read(), MAIN)
+        self._stop(statements.STOP_CHANNEL, MAIN, _STOP_PATIENCE)
+        self._session.change(statements.FORGET_CHANNEL, MAIN)
+
+    def adopt(self, relay_log_file: str) -> GtidSet:
+        """Make the splice channel of files laid out beside the relay logs, and start its applier only."""
+        if _channel(self._session.read(), SPLICE_CHANNEL) is not None:
+            # a CHANGE of an existing channel would delete the very files
+            raise StepFailed(f"{self._session.where} has a splice channel already", "", "drop it first")
+        self._session.change(statements.ADOPT_FILES, NOWHERE.host, relay_log_file, SPLICE_CHANNEL, limit=60.0)
+        channel = _channel(self._session.read(), SPLICE_CHANNEL)
+        if channel is None:
+            raise StepFailed(f"{self._session.where} did not make the splice channel of {relay_log_file}")
+        self.start_applier(SPLICE_CHANNEL)
+        return channel.received
+
+    def drop_spliced(self) -> None:
+        """Stop and remove the splice channel; its files stay elsewhere, these are copies."""
+        if _channel(self._session.read(), SPLICE_CHANNEL) is None:
+            return
+        self._stop(statements.STOP_CHANNEL, SPLICE_CHANNEL, _STOP_PATIENCE)
+        self._session.change(statements.FORGET_CHANNEL, SPLICE_CHANNEL)
+
+    def _begin(self, source: Endpoint) -> None:
+        """A default channel where there is none: here everything is named."""
+        replication = self._replication
+        options: dict[str, object] = {
+            "SOURCE_HOST": source.host,
+            "SOURCE_PORT": source.port,
+            "SOURCE_SSL": int(replication.tls != "off"),
+            "SOURCE_AUTO_POSITION": 1,
+            **self._login(),
+            **self._timing(),
+        }
+        if replication.tls == "verify":
+            # a private authority is enough; names are compared only where no authority of one's own is given
+            options["SOURCE_SSL_VERIFY_SERVER_CERT"] = int(not replication.ca_file)
+            if replication.ca_file:
+                options["SOURCE_SSL_CA"] = replication.ca_file
+        if replication.tls in {"off", "preferred"}:
+            options["GET_SOURCE_PUBLIC_KEY"] = 1
+        self._tune()
+        self._send(options)
+        self._session.change(statements.START_CHANNEL, MAIN)
+
+    def _login(self) -> dict[str, object]:
+        return {"SOURCE_USER": self._replication.user, "SOURCE_PASSWORD": self._replication.password}
+
+    def _timing(self) -> dict[str, object]:
+        replication = self._replication
+        if not replication.tune:
+            return {}
+        return {
+            "SOURCE_CONNECT_RETRY": max(round(replication.connect_retry), 1),
+            "SOURCE_RETRY_COUNT": replication.retry_count,
+            statements.HEARTBEAT_PERIOD: replication.heartbeat,
+        }
+
+    def _tune(self) -> None:
+        if self._replication.tune:
+            self._session.change(statements.SET_NET_TIMEOUT, max(round(self._replication.net_timeout), 1))
+
+    def _changeable(self, state: ServerState) -> Channel | None:
+        """The default channel, if a CHANGE of it would lose nothing; StepFailed otherwise."""
+        if _channel(state, SPLICE_CHANNEL) is not None:
+            raise StepFailed(f"{self._session.where} still has the splice channel", "", "drop it first")
+        if state.main is not None and state.main.applier is not Thread.YES:
+            self._must_be_executed(state, MAIN)
+        return state.main
+
+    def _change(self, before: Channel, options: Mapping[str, object]) -> None:
+        """Stop the receiver, look again, change: what came in meanwhile counts, and so does an applier that died."""
+        self.stop_receiver(_STOP_PATIENCE)
+        state = self._session.read()
+        self._changeable(state)
+        self._send(options)
+        after = self._session.read()
+        kept = after.received | after.executed
+        if not before.received <= kept:
+            lost = (before.received - kept).shorten()
+            raise StepFailed(f"{self._session.where} lost relay logs in a CHANGE", lost, "its agent may have kept them")
+
+    def _send(self, options: Mapping[str, object]) -> None:
+        names = [name for name in statements.SOURCE_OPTIONS if name in options]
+        self._session.change(statements.change_source(names), *(options[name] for name in names), MAIN)
+
+    def _must_be_executed(self, state: ServerState, name: str) -> None:
+        channel = _channel(state, name)
+        left = channel.received - state.executed if channel else GtidSet()
+        if left:
+            raise StepFailed(
+                f"{self._session.where} has received and not executed {left.count()} transactions",
+                left.shorten(),
+                "start its applier, or keep its relay logs first",
+            )
+
+    def _stop(self, statement: Statement, channel: str, timeout: float) -> None:
+        """Stop threads and confirm it. After 1875 the stop stays pending, so it is waited for, not sent again."""
+        end = self._session.clock.now() + timeout
+        with self._session.short_stops() as limit:
+            try:
+                self._session.change(statement, channel, limit=max(timeout, limit))
+            except ServerError as error:
+                if error.code in _NO_CHANNEL:
+                    return
+                if error.code != _STOP_INCOMPLETE:
+                    raise
+        whole = statement is statements.STOP_CHANNEL
+        while not _stopped(_channel(self._session.read(), channel), whole):
+            if self._session.clock.now() > end:
+                raise StepFailed(f"{self._session.where}: a replication thread did not stop", f"within {timeout:g} s")
+            self._session.clock.sleep(_POLL)
+
+
+def _channel(state: ServerState, name: str) -> Channel | None:
+    return next((channel for channel in state.channels if channel.name == name), None)
+
+
+def _stopped(channel: Channel | None, whole: bool) -> bool:
+    if channel is None:
+        return True
+    return channel.receiver is Thread.NO and (not whole or channel.applier is Thread.NO)

@@ -1,0 +1,66 @@
+"""The session of a claim: the lease is asked before each change, and a time-out ends the claim."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from failoverd.drivers.mysql import statements
+from failoverd.drivers.mysql.reader import Reader
+from failoverd.drivers.mysql.session import Row, Session
+from failoverd.drivers.mysql.statements import Statement
+from failoverd.model.errors import FailoverdError, InvariantBroken
+from failoverd.model.sight import ServerState
+from failoverd.ports import Clock, Lease
+
+LIMIT = 10.0  # seconds for a statement that waits for nobody
+_STOP_LIMIT = 2  # seconds; the least MySQL accepts for rpl_stop_replica_timeout
+
+
+class ClaimSession:
+    """Statements on a claimed session. A session that is lost stays lost: the locks went with it."""
+
+    def __init__(self, session: Session, lease: Lease, clock: Clock, reader: Reader) -> None:
+        self.where = session.where
+        self.clock = clock
+        self._session = session
+        self._lease = lease
+        self._reader = reader
+
+    def read(self) -> ServerState:
+        """The server's state."""
+        return self._reader.read(self._session, LIMIT)
+
+    def rows(self, statement: Statement, *values: object, limit: float = LIMIT) -> tuple[Row, ...]:
+        """Run a statement that changes nothing."""
+        if statement.changes:
+            raise InvariantBroken(f"a change was sent as a reading: {statement.does}")
+        return self._session.rows(statement, *values, limit=limit)
+
+    def change(self, statement: Statement, *values: object, limit: float = LIMIT) -> None:
+        """Run a statement that changes the server, under a lease that is alive now."""
+        self._lease.check()
+        self._session.rows(statement, *values, limit=limit)
+
+    @contextlib.contextmanager
+    def short_stops(self) -> Iterator[float]:
+        """STOP REPLICA returns after the server's own limit (error 1875) meanwhile; yields a client limit beyond it.
+
+        The stop itself stays pending then. The setting is global: what it was comes back at the end.
+        """
+        before = int(self.rows(statements.READ_STOP_LIMIT)[0]["seconds"])
+        if before != _STOP_LIMIT:
+            self.change(statements.LIMIT_STOP, _STOP_LIMIT)
+        try:
+            yield 2.0 * _STOP_LIMIT + 4.0
+        finally:
+            if before != _STOP_LIMIT and self._session.lost is None:
+                with contextlib.suppress(FailoverdError):  # what went wrong inside matters more
+                    self.change(statements.LIMIT_STOP, before)
+
+    def release(self) -> None:
+        """Give the locks back and close."""
+        if self._session.lost is None:
+            with contextlib.suppress(FailoverdError):
+                self._session.rows(statements.RELEASE_LOCKS, limit=1.0)
+        self._session.close()

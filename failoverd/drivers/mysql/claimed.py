@@ -1,0 +1,186 @@
+"""One server under our session lock: all that failoverd ever changes on a MySQL server is in here and in `channels`."""
+
+from __future__ import annotations
+
+import math
+
+from failoverd.drivers.mysql import statements
+from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
+from failoverd.drivers.mysql.channels import Channels
+from failoverd.drivers.mysql.claim_session import ClaimSession
+from failoverd.drivers.mysql.reader import Growth, Reader
+from failoverd.drivers.mysql.session import Row, Session
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import ServerError, StepFailed
+from failoverd.model.sight import Endpoint, ServerState, Thread
+from failoverd.ports import Clock, Lease
+
+_NO_SUCH_SESSION = 1094
+_NO_RIGHT_TO_KILL = 1095
+_LOCK_WAIT_EXCEEDED = 1205
+_MARGIN = 2.0  # seconds by which our limit is longer than the server's own
+_FOREIGN_COMMANDS = frozenset({"Binlog Dump", "Binlog Dump GTID", "Daemon"})
+_SYSTEM_ACCOUNTS = frozenset({"system user", "event_scheduler", "unauthenticated user", "mysql.session", "mysql.sys"})
+
+
+class Claimed:
+    """A claim: its session holds the locks; when the session is lost, so is the claim: another one must be taken."""
+
+    def __init__(
+        self, access: ServerAccess, replication: ReplicationAccess, session: Session, lease: Lease, clock: Clock
+    ) -> None:
+        session.keep_secret(replication.password)
+        reader = Reader(access, clock, Growth())
+        self._access = access
+        self._own = frozenset({access.user, replication.user})
+        self._session = ClaimSession(session, lease, clock, reader)
+        self._channels = Channels(self._session, replication)
+
+    @property
+    def name(self) -> str:
+        """The server's name."""
+        return self._access.name
+
+    def read(self) -> ServerState:
+        """Its state, read on the claimed session."""
+        return self._session.read()
+
+    def stop_receiver(self, timeout: float) -> None:
+        """Stop the receiver of the default channel and confirm that it is off, within about `timeout` seconds."""
+        self._channels.stop_receiver(timeout)
+
+    def start_receiver(self) -> None:
+        """Start the receiver of the default channel."""
+        self._channels.start_receiver()
+
+    def start_applier(self, channel: str) -> None:
+        """Start the applier of a channel."""
+        self._channels.start_applier(channel)
+
+    def disarm_source(self) -> None:
+        """Point the default channel at a name that never resolves; StepFailed where that would lose relay logs."""
+        self._channels.disarm()
+
+    def follow(self, source: Endpoint) -> None:
+        """Let the default channel follow `source`; StepFailed where that would lose relay logs."""
+        self._channels.follow(source)
+
+    def forget_source(self) -> None:
+        """Stop and remove the default channel; StepFailed where received is not inside executed."""
+        self._channels.forget()
+
+    def adopt_spliced(self, relay_log_file: str) -> GtidSet:
+        """Let the splice channel apply laid-out files; what the server says they hold."""
+        return self._channels.adopt(relay_log_file)
+
+    def drop_spliced(self) -> None:
+        """Stop and remove the splice channel; nothing happens where there is none."""
+        self._channels.drop_spliced()
+
+    def wait_executed(self, gtids: GtidSet, seconds: float) -> bool:
+        """Whether the server has executed them all within `seconds`."""
+        if not gtids:
+            return True
+        patience = max(seconds, 0.001)  # the server takes zero for "for ever"
+        found = self._session.rows(statements.WAIT_EXECUTED, str(gtids), patience, limit=patience + _MARGIN)
+        return bool(found[0]["late"] == 0)
+
+    def kill_partial(self) -> int:
+        """End the workers that sit in a half-received transaction of the stopped default channel; how many.
+
+        Raises StepFailed where they cannot be told from others yet, or may not be ended. The applier stops with them.
+        """
+        main = self.read().main
+        if main is None or main.receiver is Thread.YES or not main.queueing:
+            return 0
+        return sum(self._kill(number) for number in self._partial_workers(main.queueing))
+
+    def _partial_workers(self, queueing: str) -> tuple[int, ...]:
+        workers = [w for w in self._session.rows(statements.READ_WORKERS) if w["channel"] == ""]
+        named = [w for w in workers if w["applying"] == queueing and w["session"] is not None]
+        if named:
+            return tuple(int(w["session"]) for w in named)
+        if not any(w["applying"] == queueing for w in workers):
+            return ()  # the applier has not come to it, so nothing is held
+        # without performance_schema workers have no numbers: then only an otherwise idle applier can be judged
+        state = self.read()
+        if not state.received <= state.executed:
+            raise StepFailed(f"{self._session.where}: {queueing} cannot be told apart yet", "", "drain first")
+        return tuple(int(row["session"]) for row in self._session.rows(statements.READ_OPEN_APPLIERS))
+
+    def open_writes(self) -> None:
+        """SET GLOBAL read_only = OFF, read back; never persisted. StepFailed where it stays closed."""
+        if self.read().offline_mode:
+            raise StepFailed(
+                f"{self._session.where} is in offline_mode",
+                "",
+                "find out who set it, then set it OFF",
+            )
+        self._session.change(statements.OPEN)
+        if not self.read().writable:
+            raise StepFailed(f"{self._session.where} does not accept writes after read_only = OFF")
+
+    def close_writes(self, lock_wait: float) -> None:
+        """SET GLOBAL super_read_only = ON, waiting at most `lock_wait` seconds (whole ones) for locks, read back.
+
+        Where locks are in the way, offline_mode throws their holders out and is taken back. If super_read_only cannot
+        be had even so, offline_mode stays, and StepFailed says it.
+        """
+        wait = max(math.ceil(lock_wait), 1)
+        if not self._closed(wait):
+            self._crowbar(wait)
+        if not self.read().super_read_only:
+            raise StepFailed(f"{self._session.where} does not stay super_read_only")
+
+    def _crowbar(self, wait: int) -> None:
+        """Throw the holders of locks out; some have the right to stay in offline_mode, they are ended one by one."""
+        was_offline = self.read().offline_mode
+        self._session.change(statements.OFFLINE)
+        self.end_clients()
+        if not self._closed(wait):
+            raise StepFailed(
+                f"{self._session.where} could not be set super_read_only",
+                "locks are still held",
+                "it is left in offline_mode",
+            )
+        if not was_offline:
+            self._session.change(statements.ONLINE)
+
+    def _closed(self, wait: int) -> bool:
+        self._session.rows(statements.LIMIT_LOCK_WAIT, wait)
+        try:
+            self._session.change(statements.CLOSE, limit=wait + _MARGIN)
+        except ServerError as error:
+            if error.code != _LOCK_WAIT_EXCEEDED:
+                raise
+            return False
+        return True
+
+    def end_clients(self) -> int:
+        """End client sessions other than replication and our own; how many."""
+        return sum(
+            self._kill(int(row["Id"])) for row in self._session.rows(statements.READ_SESSIONS) if self._client(row)
+        )
+
+    def _client(self, row: Row) -> bool:
+        account, command = str(row["User"]), str(row["Command"])
+        return account not in _SYSTEM_ACCOUNTS | self._own and command not in _FOREIGN_COMMANDS
+
+    def _kill(self, number: int) -> bool:
+        try:
+            self._session.change(statements.KILL, number)
+        except ServerError as error:
+            if error.code == _NO_SUCH_SESSION:
+                return False
+            if error.code != _NO_RIGHT_TO_KILL:
+                raise
+            raise StepFailed(
+                f"{self._session.where}: session {number} may not be ended",
+                str(error),
+                "grant SYSTEM_USER, CONNECTION_ADMIN",
+            ) from error
+        return True
+
+    def release(self) -> None:
+        """Give the locks back and close the session; never raises."""
+        self._session.release()

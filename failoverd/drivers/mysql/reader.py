@@ -1,0 +1,142 @@
+"""One read of one server: who it is once per session, how it stands with every look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from failoverd.drivers.mysql import rows, statements
+from failoverd.drivers.mysql.access import ServerAccess
+from failoverd.drivers.mysql.dialects import Dialect, dialect_of
+from failoverd.drivers.mysql.session import Session
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import ServerError
+from failoverd.model.sight import Channel, LogFiles, ServerState, Settings
+from failoverd.ports import Clock
+
+# Growth is seen by comparing two reads; of reads further apart it would say nothing about the present.
+_COMPARABLE = 2.0
+_SAME_START = 1.5  # Uptime comes in whole seconds: starts closer than this are the same one
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What does not change while a session lasts; `started_at` in our clock's seconds."""
+
+    version: str
+    dialect: Dialect
+    server_uuid: str
+    server_id: int
+    started_at: float
+    files: LogFiles
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a receiver had at the last read, and when it last grew; the server's own seconds."""
+
+    position: tuple[str, str, int]
+    read_at: float
+    grew_at: float | None
+
+
+class Growth:
+    """Memory of how far each channel's receiver had come: a source that sends data sends no heartbeats."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, _Seen] = {}
+
+    def age(self, channel: str, position: tuple[str, str, int], receiver: rows.Receiver) -> float | None:
+        """Seconds since the last heartbeat or growth, on the server's clock; None where there never was one."""
+        before, now = self._seen.get(channel), receiver.server_now
+        grew_at = before.grew_at if before else None
+        if before and before.position != position and now - before.read_at <= _COMPARABLE:
+            grew_at = now
+        self._seen[channel] = _Seen(position, now, grew_at)
+        signs = [at for at in (grew_at, receiver.heartbeat_at) if at is not None]
+        return max(now - max(signs), 0.0) if signs else None
+
+
+class Reader:
+    """Reads one server over one session; `growth` outlives it."""
+
+    def __init__(self, access: ServerAccess, clock: Clock, growth: Growth) -> None:
+        self._access = access
+        self._clock = clock
+        self._growth = growth
+        self._identity: Identity | None = None
+
+    def read(self, session: Session, timeout: float, *, anew: bool = False) -> ServerState:
+        """The state within `timeout` seconds; `anew` asks for the identity again. Raises what the session raises.
+
+        The receivers are read before the executed set, so that what was received and is not executed is really not.
+        """
+        end = self._clock.now() + timeout
+        if self._identity is None or anew:
+            self._identity = self._introduced(session, end)
+        channels = self._channels(session, end)
+        sets = session.rows(statements.READ_SETS, limit=self._left(end))[0]
+        identity = self._identity
+        return ServerState(
+            name=self._access.name,
+            endpoint=self._access.endpoint,
+            version=identity.version,
+            server_uuid=identity.server_uuid,
+            server_id=identity.server_id,
+            read_only=rows.is_on(sets["read_only"]),
+            super_read_only=rows.is_on(sets["super_read_only"]),
+            executed=GtidSet.parse(str(sets["executed"])),
+            purged=GtidSet.parse(str(sets["purged"])),
+            channels=channels,
+            started_at=identity.started_at,
+            read_at=self._clock.now(),
+            offline_mode=rows.is_on(sets["offline_mode"]),
+            files=identity.files,
+            settings=identity.settings,
+        )
+
+    def dialect(self) -> Dialect:
+        """The dialect of the server that was read last."""
+        if self._identity is None:
+            raise ServerError(f"{self._access.where} has not been read yet")
+        return self._identity.dialect
+
+    def _left(self, end: float) -> float:
+        return end - self._clock.now()
+
+    def _introduced(self, session: Session, end: float) -> Identity:
+        found = session.rows(statements.READ_IDENTITY, limit=self._left(end))[0]
+        uptime = session.rows(statements.READ_UPTIME, limit=self._left(end))[0]
+        values = session.rows(statements.READ_START_VALUES, limit=self._left(end))
+        return Identity(
+            version=str(found["version"]),
+            dialect=dialect_of(str(found["version"])),
+            server_uuid=str(found["server_uuid"]).lower(),
+            server_id=int(found["server_id"]),
+            started_at=self._started_at(str(found["server_uuid"]).lower(), float(uptime["Value"])),
+            files=rows.files_of(found),
+            settings=rows.settings_of(found, rows.read_only_at_start(values)),
+        )
+
+    def _started_at(self, server_uuid: str, uptime: float) -> float:
+        started, before = self._clock.now() - uptime, self._identity
+        if before and before.server_uuid == server_uuid and abs(before.started_at - started) < _SAME_START:
+            return before.started_at
+        return started
+
+    def _channels(self, session: Session, end: float) -> tuple[Channel, ...]:
+        found = session.rows(statements.READ_CHANNELS, limit=self._left(end))
+        if not found:
+            return ()
+        receivers = {
+            str(row["channel"]): rows.receiver_of(row)
+            for row in session.rows(statements.READ_RECEIVERS, limit=self._left(end))
+        }
+        return tuple(self._channel(row, receivers) for row in found if row["Source_Host"])
+
+    def _channel(self, row: rows.Row, receivers: Mapping[str, rows.Receiver]) -> Channel:
+        name = str(row["Channel_Name"])
+        receiver = receivers.get(name, rows.NO_RECEIVER)
+        age = self._growth.age(name, rows.position_of(row), receiver) if name in receivers else None
+        return rows.channel_of(row, receiver, age)

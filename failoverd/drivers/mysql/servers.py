@@ -1,0 +1,153 @@
+"""The MySQL servers behind the Servers port: one monitoring session each for looking, one claim each for changing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from failoverd.drivers.mysql import failures, wire
+from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
+from failoverd.drivers.mysql.claimed import Claimed
+from failoverd.drivers.mysql.claims import Claimer
+from failoverd.drivers.mysql.reader import Growth, Reader
+from failoverd.drivers.mysql.session import Doors, Doorstep, Session
+from failoverd.drivers.mysql.watcher import Watcher
+from failoverd.drivers.tasks import ThreadTasks
+from failoverd.model.errors import ConfigError, ConnectFailed, ServerError, TimedOut
+from failoverd.model.sight import Sight, Unreachable, Why
+from failoverd.ports import ClaimedServer, Clock, Lease, Wakeups
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """Who we are to the servers; `name` must be unique among the managers of a site.
+
+    `may_evict`: whether a session lock of another manager may be broken. Only where coordination excludes that the
+    other one is active: a local file lock does not.
+    """
+
+    name: str
+    may_evict: bool = True
+
+
+class MysqlServers:
+    """All servers of all clusters; every one may be looked at from any thread.
+
+    `replication` names for each cluster how its replicas log in. Rings `lost:<cluster>/<server>` when a server lets go
+    of its idle monitoring session.
+    """
+
+    def __init__(
+        self,
+        accesses: tuple[ServerAccess, ...],
+        replication: Mapping[str, ReplicationAccess],
+        manager: Manager,
+        clock: Clock,
+        wakeups: Wakeups,
+    ) -> None:
+        self._clock = clock
+        self._manager = manager
+        self._replication = dict(replication)
+        self._doors = Doors(clock, wire.Names(ThreadTasks()), f"failoverd/{manager.name}")
+        watcher = Watcher(wakeups)
+        self._monitors = {(a.cluster, a.name): Monitor(self._doors, a, watcher) for a in accesses}
+
+    def look(self, cluster: str, server: str, timeout: float) -> Sight:
+        """Read one server on its monitoring session, opening one if needed, within `timeout` seconds. Never raises for
+        what a server does.
+        """
+        return self._monitor(cluster, server).look(timeout, anew=False)
+
+    def connect_again(self, cluster: str, server: str, timeout: float) -> Sight:
+        """The same on a new connection, whatever the monitoring session says."""
+        return self._monitor(cluster, server).look(timeout, anew=True)
+
+    def claim(self, cluster: str, server: str, lease: Lease, timeout: float) -> ClaimedServer:
+        """Take the session lock; FencedOut where a higher epoch holds it, ServerError where it cannot be had."""
+        access = self._monitor(cluster, server).access
+        if cluster not in self._replication:
+            raise ConfigError(f"no account for replication in cluster {cluster}", access.where)
+        session = Claimer(self._doors, self._manager.name, self._manager.may_evict).claim(access, lease, timeout)
+        return Claimed(access, self._replication[cluster], session, lease, self._clock)
+
+    def close(self) -> None:
+        """End all monitoring sessions; claims are released by who holds them."""
+        for monitor in self._monitors.values():
+            monitor.close()
+
+    def _monitor(self, cluster: str, server: str) -> Monitor:
+        try:
+            return self._monitors[cluster, server]
+        except KeyError:
+            raise ConfigError(f"cluster {cluster} has no server {server}", "", "see the configuration") from None
+
+
+class Monitor:
+    """The monitoring session of one server."""
+
+    def __init__(self, doors: Doors, access: ServerAccess, watcher: Watcher) -> None:
+        self.access = access
+        self._clock = doors.clock
+        self._doorstep = Doorstep(doors, access)
+        self._watcher = watcher
+        self._reader = Reader(access, doors.clock, Growth())
+        self._session: Session | None = None
+        self._busy = threading.Lock()
+
+    def look(self, timeout: float, *, anew: bool) -> Sight:
+        """Read the server within `timeout` seconds; a session that turns out to be lost is opened again within it."""
+        end = self._clock.now() + timeout
+        if not self._busy.acquire(timeout=max(timeout, 0.0)):
+            return self._unreachable(Why.OWN_SIDE, "an earlier look has not come back yet")
+        try:
+            if anew:
+                self._drop()
+            return self._read(end)
+        except ConnectFailed as error:
+            return self._unreachable(error.why, str(error), error.code)
+        except TimedOut as error:
+            why = self._session.silence if self._session else Why.HUNG
+            return self._unreachable(why, str(error))
+        except ServerError as error:
+            leaving = error.code == failures.SHUTDOWN_IN_PROGRESS
+            return self._unreachable(Why.LEAVING if leaving else Why.ALIVE, str(error), error.code)
+        finally:
+            if self._session is not None and self._session.lost is not None:
+                self._session = None
+            self._busy.release()
+
+    def close(self) -> None:
+        """End the session and give up any attempt to open one."""
+        with self._busy:
+            self._drop()
+            self._doorstep.leave()
+
+    def _read(self, end: float) -> Sight:
+        fresh = self._session is None
+        try:
+            return self._read_once(end)
+        except ConnectFailed:
+            if fresh:
+                raise  # a new session has been tried already
+        self._drop()
+        return self._read_once(end)
+
+    def _read_once(self, end: float) -> Sight:
+        fresh = self._session is None
+        if self._session is None:
+            self._session = self._doorstep.open(end - self._clock.now())
+        else:
+            self._watcher.leave(self._session.line)
+        state = self._reader.read(self._session, end - self._clock.now(), anew=fresh)
+        self._watcher.watch(self._session.line, f"lost:{self.access.cluster}/{self.access.name}")
+        return state
+
+    def _drop(self) -> None:
+        if self._session is not None:
+            self._watcher.leave(self._session.line)
+            self._session.close()
+            self._session = None
+
+    def _unreachable(self, why: Why, text: str, code: int = 0) -> Unreachable:
+        return Unreachable(self.access.name, why, text, self._clock.now(), code)

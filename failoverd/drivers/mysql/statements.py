@@ -1,0 +1,152 @@
+"""Every statement that failoverd can send to a server, in one table: nothing else can be sent.
+
+None of them may write a transaction: on a replica it would be an errant one (FLUSH TABLES, ANALYZE and OPTIMIZE do it,
+and so would any write of a marker). Statements about replication name their channel, or they would hit every channel.
+`SET PERSIST` is absent: a persisted OFF would bring a killed primary back writable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+EPOCHS_AHEAD = 64  # how far a newer manager's epoch is looked for
+HEARTBEAT_PERIOD = "SOURCE_HEARTBEAT_PERIOD"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement's text, what it does in the words of an error message, and whether it changes the server."""
+
+    text: str
+    does: str
+    changes: bool = False
+
+
+PREPARE_SESSION = Statement(
+    "SET SESSION time_zone = '+00:00', sql_mode = '', wait_timeout = 86400, lock_wait_timeout = 5", "prepare a session"
+)
+
+# --- reading
+
+READ_IDENTITY = Statement(
+    "SELECT VERSION() AS version, @@GLOBAL.server_uuid AS server_uuid, @@GLOBAL.server_id AS server_id,"
+    " @@GLOBAL.datadir AS datadir, @@GLOBAL.log_bin AS log_bin, @@GLOBAL.log_bin_basename AS binary_basename,"
+    " @@GLOBAL.log_bin_index AS binary_index, @@GLOBAL.relay_log_basename AS relay_basename,"
+    " @@GLOBAL.relay_log_index AS relay_index, @@GLOBAL.pid_file AS pid_file, @@GLOBAL.log_error AS error_log,"
+    " @@GLOBAL.gtid_mode AS gtid_mode, @@GLOBAL.log_replica_updates AS log_replica_updates,"
+    " @@GLOBAL.sync_binlog AS sync_binlog, @@GLOBAL.innodb_flush_log_at_trx_commit AS flush_log,"
+    " @@GLOBAL.binlog_checksum AS binlog_checksum, @@GLOBAL.relay_log_recovery AS relay_log_recovery,"
+    " @@GLOBAL.replica_preserve_commit_order AS preserve_commit_order,"
+    " @@GLOBAL.replica_net_timeout AS net_timeout",
+    "read its settings",
+)
+READ_UPTIME = Statement("SHOW GLOBAL STATUS LIKE 'Uptime'", "read its uptime")
+READ_START_VALUES = Statement(
+    "SELECT i.VARIABLE_SOURCE AS source, p.VARIABLE_VALUE AS persisted,"
+    " IF(i.VARIABLE_NAME = 'read_only', @@GLOBAL.read_only, @@GLOBAL.super_read_only) AS current"
+    " FROM performance_schema.variables_info i"
+    " LEFT JOIN performance_schema.persisted_variables p ON p.VARIABLE_NAME = i.VARIABLE_NAME"
+    " WHERE i.VARIABLE_NAME IN ('read_only', 'super_read_only')",
+    "read where read_only comes from",
+)
+READ_CHANNELS = Statement("SHOW REPLICA STATUS", "read its replication status")
+READ_RECEIVERS = Statement(
+    "SELECT s.CHANNEL_NAME AS channel, UNIX_TIMESTAMP(NOW(6)) AS server_now,"
+    " UNIX_TIMESTAMP(s.LAST_HEARTBEAT_TIMESTAMP) AS heartbeat_at, s.QUEUEING_TRANSACTION AS queueing,"
+    " c.HEARTBEAT_INTERVAL AS period"
+    " FROM performance_schema.replication_connection_status s"
+    " JOIN performance_schema.replication_connection_configuration c ON c.CHANNEL_NAME = s.CHANNEL_NAME",
+    "read its heartbeats",
+)
+READ_SETS = Statement(
+    "SELECT @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged, @@GLOBAL.read_only AS read_only,"
+    " @@GLOBAL.super_read_only AS super_read_only, @@GLOBAL.offline_mode AS offline_mode",
+    "read its GTID sets",
+)
+READ_SESSIONS = Statement("SHOW PROCESSLIST", "list its sessions")
+READ_WORKERS = Statement(
+    "SELECT w.CHANNEL_NAME AS channel, w.APPLYING_TRANSACTION AS applying, t.PROCESSLIST_ID AS session"
+    " FROM performance_schema.replication_applier_status_by_worker w"
+    " LEFT JOIN performance_schema.threads t ON t.THREAD_ID = w.THREAD_ID",
+    "read its applier's workers",
+)
+READ_OPEN_APPLIERS = Statement(
+    "SELECT t.trx_mysql_thread_id AS session FROM information_schema.innodb_trx t"
+    " JOIN information_schema.processlist p ON p.ID = t.trx_mysql_thread_id"
+    " WHERE p.USER = 'system user' AND t.trx_rows_modified > 0",
+    "list the transactions of its applier",
+)
+WAIT_EXECUTED = Statement("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s) AS late", "wait for transactions")
+
+# --- the session lock
+
+READ_LOCKS = Statement(
+    "SELECT IS_USED_LOCK(%s) AS epoch, IS_USED_LOCK(%s) AS cluster, IS_USED_LOCK(%s) AS manager,"
+    f" COALESCE({', '.join(['IS_USED_LOCK(%s)'] * EPOCHS_AHEAD)}) AS newer",
+    "read who holds its session lock",
+)
+TAKE_LOCK = Statement("SELECT GET_LOCK(%s, %s) AS taken", "give its session lock")
+RELEASE_LOCKS = Statement("SELECT RELEASE_ALL_LOCKS() AS released", "take the session locks back")
+KILL = Statement("KILL CONNECTION %s", "end a session", changes=True)
+
+# --- limits of the server's own, shorter than ours
+
+LIMIT_LOCK_WAIT = Statement("SET SESSION lock_wait_timeout = %s", "limit its lock wait")
+READ_STOP_LIMIT = Statement("SELECT @@GLOBAL.rpl_stop_replica_timeout AS seconds", "read its stop limit")
+LIMIT_STOP = Statement("SET GLOBAL rpl_stop_replica_timeout = %s", "limit its stopping of threads", changes=True)
+
+# --- replication
+
+STOP_RECEIVER = Statement("STOP REPLICA IO_THREAD FOR CHANNEL %s", "stop its receiver", changes=True)
+START_RECEIVER = Statement("START REPLICA IO_THREAD FOR CHANNEL %s", "start its receiver", changes=True)
+START_APPLIER = Statement("START REPLICA SQL_THREAD FOR CHANNEL %s", "start its applier", changes=True)
+STOP_CHANNEL = Statement("STOP REPLICA FOR CHANNEL %s", "stop its replication", changes=True)
+START_CHANNEL = Statement("START REPLICA FOR CHANNEL %s", "start its replication", changes=True)
+FORGET_CHANNEL = Statement("RESET REPLICA ALL FOR CHANNEL %s", "forget a channel", changes=True)
+SET_NET_TIMEOUT = Statement("SET GLOBAL replica_net_timeout = %s", "set its receiver's time-out", changes=True)
+ADOPT_FILES = Statement(
+    "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_USER = 'nobody', SOURCE_AUTO_POSITION = 0,"
+    " RELAY_LOG_FILE = %s, RELAY_LOG_POS = 4 FOR CHANNEL %s",
+    "adopt relay logs",
+    changes=True,
+)
+
+# What `change_source` may name, in the order of the statement. SOURCE_AUTO_POSITION is for a new channel only: naming
+# it while the applier runs is refused (3081), and stopping the applier first would throw unapplied relay logs away.
+SOURCE_OPTIONS = (
+    "SOURCE_HOST",
+    "SOURCE_PORT",
+    "SOURCE_USER",
+    "SOURCE_PASSWORD",
+    "SOURCE_SSL",
+    "SOURCE_SSL_CA",
+    "SOURCE_SSL_VERIFY_SERVER_CERT",
+    "GET_SOURCE_PUBLIC_KEY",
+    "SOURCE_CONNECT_RETRY",
+    "SOURCE_RETRY_COUNT",
+    HEARTBEAT_PERIOD,
+    "SOURCE_AUTO_POSITION",
+)
+
+# --- writes
+
+OPEN = Statement("SET GLOBAL read_only = OFF", "open for writes", changes=True)
+CLOSE = Statement("SET GLOBAL super_read_only = ON", "close for writes", changes=True)
+OFFLINE = Statement("SET GLOBAL offline_mode = ON", "go offline", changes=True)
+ONLINE = Statement("SET GLOBAL offline_mode = OFF", "come back from offline", changes=True)
+
+
+def change_source(names: Sequence[str]) -> Statement:
+    """The CHANGE of the channel named by the last value, with these options in the table's order.
+
+    KeyError for an option that is not in the table.
+    """
+    unknown = set(names) - set(SOURCE_OPTIONS)
+    if unknown:
+        raise KeyError(*sorted(unknown))
+    options = ", ".join(f"{name} = %s" for name in SOURCE_OPTIONS if name in names)
+    return Statement(f"CHANGE REPLICATION SOURCE TO {options} FOR CHANNEL %s", "change its source", changes=True)
+
+
+ALL = tuple(value for value in list(globals().values()) if isinstance(value, Statement))

@@ -1,0 +1,91 @@
+"""TCP and TLS below a session: dialling with a deadline, the options of the socket, one TLS context per policy."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from failoverd.drivers.mysql.access import ServerAccess, Tls
+from failoverd.drivers.tasks import ThreadTasks
+
+_USER_TIMEOUT = 5000  # milliseconds that sent bytes may stay unacknowledged before the kernel gives the line up
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 3))
+_UNACKED = struct.Struct("=24xI")  # struct tcp_info of the kernel: tcpi_unacked stands behind 8 bytes and 4 numbers
+
+
+class Names:
+    """Addresses of host names, asked with a deadline; while the name service is silent the last answer stands.
+
+    Failovers happen when networks are ill: a name that was known a moment ago must not blind the manager.
+    """
+
+    def __init__(self, tasks: ThreadTasks) -> None:
+        self._tasks = tasks
+        self._known: dict[str, str] = {}
+
+    def address(self, host: str, timeout: float) -> str:
+        """The address to dial; socket.gaierror where the name is unknown and always was."""
+        if _is_address(host):
+            return host
+        answer = self._tasks.gather({host: lambda: _resolve(host)}, timeout)[host]
+        if isinstance(answer, str):
+            self._known[host] = answer
+        elif host not in self._known:
+            raise socket.gaierror(socket.EAI_AGAIN, f"the name {host} could not be resolved: {answer}")
+        return self._known[host]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _resolve(host: str) -> str:
+    return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+
+
+def dial(address: str, port: int, timeout: float) -> socket.socket:
+    """A TCP connection within `timeout` seconds, with every option that makes silence audible; OSError otherwise."""
+    line = socket.create_connection((address, port), timeout)
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE:
+        line.setsockopt(socket.IPPROTO_TCP, option, value)
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT)
+    return line
+
+
+def unacknowledged(line: socket.socket) -> bool:
+    """Whether bytes of ours wait for the other kernel's word: then the line or the host is silent, not the server."""
+    info = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return bool(_UNACKED.unpack_from(info)[0])
+
+
+@lru_cache(maxsize=64)
+def _context(ca_file: str, verified: bool) -> ssl.SSLContext:
+    """One context per policy and authority: making one takes 25 ms, a handshake 2."""
+    context = ssl.create_default_context(cafile=ca_file or None)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # MySQL's own generated certificates do not pass the strict reading
+    context.check_hostname = verified and not ca_file
+    context.verify_mode = ssl.CERT_REQUIRED if verified else ssl.CERT_NONE
+    return context
+
+
+_TLS_ARGUMENTS: Mapping[Tls, Callable[[ServerAccess], Mapping[str, object]]] = {
+    "off": lambda _: {"ssl_disabled": True},
+    "preferred": lambda _: {"ssl": _context("", verified=False)},
+    "required": lambda _: {"ssl": _context("", verified=False)},
+    "verify": lambda access: {"ssl": _context(access.ca_file, verified=True)},
+}
+
+
+def tls_arguments(access: ServerAccess) -> Mapping[str, object]:
+    """What the library is told about TLS for this server; OSError where the file of authorities cannot be read."""
+    return _TLS_ARGUMENTS[access.tls](access)

@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from failoverd.drivers.mysql.application import ApplicationSession
+from failoverd.lab.lab import Lab
 from failoverd.model.errors import ServerError
 from failoverd.model.sight import Endpoint
 
@@ -22,6 +23,7 @@ TABLE = "CREATE TABLE IF NOT EXISTS app.numbered (n BIGINT PRIMARY KEY, written_
 INSERT = "INSERT INTO app.numbered VALUES (%s, %s, REPEAT('x', 64))"
 # How long one attempt to connect or to write may take before the next server is tried; the client's own patience.
 PATIENCE = 0.5
+MYSQL_PORT = 3306
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ class Account:
     def numbers(self) -> set[int]:
         """All acknowledged numbers."""
         return {a.number for a in self.acks}
+
+
+def writer_for(lab: Lab, every: float = 0.01) -> Writer:
+    """A client of the lab's application account that knows all its servers by address."""
+    servers = {host.name: Endpoint(host.address, MYSQL_PORT) for host in lab.layout.servers}
+    return Writer(servers, "app", lab.password("app"), every)
 
 
 class Writer:

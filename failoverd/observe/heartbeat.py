@@ -9,6 +9,8 @@ from failoverd.model.verdict import Advice, Verdict, VerdictName
 
 # Evidence that is still coming in (a process that is ending) is looked at again this soon.
 AGAIN_SOON = 0.02
+# For this many seconds; what is not clear by then waits for something slower than a process that ends.
+FRESH = 2.0
 # While nothing is wrong the agents are asked this often, so that a missing one is known before it is needed.
 HOSTS_EVERY = 5.0
 
@@ -27,10 +29,13 @@ class Heartbeat:
         return True
 
 
-def rest_after(verdict: Verdict, policy: ClusterPolicy) -> float:
-    """Seconds until the next look: soon while evidence is coming in, the interval otherwise."""
-    if verdict.advice is Advice.LOOK_AGAIN:
+def rest_after(verdict: Verdict, policy: ClusterPolicy, missed_for: float) -> float:
+    """Seconds until the next look: soon while evidence is coming in, less soon once that has gone on, else the
+    interval.
+    """
+    interval = policy.detection.interval
+    if verdict.advice is Advice.LOOK_AGAIN and missed_for < FRESH:
         return AGAIN_SOON
     if verdict.name is VerdictName.SUSPECT:
-        return min(policy.detection.interval, 0.1)
-    return policy.detection.interval
+        return min(interval, 0.1)
+    return interval

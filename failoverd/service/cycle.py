@@ -22,7 +22,7 @@ from failoverd.service.phases import Event, Phase, after
 from failoverd.service.publish import Published
 from failoverd.service.records import catch_up
 from failoverd.service.remember import tell_agents
-from failoverd.service.world import Memory, Situation, World
+from failoverd.service.world import Memory, Occasion, World
 
 
 def turn(world: World, memory: Memory, published: Published) -> float:
@@ -33,7 +33,8 @@ def turn(world: World, memory: Memory, published: Published) -> float:
     if lease is not None:
         act_as_allowed(world, memory, snapshot, verdict, lease)
     publish(world, memory, snapshot, published, lease)
-    return rest_after(verdict, world.policy)
+    down = memory.history.down_since
+    return rest_after(verdict, world.policy, 0.0 if down is None else world.eyes.clock.now() - down)
 
 
 def take_or_keep_lock(world: World, memory: Memory) -> Lease | None:
@@ -103,18 +104,18 @@ def note_change(world: World, memory: Memory, verdict: Verdict) -> None:
 
 def act_as_allowed(world: World, memory: Memory, snapshot: TopologySnapshot, verdict: Verdict, lease: Lease) -> None:
     """Do what the verdict advises, or what a person asked for; being deposed on the way only ends our part."""
-    situation = Situation(
+    occasion = Occasion(
         snapshot, memory.history, verdict, lease, memory.detected_at, world.eyes.clock.wall().timestamp()
     )
     if memory.phase in {Phase.WATCHING, Phase.SUSPECTING, Phase.HALTED}:
         seen = Event.PRIMARY_MISSED if memory.history.misses else Event.PRIMARY_SEEN
         memory.phase = after(memory.phase, seen)
     try:
-        act.respond(world, memory, situation)
+        act.respond(world, memory, occasion)
     except (CoordinationError, FencedOut) as error:
-        world.log.error("this manager was deposed", why=str(error), epoch=lease.epoch)
+        world.log.warning("this manager was deposed", why=str(error), epoch=lease.epoch)
     except FailoverdError as error:
-        world.log.error("could not act", why=str(error))
+        world.log.warning("could not act", why=str(error))
 
 
 def publish(

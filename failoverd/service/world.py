@@ -52,7 +52,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class Occasion:
     """What an operation starts from: the look, the memory at that moment, the verdict, and the right to act."""
 
     snapshot: TopologySnapshot

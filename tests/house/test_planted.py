@@ -74,6 +74,8 @@ PLANTED = (
     Planted("a file is short", "tests/unit/test_long.py", "\n" * 601, "601 lines, allowed are 600"),
     Planted("each word has one meaning", "failoverd/service/a.py", f"{WORD}_host = 1\n", f"'{WORD}' is banned"),
     Planted("each word has one meaning", "failoverd/service/a.py", f"class New{WORD.capitalize()}: ...\n", "is banned"),
+    Planted("each word has one meaning", "failoverd/service/a.py", f"OLD_{WORD.upper()} = 1\n", "is banned"),
+    Planted("each word has one meaning", "failoverd/service/a.py", f"is{WORD.capitalize()} = 1\n", "is banned"),
     Planted("each word has one meaning", "docs/a.md", f"The {WORD}s.\n", f"'{WORD}s' is banned"),
     Planted("each word has one meaning", "failoverd/service/ut" + "ils.py", "", "is banned"),
     Planted("comments hold no tickets", "failoverd/service/a.py", "a = 1  # see #" + "123\n", "'#" + "123'"),
@@ -306,3 +308,9 @@ def ask(tree: Path, command: tuple[str, ...]) -> tuple[int, str]:
         [str(BIN / command[0]), *command[1:]], cwd=tree, capture_output=True, text=True, timeout=60, check=False
     )
     return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def test_words_that_only_begin_like_banned_ones_are_good(tree: Path) -> None:
+    text = "socket.TCP_NODELAY, mastery, znode, slavery, miscount, nodelay\n"
+    plant(tree, "failoverd/service/a.py", text)
+    assert not [found for found in RULES["each word has one meaning"](tree) if found.path == "failoverd/service/a.py"]

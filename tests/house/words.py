@@ -30,9 +30,15 @@ ALLOWED_PHRASES = (
     '"show", "master"',  # iproute2's keyword for the bridge that a link joins
 )
 
-_WORD = "|".join(f"{word}|{word.capitalize()}|{word.upper()}" for word in BANNED)
-_CAMEL = "|".join(word.capitalize() for word in BANNED)
-_PATTERN = re.compile(rf"(?<![A-Za-z])(?:{_WORD})s?(?![a-z])|(?<=[a-z])(?:{_CAMEL})s?(?![a-z])")
+# Three spellings: alone or in snake_case, inside CamelCase, and in CAPITALS (where NODELAY is another word).
+_PATTERN = re.compile(
+    "|".join(
+        rf"(?<![A-Za-z])(?:{word}|{word.capitalize()})s?(?![a-z])"
+        rf"|(?<=[a-z]){word.capitalize()}s?(?![a-z])"
+        rf"|(?<![A-Za-z]){word.upper()}S?(?![A-Za-z])"
+        for word in BANNED
+    )
+)
 
 _TICKETS = re.compile(
     r"(?<![\w&])#\d{1,6}\b|\bissues?\s+#?\d+\b|\b(?!SHA|UTF|ISO|CVE|RFC|AES|TLS|SP|CRC)[A-Z]{2,10}-\d{2,}\b"

@@ -6,6 +6,8 @@ Ends with 0 only if nothing that was acknowledged is lost and exactly one server
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -13,10 +15,13 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
+from failoverd.lab.compare import Comparison, compare, writable
 from failoverd.lab.lab import Lab, Options
 from failoverd.lab.managers import Managers
-from failoverd.lab.writer import TABLE, writer_for
+from failoverd.lab.story import Story
+from failoverd.lab.writer import TABLE, Account, writer_for
 from failoverd.model.errors import FailoverdError
 
 NAME = "demo"

@@ -106,13 +106,18 @@ class Situation:
         return facts is not None and not facts.alive and facts.orderly is True and facts.fenced_epoch is None
 
     def hung(self) -> bool:
-        """Whether something lives there that does not answer."""
-        if self.missed.why is Why.HUNG or (self.facts is not None and self.facts.alive):
-            return True
-        return any(
-            p.outcome is ProbeOutcome.HUNG and p.target == self.recorded.name and self.now - p.read_at <= FRESH
+        """Whether something lives there that does not answer.
+
+        Our own look that did not come back is the weakest sign: a login from elsewhere that got no packet outweighs it.
+        """
+        if self.facts is not None:
+            return self.facts.alive
+        logins = {
+            p.outcome
             for p in self.snapshot.probes
-        )
+            if p.target == self.recorded.name != p.origin and self.now - p.read_at <= FRESH
+        }
+        return ProbeOutcome.HUNG in logins or (self.missed.why is Why.HUNG and not logins)
 
     def follows(self, replica: ServerState, source: ServerState) -> bool:
         """Whether the replica's default channel follows that server, by identity or by address."""

@@ -63,7 +63,7 @@ def sources_for(
         if target is None or peer.name in {elect, old_primary} or errant.get(peer.name):
             continue
         if peer.purged <= target.executed:
-            found.append(Source(peer.name, Route.REPLICATION, peer.executed))
+            found.append(Source(peer.name, Route.REPLICATION, can_execute(peer)))
     return tuple(sorted(found, key=lambda source: source.route))
 
 

@@ -1,0 +1,1 @@
+"""Verdicts and choices in, plans out: what will be done, in which order, as data."""

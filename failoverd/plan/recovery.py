@@ -1,0 +1,76 @@
+"""RECOVER: which part of what the elect lacks comes from where, from as few places as possible."""
+
+from __future__ import annotations
+
+from failoverd.gtid import GtidSet
+from failoverd.model.plans import Group
+from failoverd.model.policy import ClusterPolicy
+from failoverd.model.ranking import Ranking
+from failoverd.model.sight import ServerState
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.sources import Route, Source, can_execute, sources_for
+from failoverd.model.steps import Drain, Repoint, Splice, Stage, Step, Task
+from failoverd.plan.times import FOLLOW, bringing
+
+
+def choose_sources(need: GtidSet, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    """As few sources as possible, each cut down to its part of the need; between equals the more trusted one.
+
+    Greedy by size of contribution. What nobody has is left over: the refusals name it.
+    """
+    chosen: list[Source] = []
+    left = need
+    while left:
+        best = max(sources, key=lambda source: (len(source.gtids & left), -source.route), default=None)
+        part = best.gtids & left if best is not None else GtidSet()
+        if best is None or not part:
+            break
+        chosen.append(Source(best.server, best.route, part, share(best, part)))
+        left -= part
+    return tuple(sorted(chosen, key=lambda source: source.route))
+
+
+def share(source: Source, part: GtidSet) -> int:
+    """Bytes of a part, by its share of the transactions."""
+    return source.size * len(part) // max(len(source.gtids), 1)
+
+
+def recovery_groups(
+    snapshot: TopologySnapshot, policy: ClusterPolicy, ranking: Ranking, old_primary: str
+) -> tuple[Group, ...]:
+    """The steps that bring the elect to the target: one source after the other, because all use one channel of it.
+
+    Its own received rest drains at the same time; the last step waits for the whole target, and ends the workers of a
+    half-received transaction, whose locks would meet the first clients.
+    """
+    elect = snapshot.state(ranking.elect)
+    if elect is None:
+        return ()
+    need = ranking.target - can_execute(elect)
+    sources = sources_for(snapshot, elect.name, old_primary, dict(ranking.errant))
+    steps = [bring(source, elect, policy) for source in choose_sources(need, sources)]
+    if not ranking.target <= elect.executed or half_received(elect):
+        steps.append(Drain(elect.name, ranking.target))
+    left = ranking.target - elect.executed
+    return tuple(Group(Stage.RECOVER, (Task(step, patience(step, policy, left)),)) for step in steps)
+
+
+def bring(source: Source, elect: ServerState, policy: ClusterPolicy) -> Step:
+    """The step for one source: its log files by agents, or where there is no agent, replication from it."""
+    if source.route is Route.REPLICATION:
+        return Repoint(elect.name, source.server, policy.server(source.server).endpoint)
+    return Splice(elect.name, source.server, source.kind, source.gtids, source.size)
+
+
+def half_received(state: ServerState) -> bool:
+    """Whether an applier sits inside a transaction whose rest will never come."""
+    return any(channel.queueing for channel in state.channels)
+
+
+def patience(step: Step, policy: ClusterPolicy, left: GtidSet) -> float:
+    """How long one step of recovery may take; `left` is what the elect has still to execute."""
+    if isinstance(step, Splice):
+        return bringing(step.gtids, step.size, policy.failover.salvage_timeout)
+    if isinstance(step, Drain):
+        return bringing(left, 0, policy.failover.drain_timeout)
+    return FOLLOW

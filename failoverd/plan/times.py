@@ -1,0 +1,23 @@
+"""How long steps may take (seconds)."""
+
+from __future__ import annotations
+
+from failoverd.gtid import GtidSet
+
+CLAIM = 3.0
+# A receiver that is connecting to a host which swallows packets needs two seconds to stop.
+RECEIVER = 5.0
+STATEMENT = 5.0
+FOLLOW = 10.0
+# The slowest measured apply rate is 452 transactions a second, on durable settings and a loaded machine; the slowest
+# copy that is worth waiting for, one megabyte a second.
+SLOWEST_APPLY = 50.0
+SLOWEST_COPY = 1e6
+
+
+def bringing(gtids: GtidSet, size: int, stall: float) -> float:
+    """A bound for bringing and executing transactions, far above any healthy run.
+
+    What ends a stuck one is the policy's time without progress, which the executor watches; this is the outer limit.
+    """
+    return stall + len(gtids) / SLOWEST_APPLY + size / SLOWEST_COPY

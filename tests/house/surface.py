@@ -33,7 +33,12 @@ def unlisted_commands(root: Path) -> Iterator[Finding]:
     """Commands and options of the code that have no row, and delivered commands that the code does not have."""
     if not (root / "failoverd/cli/main.py").is_file():
         return
-    commands, options = surface_of(importlib.import_module("failoverd.cli.main").main)
+    try:
+        main = importlib.import_module("failoverd.cli.main").main
+    except ImportError as error:
+        yield Finding("failoverd/cli/main.py", 1, f"cannot be imported: {error}")
+        return
+    commands, options = surface_of(main)
     yield from compared(root, "command", commands)
     yield from compared(root, "option", options)
 
@@ -42,7 +47,11 @@ def unlisted_keys(root: Path) -> Iterator[Finding]:
     """Configuration keys of the schema that have no row, and delivered keys that the schema does not have."""
     if not (root / "failoverd/config/schema.py").is_file():
         return
-    keys = keys_of(importlib.import_module("failoverd.config.schema").Config)
+    try:
+        keys = keys_of(importlib.import_module("failoverd.config.schema").Config)
+    except ImportError as error:
+        yield Finding("failoverd/config/schema.py", 1, f"cannot be imported: {error}")
+        return
     yield from compared(root, "config", {_OVERRIDE.sub("", key) for key in keys})
 
 

@@ -54,11 +54,19 @@ def _true_keywords(mark: ast.expr) -> set[str]:
 def _mutable_fields(place: str, found: ast.ClassDef) -> Iterator[Finding]:
     for line in found.body:
         if isinstance(line, ast.AnnAssign):
-            names = {part.id for part in ast.walk(line.annotation) if isinstance(part, ast.Name)}
-            for name in sorted(names & _MUTABLE):
+            for name in sorted(set(_held(line.annotation)) & _MUTABLE):
                 yield Finding(
                     place, line.lineno, f"a field of frozen {found.name} is a {name}: use tuple, frozenset or Mapping"
                 )
+
+
+def _held(annotation: ast.AST) -> Iterator[str]:
+    """Names of the types a field holds; what a function takes or gives back is not held."""
+    if isinstance(annotation, ast.Name):
+        yield annotation.id
+    of_function = isinstance(annotation, ast.Subscript) and getattr(annotation.value, "id", "") == "Callable"
+    for part in () if of_function else ast.iter_child_nodes(annotation):
+        yield from _held(part)
 
 
 def impure_calls(root: Path) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import pytest
 from tests.house.check import PARTS, Part, main
 
 
-def tests_in(root: Path, text: str) -> Part:
+def part_in(root: Path, text: str) -> Part:
     (root / "tests").mkdir()
     (root / "tests/test_one.py").write_text(text)
     return Part("unit", ("pytest", "-p", "no:cacheprovider", "tests"), "a unit test fails", "tests")
@@ -26,7 +26,7 @@ def tests_in(root: Path, text: str) -> Part:
 def test_says_how_a_part_ended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, line: str, code: int
 ) -> None:
-    assert main((tests_in(tmp_path, text),), tmp_path) == code
+    assert main((part_in(tmp_path, text),), tmp_path) == code
     said = capsys.readouterr().out
     first = said.splitlines()[0]
     assert first.split()[0] == "unit"

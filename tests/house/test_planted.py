@@ -314,3 +314,9 @@ def test_words_that_only_begin_like_banned_ones_are_good(tree: Path) -> None:
     text = "socket.TCP_NODELAY, mastery, znode, slavery, miscount, nodelay\n"
     plant(tree, "failoverd/service/a.py", text)
     assert not [found for found in RULES["each word has one meaning"](tree) if found.path == "failoverd/service/a.py"]
+
+
+def test_what_a_function_takes_is_not_held(tree: Path) -> None:
+    text = "@dataclass(frozen=True, slots=True)\nclass A:\n    b: tuple[Callable[[dict[str, int]], list[int]], ...]\n"
+    plant(tree, "failoverd/model/a.py", text)
+    assert not [found for found in RULES["data is frozen"](tree) if found.path == "failoverd/model/a.py"]

@@ -104,6 +104,8 @@ def make_read_only(host: Host) -> None:
             "it is no ext4 on a loop device",
             "the lab needs loop devices for this fault",
         )
+    # What nobody synced would be lost, and that is the template's copy too.
+    run(["sync", "-f", str(host.disk)])
     trigger.write_text("broken by the lab\n", encoding="utf-8")
     wait_until(lambda: not writable(host), deadline=5, what=f"the read-only disk of {host.name}")
 

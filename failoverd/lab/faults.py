@@ -6,7 +6,7 @@ import signal
 
 from failoverd.lab import disks, keeping, network, relay, servers, zookeeper
 from failoverd.lab.layout import Host, Kind, Layout
-from failoverd.lab.processes import alive, send, state, wait_until
+from failoverd.lab.processes import send, state, wait_until
 from failoverd.lab.sessions import Sessions
 from failoverd.model.errors import FailoverdError
 
@@ -21,10 +21,10 @@ class Faults:
         self._sessions = Sessions(layout)
 
     def kill(self, name: str) -> None:
-        """SIGKILL the host's mysqld (or ZooKeeper); returns when that process is gone."""
+        """SIGKILL the host's mysqld (or ZooKeeper); returns when that process is gone and reaped."""
         pid = self._pid(name)
         send(pid, signal.SIGKILL)
-        wait_until(lambda: not alive(pid), deadline=10, what=f"the end of process {pid} on {name}")
+        wait_until(lambda: state(pid) == "", deadline=10, what=f"the end of process {pid} on {name}")
 
     def stop(self, name: str) -> None:
         """Freeze the host's mysqld (or ZooKeeper) with SIGSTOP; returns when it stands still."""
@@ -90,7 +90,7 @@ class Faults:
     def damage_relay(self, name: str) -> str:
         """Overwrite bytes in what the replica has received and not yet applied; returns "file:offset".
 
-        The applier must be stopped or behind: with nothing unapplied there is nothing to damage (FailoverdError).
+        The applier must be stopped: with nothing unapplied there is nothing to damage (FailoverdError).
         """
         return relay.damage(self._server(name))
 

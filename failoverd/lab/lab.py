@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from failoverd.lab.layout import Host, Kind, Layout, Options
 from failoverd.model.errors import ConfigError
 
 Output = int | IO[bytes] | None
+_PRIVATE = {"disk", "disk.img", "keys", "ssh", "home", "tmp"}  # what is never kept: data, keys, what programs leave
 
 
 def _silently(text: str) -> None:
@@ -150,6 +152,14 @@ class Lab:
     def manager_argv(self, manager: str, *words: str) -> list[str]:
         """The command line of `failoverd -c <the manager's configuration> WORDS...`."""
         return [sys.executable, "-m", "failoverd", "-c", str(self.manager_config(manager)), *words]
+
+    def keep_logs(self, target: Path) -> None:
+        """Copy what the lab's processes wrote about themselves to a folder that outlives it; no data, no secrets."""
+        for source in self.folder.rglob("*"):
+            inside = source.relative_to(self.folder)
+            if source.is_file() and not source.is_mount() and not _PRIVATE & set(inside.parts):
+                (target / inside).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target / inside)
 
     def status(self) -> dict[str, object]:
         """What runs: per host whether it is on, and its services with their process numbers here (0: not running)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -77,21 +76,17 @@ def send(pid: int, number: signal.Signals) -> None:
 
 
 def end(pids: Iterable[int], *, deadline: float = 10.0) -> None:
-    """Kill processes and wait until they are gone; those that are gone already are fine."""
+    """Kill processes and wait until they are gone; those that are gone already are fine.
+
+    Their status is left to whoever started them.
+    """
     left = [pid for pid in pids if alive(pid)]
     for pid in left:
         try:
             send(pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
-    wait_until(lambda: not any(_reaped(pid) for pid in left), deadline=deadline, what=f"the end of processes {left}")
-
-
-def _reaped(pid: int) -> bool:
-    """Whether the process still lives, after taking its status where it is a child of ours."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    return alive(pid)
+    wait_until(lambda: not any(alive(pid) for pid in left), deadline=deadline, what=f"the end of processes {left}")
 
 
 def children(pid: int) -> tuple[int, ...]:

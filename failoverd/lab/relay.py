@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from failoverd.drivers.mysql.local import query_with_names
+from failoverd.drivers.mysql.local import query, query_with_names
 from failoverd.lab.layout import Host
 from failoverd.model.errors import FailoverdError
 
 _BYTES = 64
 _EVENT_HEADER = 19
 _MIN_UNAPPLIED = 4 * _BYTES
+_HINT = "stop the applier first: STOP REPLICA SQL_THREAD, and let the source write"
 
 
 def damage(host: Host) -> str:
@@ -20,6 +21,13 @@ def damage(host: Host) -> str:
     if not rows:
         raise FailoverdError(f"{host.name} is no replica", "it has no relay log")
     status = dict(zip(names, rows[0], strict=True))
+    ((nothing,),) = query(
+        host.socket,
+        "SELECT GTID_SUBSET(RECEIVED_TRANSACTION_SET, @@GLOBAL.gtid_executed)"
+        " FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME = ''",
+    )
+    if nothing:
+        raise FailoverdError(f"{host.name} has nothing unapplied to damage", "all it received is executed", _HINT)
     path, start = _unapplied(Path(host.datadir), str(status["Relay_Log_File"]), int(str(status["Relay_Log_Pos"])))
     size = path.stat().st_size
     offset = start + _EVENT_HEADER + (size - start) // 2
@@ -41,8 +49,4 @@ def _unapplied(datadir: Path, file: str, position: int) -> tuple[Path, int]:
         start = position if path.name == file else 512
         if path.stat().st_size - start >= _MIN_UNAPPLIED:
             return path, start
-    raise FailoverdError(
-        "there is nothing unapplied to damage",
-        f"{datadir}: applied up to {file}:{position}",
-        "stop the applier first: STOP REPLICA SQL_THREAD, and let the source write",
-    )
+    raise FailoverdError("too little is unapplied to damage it", f"{datadir}: applied up to {file}:{position}", _HINT)

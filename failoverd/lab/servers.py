@@ -99,12 +99,15 @@ def wait_for_start(host: Host, *, deadline: float = 60.0) -> None:
 
     try:
         wait_until(over, deadline=deadline, what=f"the start of mysqld on {host.name}", every=0.02)
-        if not answers(host):
-            raise FailoverdError(f"mysqld on {host.name} ended at its start")
     except FailoverdError as error:
-        log = Path(host.log / "error.log")
-        last = log.read_text(encoding="utf-8", errors="replace")[-1000:] if log.exists() else "no error log"
-        raise FailoverdError(error.what, f"{error.detail}: {last}") from error
+        raise FailoverdError(error.what, f"{error.detail}: {_last_words(host)}") from error
+    if not answers(host):
+        raise FailoverdError(f"mysqld on {host.name} ended at its start", _last_words(host))
+
+
+def _last_words(host: Host) -> str:
+    log = Path(host.log / "error.log")
+    return log.read_text(encoding="utf-8", errors="replace")[-1000:] if log.exists() else "no error log"
 
 
 def open_primary(host: Host) -> None:

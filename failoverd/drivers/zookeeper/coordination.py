@@ -260,6 +260,8 @@ class ZooKeeperCoordination:
         return None if data is None else codec.opened(unpack(data, (), path), path)
 
     def _put(self, lease: Lease, path: str, data: bytes) -> None:
+        held = own(lease)
+        held.check()
         known = self._session.read(path) is not None
         change: Write = Set(path, data) if known else Create(path, data)
-        write(self._session, own(lease), change)
+        write(self._session, held, change)

@@ -42,6 +42,7 @@ class Journal:
         """Open an operation; CoordinationError where another one of the cluster is still open."""
         held, layout = own(lease), Layout.of(self._root, operation.cluster)
         base = layout.operation(operation.id)
+        held.check()
         if still := self.open_operation(operation.cluster):
             raise CoordinationError(
                 f"operation {still} of {operation.cluster} is still open", hint="it is finished first"
@@ -58,6 +59,7 @@ class Journal:
         it.
         """
         held = own(lease)
+        held.check()
         base = Layout.of(self._root, operation.cluster).operation(operation.id)
         name = f"{self._number(base, operation.id):010d}"
         packed = pack(codec.entry_record(entry))

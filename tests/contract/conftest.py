@@ -1,0 +1,28 @@
+"""Servers shared by the contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.zookeeper_server import ZooKeeperServer
+
+
+@pytest.fixture(scope="session")
+def zookeeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServer]:
+    """One real ZooKeeper for tests that leave it running; each uses a root of its own."""
+    server = ZooKeeperServer(Path(tmp_path_factory.mktemp("zookeeper")) / "server")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def mortal_zookeeper(tmp_path: Path) -> Iterator[ZooKeeperServer]:
+    """A real ZooKeeper that the test may kill, freeze and wipe."""
+    server = ZooKeeperServer(tmp_path / "server")
+    server.start()
+    yield server
+    server.kill()

@@ -275,6 +275,11 @@ TOOLS = (
     Tool(ARROWS, "failoverd/service/a.py", "import pymysql\n", "failoverd.service.a -> pymysql"),
     Tool(ARROWS, "failoverd/lab/a.py", "import kazoo.client\n", "failoverd.lab.a -> kazoo"),
     Tool(ARROWS, "failoverd/service/a.py", "import failoverd.agent.a\n", "failoverd.service.a -> failoverd.agent"),
+    Tool(
+        ARROWS, "failoverd/drivers/ssh/agent_client.py", "import failoverd.agent\n", "agent_client -> failoverd.agent"
+    ),
+    Tool(ARROWS, "failoverd/lab/a.py", "import failoverd.agent.wire\n", "failoverd.lab.a -> failoverd.agent.wire"),
+    Tool(ARROWS, "failoverd/agent/a.py", "import failoverd.model\n", "failoverd.agent is not allowed to import"),
     Tool(ARROWS, "failoverd/service/a.py", "import failoverd.drivers\n", "failoverd.service is not allowed to import"),
     Tool(ARROWS, "failoverd/execute/a.py", "import failoverd.observe\n", "failoverd.execute is not allowed to import"),
     Tool(ARROWS, "failoverd/extra/a.py", "", "- failoverd.extra"),

@@ -25,6 +25,7 @@ ALLOWED_PHRASES = (
     "REPLICATION_SLAVE_ADMIN",  # MySQL's name of a privilege
     "request.node",  # pytest's name of the running test
     "apt-helper",  # the name of apt's own downloader
+    "ast.iter_child_nodes",  # Python's name of a function
     "type: ignore[misc]",  # mypy's name of an error
     "link set {host.link} master",  # iproute2's keyword for the bridge that a link joins
     '"show", "master"',  # iproute2's keyword for the bridge that a link joins

@@ -123,6 +123,7 @@ def request_from(data: Mapping[str, Any]) -> Request:
         to=str(data.get("to", "")),
         accept_loss=None if loss is None else int(loss),
         overrides=frozenset(str(name) for name in data.get("overrides", ())),
+        asked_at=float(data.get("asked_at", 0.0)),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from failoverd.model.errors import StepFailed
+from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.host import FenceProof
 from failoverd.model.plans import Entry, EntryKind, Operation, Saved
 from failoverd.model.policy import ClusterPolicy
@@ -54,6 +55,19 @@ class Hands:
         """Append a record to the operation's journal; with `wait` it is durable on return."""
         entry = Entry(kind, self.clock.wall().timestamp(), MappingProxyType(body))
         self.coordination.write(self.lease, self.operation, entry, wait)
+
+    def note_open(self) -> None:
+        """The elect was read back writable: the moment that the outage ends for those who know where to go."""
+        if self.opened_at is None:
+            self.opened_at = self.clock.wall().timestamp()
+
+    def claim_again(self, names: Iterable[str]) -> None:
+        """Fresh claims: old sessions end by that, with any late statement. Who cannot be claimed stays out."""
+        self.release()
+        timeout = self.policy.detection.timeout * 2
+        for name in names:
+            with contextlib.suppress(ServerError):
+                self.claims[name] = self.servers.claim(self.cluster, name, self.lease, timeout)
 
     def drop(self, server: str) -> None:
         """Give up a server whose positions may still move: it is neither elected nor changed by this operation."""

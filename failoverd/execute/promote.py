@@ -32,9 +32,9 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
     hands.write(EntryKind.PROMOTE_INTENT, intent, wait=True)
     hands.lease.check()
     claim.open_writes()
-    hands.opened_at = hands.clock.wall().timestamp()
     if not claim.read().writable:
         raise StepFailed(f"{step.server} does not take writes", "read back read-only after it was opened")
+    hands.note_open()
     return "read back writable"
 
 

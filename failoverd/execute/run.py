@@ -46,7 +46,7 @@ GROUP_GRACE = 5.0
 class Ended:
     """How a plan ended: all outcomes in order, and the step that stopped it, if any."""
 
-    outcomes: tuple[StepOutcome, ...]
+    done: tuple[tuple[s.Step, StepOutcome], ...]
     stopped_by: StepOutcome | None = None
 
     @property
@@ -54,24 +54,34 @@ class Ended:
         """Whether nothing that the plan depends on has failed."""
         return self.stopped_by is None
 
+    @property
+    def outcomes(self) -> tuple[StepOutcome, ...]:
+        """All outcomes in order."""
+        return tuple(outcome for _, outcome in self.done)
+
+    @property
+    def changed(self) -> tuple[s.Step, ...]:
+        """The steps that took effect or may have: what an undo has to take back."""
+        return tuple(step for step, outcome in self.done if outcome.result in {StepResult.DONE, StepResult.FAILED})
+
 
 def run(plan: Plan, hands: Hands) -> Ended:
     """Execute a plan group by group. Raises CoordinationError or FencedOut when this manager may not go on."""
-    outcomes: list[StepOutcome] = []
+    done: list[tuple[s.Step, StepOutcome]] = []
     for group in plan.groups:
         hands.lease.check()
         write_intent(group, hands)
         for task, outcome in run_group(group, hands):
-            outcomes.append(outcome)
+            done.append((task.step, outcome))
             hands.write(EntryKind.OUTCOME, as_body(outcome), wait=False)
             hands.tell(f"{outcome.stage} {outcome.title}: {outcome.result} ({outcome.detail})")
             if outcome.result is not StepResult.FAILED:
                 continue
             if task.if_it_fails is s.IfItFails.STOP:
-                return Ended(tuple(outcomes), outcome)
+                return Ended(tuple(done), outcome)
             if outcome.stage is s.Stage.FREEZE:
                 hands.drop(outcome.server)
-    return Ended(tuple(outcomes))
+    return Ended(tuple(done))
 
 
 def write_intent(group: Group, hands: Hands) -> None:
@@ -113,6 +123,8 @@ def do(task: s.Task, hands: Hands) -> StepOutcome:
     try:
         if already(step, hands):
             result, detail = StepResult.ALREADY, "achieved already"
+            if isinstance(step, s.OpenWrites):
+                hands.note_open()
         else:
             result, detail = StepResult.DONE, HANDLERS[type(step)](step, hands)
     except DEPOSED:

@@ -19,7 +19,6 @@ def document(layout: Layout, manager: Host | None) -> dict[str, object]:
             "name": manager.name if manager else PEOPLE,
             "state_dir": str(owner / "state"),
             "run_dir": str(owner / "run"),
-            "listen": f"{manager.address if manager else layout.gateway}:8008",
         },
         "mysql": {"user": "failoverd", "password_file": str(keys / "mysql.secret")},
         "replication": {"user": "repl", "password_file": str(keys / "repl.secret")},
@@ -32,7 +31,6 @@ def document(layout: Layout, manager: Host | None) -> dict[str, object]:
         "clusters": {
             layout.options.cluster: {
                 "servers": [_server(host) for host in layout.servers],
-                "durability": "lossless" if layout.options.lossless else "async",
             }
         },
     }

@@ -97,7 +97,10 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A person's wish: which server should win, which loss is accepted, which refusals are overridden by name."""
+    """A person's wish: which server should win, which loss is accepted, which refusals are overridden.
+
+    `asked_at` is wall-clock seconds: a request that was not served in its time is not served later.
+    """
 
     cluster: str
     kind: Kind
@@ -105,6 +108,7 @@ class Request:
     to: str = ""
     accept_loss: int | None = None
     overrides: frozenset[str] = frozenset()
+    asked_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

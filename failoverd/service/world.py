@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from failoverd.model.history import History
 from failoverd.model.host import HostSight
-from failoverd.model.plans import Report
+from failoverd.model.plans import Operation, Report
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Verdict
@@ -46,6 +46,7 @@ class Memory:
     epoch: int = 0
     verdict: Verdict | None = None
     detected_at: float | None = None
+    operation: Operation | None = None
     last_report: Report | None = None
     hosts: Mapping[str, HostSight] = field(default_factory=dict)
     remembered: dict[str, str] = field(default_factory=dict)

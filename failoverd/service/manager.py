@@ -1,0 +1,60 @@
+"""The whole manager: one watch for each cluster, ready when every first look is done, gone soon after it is told to
+stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from failoverd.ports import Clock, Tasks, Wakeups
+from failoverd.service.logs import Log
+from failoverd.service.sdnotify import notify
+from failoverd.service.watch import Watch
+
+# A stop takes as long as the turn in hand; an operation past its point of no return is finished by the next manager.
+STOP_SECONDS = 8.0
+POLL = 0.05
+
+
+class Manager:
+    """Runs all watches until `stop` is called from a signal handler or another thread."""
+
+    def __init__(self, watches: Sequence[Watch], tasks: Tasks, clock: Clock, bell: Wakeups, log: Log) -> None:
+        self._watches = tuple(watches)
+        self._tasks = tasks
+        self._clock = clock
+        self._bell = bell
+        self._log = log
+        self._stopping = False
+
+    def run(self) -> int:
+        """Watch until told to stop; 0 when every lock was given back in time, else 1."""
+        for watch in self._watches:
+            self._tasks.start(f"watch {watch.world.cluster}", watch.run)
+        self._wait_for_first_looks()
+        while not self._stopping:
+            self._bell.wait(1.0)
+        return self._leave()
+
+    def stop(self) -> None:
+        """End soon; safe from a signal handler."""
+        self._stopping = True
+        self._bell.ring("stop")
+
+    def _wait_for_first_looks(self) -> None:
+        while not self._stopping and not all(watch.looked for watch in self._watches):
+            self._bell.wait(POLL)
+        if not self._stopping:
+            notify("READY=1\nSTATUS=watching " + ", ".join(watch.world.cluster for watch in self._watches))
+
+    def _leave(self) -> int:
+        notify("STOPPING=1")
+        for watch in self._watches:
+            watch.stop()
+        end = self._clock.now() + STOP_SECONDS
+        while self._clock.now() < end and not all(watch.stopped for watch in self._watches):
+            self._clock.sleep(POLL)
+        late = [watch.world.cluster for watch in self._watches if not watch.stopped]
+        if late:
+            self._log.warning("stopped in the middle of a turn", clusters=late)
+        return 1 if late else 0

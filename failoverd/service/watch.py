@@ -1,0 +1,57 @@
+"""The life of one cluster in this manager: turn after turn until it is told to stop, then the lock is given back at
+once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from failoverd.model.errors import CoordinationError
+from failoverd.ports import Wakeups
+from failoverd.service.cycle import turn
+from failoverd.service.publish import Published
+from failoverd.service.world import Memory, World
+
+STOP = "stop"
+
+
+@dataclass(slots=True)
+class Watch:
+    """One cluster, its memory and the bell it rests on; `looked` turns true when the first look is done."""
+
+    world: World
+    bell: Wakeups
+    published: Published
+    memory: Memory = field(default_factory=Memory)
+    looked: bool = False
+    stopping: bool = False
+    stopped: bool = False
+
+    def run(self) -> None:
+        """Contend for the lock and take turns until `stop`. An error that leaves it is a bug and ends the process."""
+        self.world.coordination.campaign(self.world.cluster)
+        while not self.stopping:
+            rest = turn(self.world, self.memory, self.published)
+            if not self.looked:
+                self.looked = True
+                self.bell_of_first_look()
+            self.bell.wait(rest)
+        self.leave()
+        self.stopped = True
+
+    def bell_of_first_look(self) -> None:
+        """Say once that this cluster is being watched."""
+        verdict = self.memory.verdict
+        self.world.log.info("first look done", verdict=str(verdict.name) if verdict else "none")
+
+    def leave(self) -> None:
+        """Give the lock back; the databases are left alone."""
+        try:
+            self.world.coordination.resign(self.world.cluster)
+        except CoordinationError as error:
+            self.world.log.warning("lock not given back", why=str(error))
+
+    def stop(self) -> None:
+        """End after the turn in hand."""
+        self.stopping = True
+        self.bell.ring(STOP)

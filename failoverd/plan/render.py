@@ -1,0 +1,54 @@
+"""A plan as text for people: who wins and why the others do not, what is done, what would be lost, what forbids it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from failoverd.model.plans import Kind, Plan
+from failoverd.model.published import stage_of
+from failoverd.model.steps import Stage
+
+_HEADS = {Kind.FAILOVER: "failover of", Kind.REOPEN: "reopening of"}
+
+
+def render_plan(plan: Plan) -> str:
+    """The whole plan, one line per statement, ending without a newline."""
+    lines = [f"{plan.cluster}: {_HEADS[plan.kind]} {plan.old_primary or 'nobody'}"]
+    lines += [*_winner(plan), *_steps(plan), *_losses(plan), *_refusals(plan)]
+    return "\n".join(lines)
+
+
+def _winner(plan: Plan) -> Iterator[str]:
+    if plan.elect:
+        yield f"  new primary: {plan.elect}"
+    elif plan.groups:
+        yield "  new primary: open until positions are fixed"
+    else:
+        yield "  new primary: nobody"
+    for name, sentence in plan.why_not:
+        yield f"    not {name}: {sentence}"
+
+
+def _steps(plan: Plan) -> Iterator[str]:
+    shown: Stage | None = None
+    for group in plan.groups:
+        for task in group.tasks:
+            stage = stage_of(group.stage, task.step.stage)
+            yield f"  {stage if stage is not shown else '':8} {task.step.title()}"
+            shown = stage
+
+
+def _losses(plan: Plan) -> Iterator[str]:
+    if plan.elect:
+        what = (
+            f"{len(plan.missing)} transactions: {plan.missing.shorten()}" if plan.missing else "nothing that is known"
+        )
+        yield f"  would be lost: {what}"
+    for name, found in plan.errant:
+        yield f"  errant on {name}, never spread: {found.shorten()}"
+
+
+def _refusals(plan: Plan) -> Iterator[str]:
+    for refusal in plan.refusals:
+        measured = f" ({refusal.measured}, limit {refusal.limit})" if refusal.measured and refusal.limit else ""
+        yield f"  refused, {refusal.id}: {refusal.sentence}{measured}"

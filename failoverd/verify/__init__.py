@@ -1,0 +1,1 @@
+"""The last look against what must hold, and the account of an operation."""

@@ -1,0 +1,1 @@
+"""MySQL's binary and relay log files, read without MySQL and in constant memory."""

@@ -1,0 +1,60 @@
+"""Which files belong to a server's binary or relay log, in their order."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+_NUMBER = re.compile(r"\.([0-9]{6,})")
+_LARGEST_INDEX = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class LogPlace:
+    """Where the files of one log are: `basename` is the absolute path without its number, `index` the index file.
+
+    `datadir` is what relative paths in an index are relative to (mysqld's own working directory).
+    """
+
+    basename: str
+    index: str
+    datadir: str
+
+    @property
+    def folder(self) -> str:
+        """The directory that holds the files."""
+        return os.path.dirname(self.basename)
+
+    def number_of(self, name: str) -> int | None:
+        """The number of a file name of this log, None for any other name (of another channel, or an index)."""
+        prefix = os.path.basename(self.basename)
+        found = _NUMBER.fullmatch(name[len(prefix) :]) if name.startswith(prefix) else None
+        return int(found.group(1)) if found else None
+
+    def files(self) -> list[str]:
+        """Absolute paths, oldest first: what lies in the folder, and what the index names elsewhere.
+
+        The folder counts, not the index alone: a relay log may lie there that an emptied index no longer names, and
+        its transactions may be nowhere else. A file that the index names but that is gone was purged.
+        """
+        numbered: dict[int, str] = {}
+        for path in self.indexed():
+            number = self.number_of(os.path.basename(path))
+            if number is not None and os.path.isfile(path):
+                numbered[number] = path
+        for name in os.listdir(self.folder):
+            number = self.number_of(name)
+            if number is not None:
+                numbered.setdefault(number, os.path.join(self.folder, name))
+        return [numbered[number] for number in sorted(numbered)]
+
+    def indexed(self) -> list[str]:
+        """The paths that the index file names, absolute; none when there is no index file."""
+        try:
+            with open(self.index, "rb") as stream:
+                lines = stream.read(_LARGEST_INDEX).splitlines()
+        except FileNotFoundError:
+            return []
+        named = (os.fsdecode(line.strip()) for line in lines if line.strip())
+        return [os.path.normpath(os.path.join(self.datadir, name)) for name in named]

@@ -1,0 +1,220 @@
+"""The privileged part: a fixed list of sub-commands with checked fields, each proving its target before it acts.
+
+It runs as a child process of the agent behind one sudo rule, or in the agent's own process where that has the rights.
+Whoever can talk to it can do these things to a mysqld's data directory and nothing else: it takes no command, no file
+name and no program from outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from typing import Any, Callable
+
+from failoverd.agent import fields, folders, guard, keeping, processes, splicing
+from failoverd.agent.binlog.places import LogPlace
+from failoverd.agent.conversation import Call, Op
+from failoverd.agent.faults import DOOR, NOT_FOUND, Fault
+from failoverd.agent.fields import REQUIRED, Field
+
+_SYSTEMCTL_TIME = 5.0
+_DATABASE_UNITS = ("mysql", "mysqld", "mariadb", "percona")
+
+
+def _places(value: Any) -> list[tuple[str, str]]:
+    shape = {"basename": Field(fields.path), "index": Field(fields.path)}
+    if not isinstance(value, list) or len(value) > 4:
+        raise ValueError("a list of at most 4 logs is expected")
+    try:
+        checked = [fields.read(shape, one, "a log") for one in value]
+    except Fault as fault:
+        raise ValueError(str(fault)) from fault
+    return [(one["basename"], one["index"]) for one in checked]
+
+
+_DATADIR = {"datadir": Field(fields.path), "server_uuid": Field(fields.uuid)}
+_LOGS = {**_DATADIR, "logs": Field(_places)}
+_CHANNEL = {**_LOGS, "channel": Field(splicing.suffix)}
+
+
+def look(call: Call) -> dict[str, Any]:
+    """Say which mysqld run on a data directory, seen with the door's rights."""
+    found = processes.look(call.args["datadir"])
+    return {"processes": [{"pid": one.pid, "state": one.state, "proven": one.proven} for one in found]}
+
+
+def kill(call: Call) -> dict[str, Any]:
+    """SIGKILL every mysqld of a data directory and wait for its end."""
+    killed = processes.kill_all(call.args["datadir"], call.args["server_uuid"], call.deadline)
+    return {"gone": list(killed.gone), "pending": list(killed.pending), "alive": list(killed.alive)}
+
+
+def start_guard(call: Call) -> dict[str, Any]:
+    """Start a guard for a mark that exists."""
+    _check_uuid(call)
+    if not os.path.isfile(call.args["mark"]):
+        raise Fault(NOT_FOUND, "there is no mark to guard for", call.args["mark"])
+    return {"pid": guard.start(call.args["datadir"], call.args["server_uuid"], call.args["mark"])}
+
+
+def stop_guard(call: Call) -> dict[str, Any]:
+    """Wait for a guard to end after its mark was taken away, and end it if it does not."""
+    pid, mark = call.args["pid"], call.args["mark"]
+    if os.path.exists(mark):
+        raise Fault(DOOR, "the mark stands, so the guard stays", mark)
+    try:
+        doomed = processes.Doomed(pid)
+    except ProcessLookupError:
+        return {"ended": True}
+    try:
+        if guard.is_running(pid, mark) and not doomed.gone(0.5):
+            doomed.kill(signal.SIGKILL)
+        return {"ended": not guard.is_running(pid, mark) or doomed.gone(call.deadline.left())}
+    finally:
+        doomed.close()
+
+
+def hold_unit(call: Call) -> dict[str, Any]:
+    """Mask a systemd unit until the next boot, so that nothing starts it."""
+    _check_uuid(call)
+    unit = call.args["unit"]
+    if not os.path.isdir("/run/systemd/system"):
+        raise Fault(NOT_FOUND, "systemd does not run on this host", hint="use the guard to hold the restart")
+    if not unit.startswith(_DATABASE_UNITS) and not _runs_in(unit, call.args["datadir"]):
+        raise Fault(DOOR, f"unit {unit} is not that of the mysqld on this data directory", call.args["datadir"])
+    _systemctl("mask", "--runtime", unit)
+    return {"masked": unit}
+
+
+def release_unit(call: Call) -> dict[str, Any]:
+    """Take the mask of a unit away again."""
+    _check_uuid(call)
+    _systemctl("unmask", "--runtime", call.args["unit"])
+    return {"unmasked": call.args["unit"]}
+
+
+def keep(call: Call) -> dict[str, Any]:
+    """Hard-link the logs' files."""
+    return keeping.keep(_log_places(call), call.args["server_uuid"], call.args["operation"])
+
+
+def kept(call: Call) -> dict[str, Any]:
+    """List what is kept."""
+    return keeping.kept(_log_places(call), call.args["server_uuid"])
+
+
+def put(call: Call) -> dict[str, Any]:
+    """Write the upload's delta files beside the relay log."""
+    spliced = splicing.Spliced(_log_places(call)[0], call.args["channel"])
+    uuid = call.args["server_uuid"]
+    if call.args["replace"]:
+        splicing.clean(spliced, uuid)
+    return splicing.put(spliced, uuid, call.upload, call.deadline, lambda done: call.progress(done, 0))
+
+
+def splice_clean(call: Call) -> dict[str, Any]:
+    """Remove a channel's files."""
+    return splicing.clean(splicing.Spliced(_log_places(call)[0], call.args["channel"]), call.args["server_uuid"])
+
+
+def prove(call: Call) -> dict[str, Any]:
+    """Try each right on a process and on files of the door's own, as mysqld's account; none of mysqld's is touched."""
+    datadir, uuid = call.args["datadir"], call.args["server_uuid"]
+    rights = {"kill": _tried(_prove_kill, datadir), "see": _tried(_prove_see, datadir)}
+    for place in _log_places(call):
+        rights[f"files in {place.folder}"] = _tried(_prove_files, place, uuid)
+    return {"rights": [{"right": name, "why": why} for name, why in rights.items()]}
+
+
+def _tried(attempt: Callable[..., None], *words: object) -> str:
+    try:
+        attempt(*words)
+    except (OSError, Fault) as error:
+        return str(error)
+    return ""
+
+
+def _prove_kill(datadir: str) -> None:
+    with _child_of_owner(datadir) as child:
+        doomed = processes.Doomed(child.pid)
+        doomed.kill()
+        ended = doomed.gone(2.0)
+        doomed.close()
+        if not ended:
+            raise Fault(DOOR, "a process of mysqld's account cannot be killed")
+
+
+def _prove_see(datadir: str) -> None:
+    with _child_of_owner(datadir) as child:
+        os.readlink(f"/proc/{child.pid}/cwd")
+
+
+@contextlib.contextmanager
+def _child_of_owner(datadir: str) -> Any:
+    """A sleeping process of the account that owns the data directory, ended and reaped afterwards."""
+    owner = os.stat(datadir)
+    account = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    child = subprocess.Popen(["/bin/sleep", "30"], cwd="/", **account)  # type: ignore[call-overload]
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+def _prove_files(place: LogPlace, uuid: str) -> None:
+    name = f"#failoverd_check.{os.getpid()}.{time.monotonic_ns()}"
+    with folders.opened(place.folder, place.datadir, uuid) as folder:
+        os.close(folder.create(name))
+        try:
+            os.link(name, f"{name}.link", src_dir_fd=folder.fd, dst_dir_fd=folder.fd, follow_symlinks=False)
+            folder.remove(f"{name}.link")
+        finally:
+            folder.remove(name)
+
+
+def _log_places(call: Call) -> list[LogPlace]:
+    datadir = call.args["datadir"]
+    return [LogPlace(os.path.realpath(basename), index, datadir) for basename, index in call.args["logs"]]
+
+
+def _check_uuid(call: Call) -> None:
+    if processes.server_uuid(call.args["datadir"]) != call.args["server_uuid"]:
+        raise Fault(NOT_FOUND, "the data directory belongs to another server", call.args["datadir"])
+
+
+def _runs_in(unit: str, datadir: str) -> bool:
+    """Whether a mysqld of this data directory lives in the unit's control group."""
+    for process in processes.look(datadir):
+        with contextlib.suppress(OSError), open(f"/proc/{process.pid}/cgroup", encoding="ascii") as stream:
+            if any(f"/{unit}" in line for line in stream):
+                return True
+    return False
+
+
+def _systemctl(*words: str) -> None:
+    done = subprocess.run(
+        ["systemctl", *words], check=False, capture_output=True, timeout=_SYSTEMCTL_TIME, stdin=subprocess.DEVNULL
+    )
+    if done.returncode:
+        raise Fault(DOOR, f"systemctl {' '.join(words)} failed", done.stderr.decode("utf-8", "replace")[:500])
+
+
+OPS = {
+    "look": Op(look, {"datadir": Field(fields.path)}),
+    "kill": Op(kill, _DATADIR),
+    "start_guard": Op(start_guard, {**_DATADIR, "mark": Field(fields.path)}),
+    "stop_guard": Op(stop_guard, {
+        "datadir": Field(fields.path), "pid": Field(fields.whole(2, 2**31)), "mark": Field(fields.path)
+    }),
+    "hold_unit": Op(hold_unit, {**_DATADIR, "unit": Field(fields.unit)}),
+    "release_unit": Op(release_unit, {**_DATADIR, "unit": Field(fields.unit)}),
+    "keep": Op(keep, {**_LOGS, "operation": Field(fields.operation)}),
+    "kept": Op(kept, _LOGS),
+    "put": Op(put, {**_CHANNEL, "replace": Field(fields.boolean, REQUIRED)}, uploads=True),
+    "splice_clean": Op(splice_clean, _CHANNEL),
+    "prove": Op(prove, _LOGS),
+}

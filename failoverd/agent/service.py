@@ -1,0 +1,250 @@
+"""The agent's operations: what a manager can ask."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Callable
+
+from failoverd.agent import facts, fencing, fields, probe, processes, splicing
+from failoverd.agent.binlog.delta import DeltaWriter
+from failoverd.agent.binlog.extract import extract
+from failoverd.agent.binlog.scan import Contents, Scanner
+from failoverd.agent.conversation import Call, Op
+from failoverd.agent.faults import BAD_REQUEST, Fault
+from failoverd.agent.fields import Field
+from failoverd.gtid import GtidSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from failoverd.agent.binlog.places import LogPlace
+    from failoverd.agent.deadline import Deadline
+    from failoverd.agent.doorway import Doorway
+    from failoverd.agent.home import Home, Server
+
+_SERVER = {"server": Field(fields.server), "datadir": Field(fields.optional(fields.path), None)}
+_KIND = Field(fields.one_of("binary", "relay", "both"), "both")
+_NAME_OR_PATH = fields.matching(r"(/|\./)?[\w@.#/+:-]{0,1000}", "a path")
+_CHANNEL = {**_SERVER, "name_suffix": Field(splicing.suffix, "fo_recover")}
+
+_REMEMBERED = {
+    "server": Field(fields.server),
+    "datadir": Field(fields.path),
+    "server_uuid": Field(fields.uuid),
+    "log_bin_basename": Field(_NAME_OR_PATH, ""),
+    "log_bin_index": Field(_NAME_OR_PATH, ""),
+    "relay_log_basename": Field(_NAME_OR_PATH, ""),
+    "relay_log_index": Field(_NAME_OR_PATH, ""),
+    "log_error": Field(_NAME_OR_PATH, ""),
+    "port": Field(fields.whole(0, 65535), 0),
+    "pid_file": Field(_NAME_OR_PATH, ""),
+}
+_UPWARDS = re.compile(r"(^|/)\.\.(/|$)")
+
+
+class Agent:
+    """Holds what the operations share; `ops` is the table that a conversation serves."""
+
+    def __init__(self, home: Home, doorway: Doorway) -> None:
+        self._home = home
+        self._doorway = doorway
+        self._scanner = Scanner()
+        self._scanning = threading.Lock()
+        fenced = {
+            **_SERVER,
+            "server_uuid": Field(fields.uuid),
+            "hold": Field(fields.hold, "guard"),
+            "operation": Field(fields.operation),
+        }
+        log_search = {**_SERVER, "kind": _KIND}
+        self.ops = {
+            "remember": Op(self._remember, _REMEMBERED),
+            "facts": Op(self._facts, _SERVER),
+            "agent_check": Op(self._agent_check, _SERVER),
+            "probe": probe.OP,
+            "scan": Op(self._scan, {
+                **log_search,
+                "lacking": Field(fields.gtid_set, GtidSet()),
+                "verify": Field(fields.boolean, False),
+            }),
+            "extract": Op(self._extract, {
+                **log_search,
+                "wanted": Field(fields.gtid_set),
+                "max_bytes": Field(fields.whole(0, 2**50), 0),
+            }),
+            "epoch": Op(lambda call: {"epoch": self._home.epoch(call.cluster)}, {}),
+            "raise_epoch": self._changing(lambda _call: {}, {}),
+            "put": self._changing(self._put, {**_CHANNEL, "replace": Field(fields.boolean, False)}, uploads=True),
+            "splice_clean": self._changing(self._splice_clean, _CHANNEL),
+            "keep": self._changing(self._keep, {**_SERVER, "operation": Field(fields.operation)}),
+            "kept": Op(self._kept, _SERVER),
+            "fence": self._changing(self._fence, fenced),
+            "release": self._changing(self._release, {"server": Field(fields.server)}),
+        }
+
+    def _changing(
+        self, handler: Callable[[Call], dict[str, Any]], wanted: dict[str, Field], uploads: bool = False
+    ) -> Op:
+        """Make an operation that holds the cluster's lock under the request's epoch while it acts."""
+
+        def act(call: Call) -> dict[str, Any]:
+            if call.epoch is None:
+                raise Fault(BAD_REQUEST, "a change needs an epoch")
+            with self._home.acting(call.cluster, call.epoch, self._doorway.pid, call.deadline):
+                return {**handler(call), "epoch": call.epoch}
+
+        return Op(act, wanted, changes=True, uploads=uploads)
+
+    def _server(self, call: Call) -> Server:
+        return self._home.server(call.cluster, call.args["server"], call.args["datadir"])
+
+    def _door_args(self, server: Server) -> dict[str, Any]:
+        """Name a server to the door, by the uuid that was remembered, else the one its data directory has now."""
+        return fencing.door_args(server, server.server_uuid or processes.server_uuid(server.datadir))
+
+    def _remember(self, call: Call) -> dict[str, Any]:
+        told = {key: value for key, value in call.args.items() if key != "server"}
+        upwards = [key for key, value in told.items() if isinstance(value, str) and _UPWARDS.search(value)]
+        if upwards:
+            raise Fault(BAD_REQUEST, f"field {upwards[0]!r} leads upwards", told[upwards[0]])
+        self._home.remember(call.cluster, call.args["server"], told)
+        return {}
+
+    def _facts(self, call: Call) -> dict[str, Any]:
+        return facts.facts(self._home, call.cluster, self._server(call), self._doorway, call.deadline)
+
+    def _agent_check(self, call: Call) -> dict[str, Any]:
+        server = self._server(call)
+        tried = {
+            "read the data directory": _why(processes.server_uuid, server.datadir),
+            "ask for the lock": _why(processes.lock_holder, server.datadir),
+        }
+        for place in (server.binary, server.relay):
+            if place is not None:
+                tried[f"read {place.folder}"] = _why(_read_newest, place)
+        state = self._doorway.state()
+        tried["door"] = "" if state == "ok" else state
+        rights = [{"right": right, "why": why} for right, why in tried.items()]
+        if state == "ok":
+            rights.extend(self._doorway.call("prove", self._door_args(server), call.deadline)["rights"])
+        return {"ok": not any(one["why"] for one in rights), "rights": rights}
+
+    def _contents(self, call: Call, verify: bool) -> dict[str, list[Contents]]:
+        """Look into the asked logs; "both" passes over one that was not remembered."""
+        server = self._server(call)
+        kinds = ("binary", "relay") if call.args["kind"] == "both" else (call.args["kind"],)
+        places = {"binary": server.binary, "relay": server.relay}
+        found: dict[str, list[Contents]] = {}
+        with _held(self._scanning, call.deadline):
+            for kind in kinds:
+                if places[kind] is not None or len(kinds) == 1:
+                    files = server.place(kind).files()
+                    found[kind] = self._scanner.scan(files, verify, call.deadline.check)
+        return found
+
+    def _scan(self, call: Call) -> dict[str, Any]:
+        began = time.monotonic()
+        files = [one for found in self._contents(call, call.args["verify"]).values() for one in found]
+        holds, lacking = GtidSet(), call.args["lacking"]
+        for one in files:
+            holds |= one.holds
+        missing = holds - lacking
+        return {
+            "holds": str(holds),
+            "missing": str(missing),
+            "bytes": sum(one.size for one in files if one.holds & missing),
+            "files": len(files),
+            "torn": [one.torn.as_json() for one in files if one.torn is not None],
+            "seconds": round(time.monotonic() - began, 6),
+        }
+
+    def _extract(self, call: Call) -> dict[str, Any]:
+        found, left = self._contents(call, verify=False), call.args["wanted"]
+        total = sum(one.size for files in found.values() for one in files if one.holds & left)
+        writer = DeltaWriter(call.send)
+
+        def check() -> None:
+            call.deadline.check()
+            call.progress(writer.bytes, total)
+
+        # the binary log first: the relay log is asked only for what that does not hold
+        files = [one for kind in ("binary", "relay") for one in found.get(kind, ())]
+        sent = extract(files, left, writer, call.args["max_bytes"], check)
+        return {
+            "gtids": str(sent),
+            "transactions": writer.transactions,
+            "bytes": writer.bytes,
+            "files": writer.files,
+        }
+
+    def _put(self, call: Call) -> dict[str, Any]:
+        server = self._server(call)
+        place = server.place("relay")
+        args = {**self._door_args(server), "channel": call.args["name_suffix"], "replace": call.args["replace"]}
+        args["logs"] = [{"basename": place.basename, "index": place.index}]
+        written = self._doorway.call("put", args, call.deadline, call.upload, call.progress)
+        paths = [os.path.join(place.folder, name) for name in written["files"]]
+        holds = GtidSet()
+        for one in Scanner().scan(paths, verify=False, check=call.deadline.check):
+            holds |= one.holds
+        return {
+            "relay_log_file": written["files"][0],
+            "files": len(paths),
+            "bytes": written["bytes"],
+            "gtids": str(holds),
+        }
+
+    def _splice_clean(self, call: Call) -> dict[str, Any]:
+        server = self._server(call)
+        place = server.place("relay")
+        args = {**self._door_args(server), "channel": call.args["name_suffix"]}
+        args["logs"] = [{"basename": place.basename, "index": place.index}]
+        return self._doorway.call("splice_clean", args, call.deadline)
+
+    def _keep(self, call: Call) -> dict[str, Any]:
+        args = {**self._door_args(self._server(call)), "operation": call.args["operation"]}
+        return self._doorway.call("keep", args, call.deadline)
+
+    def _kept(self, call: Call) -> dict[str, Any]:
+        return self._doorway.call("kept", self._door_args(self._server(call)), call.deadline)
+
+    def _fence(self, call: Call) -> dict[str, Any]:
+        args = call.args
+        order = fencing.Order(
+            call.cluster, self._server(call), args["server_uuid"], args["hold"], args["operation"], call.epoch or 0
+        )
+        return fencing.fence(self._home, self._doorway, order, call.deadline)
+
+    def _release(self, call: Call) -> dict[str, Any]:
+        server, epoch = call.args["server"], call.epoch or 0
+        return fencing.release(self._home, self._doorway, call.cluster, server, epoch, call.deadline)
+
+
+@contextlib.contextmanager
+def _held(lock: threading.Lock, deadline: Deadline) -> Iterator[None]:
+    """Hold a lock, waiting no longer than the deadline."""
+    while not lock.acquire(timeout=max(0.001, deadline.left())):
+        deadline.check()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _why(attempt: Callable[..., object], *words: object) -> str:
+    """Try something; "" when it works, else why not."""
+    try:
+        attempt(*words)
+    except (OSError, Fault) as error:
+        return str(error)
+    return ""
+
+
+def _read_newest(place: LogPlace) -> None:
+    for path in place.files()[-1:]:
+        with open(path, "rb") as stream:
+            stream.read(4)

@@ -57,6 +57,7 @@ found=$(unpacked_version)
 
 need_root "MySQL"
 mkdir -p "$cache"
+rm -rf "$cache"/unpack.* # what a killed run left; setup.sh lets only one run at a time
 work=$(mktemp -d "$cache/unpack.XXXXXX")
 chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT

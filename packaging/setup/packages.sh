@@ -4,7 +4,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/say.sh"
 
-policy=/usr/sbin/policy-rc.d
+# Where invoke-rc.d looks; only tests put it elsewhere.
+policy=${FAILOVERD_POLICY:-/usr/sbin/policy-rc.d}
 mark="failoverd set-up: no service starts while packages are installed"
 
 # missing: prints the packages that are wanted and not installed. A Java from elsewhere is as good as Debian's.
@@ -31,7 +32,9 @@ forbid_services() {
 apt() { apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@"; }
 
 command -v dpkg-query >/dev/null 2>&1 || fail "this machine has no dpkg" "the set-up is made for Debian 12; see CONTRIBUTING.md"
+[ "$(id -u)" != 0 ] || allow_services
 absent=$(missing)
+absent=${absent% }
 if [ -z "$absent" ]; then
     ready "nothing is missing"
     exit 0
@@ -39,7 +42,6 @@ fi
 need_root "$absent"
 trap allow_services EXIT
 trap 'exit 130' HUP INT TERM
-allow_services
 forbid_services
 export DEBIAN_FRONTEND=noninteractive
 doing "reading the package lists" apt update || fail "apt-get update failed" "look at /etc/apt and at the network"

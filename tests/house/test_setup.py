@@ -1,4 +1,4 @@
-"""The set-up's MySQL step, with a mirror and programs of the test's own: what it finds, says and leaves."""
+"""The set-up's steps, with a mirror and programs of the test's own: what they find, say and leave."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.house.tree import ROOT
 
-SCRIPT = ROOT / "packaging/setup/mysql.sh"
+SCRIPTS = ROOT / "packaging/setup"
 LOADER = "usr/lib64/ld-linux-test.so.2"
 RUNS = '#!/bin/sh\necho "mysqld  Ver 9.7.4-2 for Linux on x86_64 ((Debian))"\n'
 OTHER = '#!/bin/sh\necho "mysqld  Ver 10.11.6-MariaDB for debian-linux-gnu on x86_64"\n'
@@ -57,9 +57,14 @@ class Machine:
         release.parent.mkdir(parents=True)
         release.write_text(f"Origin: {origin}\n")
 
-    def run(self, **more: str) -> tuple[int, str]:
+    def run(self, script: str = "mysql.sh", **more: str) -> tuple[int, str]:
         done = subprocess.run(
-            ["sh", str(SCRIPT)], env=self.environment | more, capture_output=True, text=True, timeout=30, check=False
+            ["sh", str(SCRIPTS / script)],
+            env=self.environment | more,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
         return done.returncode, done.stdout + done.stderr
 
@@ -102,10 +107,12 @@ def test_what_an_interrupted_run_left_is_unpacked_again(machine: Machine) -> Non
     one_line(machine)
     machine.serve_unstable()
     machine.program(machine.cache / "mysql" / LOADER, RUNS)
+    machine.program(machine.cache / "unpack.abcdef/mysql" / LOADER, RUNS)
     code, said = machine.run()
     assert code == 0, said
     assert machine.asked.exists()
     assert (machine.cache / "mysql/failoverd-complete").exists()
+    assert os.listdir(machine.cache) == ["mysql"]
 
 
 def test_a_failed_unpacking_leaves_nothing(machine: Machine) -> None:
@@ -156,3 +163,64 @@ def test_takes_the_named_folder_or_says_why_not(machine: Machine, tmp_path: Path
     machine.program(tmp_path / "own/bin/mysqld", RUNS)
     code, said = machine.run(FAILOVERD_MYSQL_BASEDIR=str(tmp_path / "own"))
     assert (code, "9.7.4 (FAILOVERD_MYSQL_BASEDIR)" in said) == (0, True), said
+
+
+# Stand for dpkg-query and apt-get: everything is installed but what TEST_MISSING names; installing shows the policy.
+QUERY = """#!/bin/sh
+shift 3
+for package; do [ "$package" = "$TEST_MISSING" ] || echo "ii  $package"; done
+"""
+APT = """#!/bin/sh
+case "$*" in *install*) ;; *) exit 0 ;; esac
+echo "$*" >"$TEST_ASKED"
+sh "$FAILOVERD_POLICY"
+echo "policy says $?" >>"$TEST_ASKED"
+exit "$TEST_APT_ENDS"
+"""
+
+
+@pytest.fixture
+def packaged(machine: Machine, tmp_path: Path) -> Machine:
+    """A machine whose packages are played."""
+    machine.program(machine.bin / "dpkg-query", QUERY)
+    machine.program(machine.bin / "apt-get", APT)
+    machine.program(machine.bin / "java", RUNS)
+    machine.environment |= {"FAILOVERD_POLICY": str(tmp_path / "policy-rc.d"), "TEST_MISSING": "", "TEST_APT_ENDS": "0"}
+    return machine
+
+
+@pytest.mark.parametrize(("ends", "code"), [("0", 0), ("100", 2)])
+def test_installs_what_is_missing_and_lets_no_service_start(
+    packaged: Machine, tmp_path: Path, ends: str, code: int
+) -> None:
+    found, said = packaged.run("packages.sh", TEST_MISSING="zookeeper", TEST_APT_ENDS=ends)
+    assert found == code, said
+    assert ("set-up: apt-get could not install: zookeeper" in said) == (code == 2)
+    asked = packaged.asked.read_text().splitlines()
+    assert asked[0].endswith("install --no-install-recommends zookeeper")
+    assert asked[1] == "policy says 101"
+    assert not (tmp_path / "policy-rc.d").exists()
+
+
+def test_keeps_somebody_elses_policy(packaged: Machine, tmp_path: Path) -> None:
+    packaged.program(tmp_path / "policy-rc.d", "#!/bin/sh\nexit 104\n")
+    code, said = packaged.run("packages.sh", TEST_MISSING="sudo")
+    assert code == 0, said
+    assert packaged.asked.read_text().endswith("policy says 104\n")
+    assert (tmp_path / "policy-rc.d").exists()
+
+
+def test_takes_away_the_policy_of_a_killed_run(packaged: Machine, tmp_path: Path) -> None:
+    mark = "failoverd set-up: no service starts while packages are installed"
+    packaged.program(tmp_path / "policy-rc.d", f"#!/bin/sh\n# {mark}\nexit 101\n")
+    code, said = packaged.run("packages.sh")
+    assert (code, "nothing is missing" in said) == (0, True), said
+    assert not (tmp_path / "policy-rc.d").exists()
+
+
+def test_says_which_packages_only_root_can_install(packaged: Machine) -> None:
+    packaged.program(packaged.bin / "id", "#!/bin/sh\necho 1000\n")
+    code, said = packaged.run("packages.sh", TEST_MISSING="nftables")
+    assert code == 2
+    assert "nftables is missing and only root can install it" in said
+    assert not packaged.asked.exists()

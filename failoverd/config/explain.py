@@ -13,18 +13,20 @@ from failoverd.config.walk import Origin
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One key: its path, its value as people write it, and where that comes from."""
+    """One key: its path, its value as people write it, and where that comes from; `inherited` from a section above."""
 
     path: str
     value: str
     origin: str
+    inherited: bool
 
 
 def explain(loaded: Loaded) -> tuple[Explained, ...]:
     """All keys in the order of the schema; secrets show only where they were read."""
     return tuple(
-        Explained(path, shown(value), comes_from(path, loaded.origins[path], loaded.path))
+        Explained(path, shown(value), comes_from(path, origin, loaded.path), origin.via != path)
         for path, value in loaded.values.items()
+        for origin in [loaded.origins[path]]
     )
 
 

@@ -50,10 +50,7 @@ class Duration:
 
     def read(self, scalar: Scalar, base: Path) -> float:
         """Seconds as a float."""
-        found = _DURATION.fullmatch(scalar.text)
-        if found is None:
-            raise Wrong(f"'{scalar.text}' is not a duration", "a number with its unit: 500ms, 4s, 10m, 1h")
-        seconds = round(float(found[1]) * _UNITS[found[2]], 6)
+        seconds = seconds_of(scalar.text)
         if not self.least <= seconds <= self.most:
             raise Wrong(f"{scalar.text} is outside {spell(self.least)} to {spell(self.most)}")
         if self.whole and seconds != int(seconds):
@@ -68,15 +65,14 @@ class Whole:
     least: int
     most: int
     word: str = ""
-    word_means: str | None = None
     null: bool = False
 
     def read(self, scalar: Scalar, base: Path) -> int | str | None:
-        """The number, what the word stands for, or None."""
+        """The number, the word, or None."""
         if self.null and scalar.guess == "null":
             return None
         if self.word and scalar.text == self.word:
-            return self.word_means
+            return self.word
         if _WHOLE.fullmatch(scalar.text) is None or scalar.guess == "str":
             raise Wrong(f"'{scalar.text}' is not a whole number{f' and not {self.word!r}' if self.word else ''}")
         if not self.least <= int(scalar.text) <= self.most:
@@ -181,6 +177,14 @@ class SecretAt:
     def absent(self) -> Secret:
         """An empty secret."""
         return Secret("", self.default)
+
+
+def seconds_of(text: str) -> float:
+    """The seconds that a number with its unit means; Wrong where it is something else."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise Wrong(f"'{text}' is not a duration", "a number with its unit: 500ms, 4s, 10m, 1h")
+    return round(float(found[1]) * _UNITS[found[2]], 6)
 
 
 def spell(seconds: float) -> str:

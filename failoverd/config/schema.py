@@ -179,7 +179,7 @@ class ServerConfig:
 _GRACE: Final = Duration(0, 3600)
 _PROGRESS: Final = Duration(1, 86400)
 _MAX_LOSS: Final = Whole(0, 10**12, word="any")
-_MIN_CLAIMED: Final = Whole(1, 1000, word="majority", word_means="majority")
+_MIN_CLAIMED: Final = Whole(1, 1000, word="majority")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,9 @@ class FailoverConfig:
     on: OnConfig = OnConfig()
     cooldown: Annotated[float, Duration(0, 31536000), "Time after a failover without another one by itself."] = 3600.0
     fencing: Annotated[Literal["required", "best-effort"], _FENCING, "Whether a fence must be proven."] = "best-effort"
-    max_loss: Annotated[int | None, _MAX_LOSS, "Known transactions that may be given up; any for no limit."] = 0
+    max_loss: Annotated[
+        int | Literal["any"], _MAX_LOSS, "Known transactions that may be given up; any for no limit."
+    ] = 0
     salvage_timeout: Annotated[float, _PROGRESS, "Time without progress after which salvage gives up."] = 30.0
     drain_timeout: Annotated[float, _PROGRESS, "Time without progress after which catching up gives up."] = 60.0
     min_claimed: Annotated[
@@ -315,7 +317,7 @@ def failover_policy(section: FailoverConfig) -> FailoverPolicy:
         on=Reactions(section.on.dead, section.on.frozen),
         cooldown=section.cooldown,
         fencing=section.fencing,
-        max_loss=section.max_loss,
+        max_loss=None if section.max_loss == "any" else section.max_loss,
         salvage_timeout=section.salvage_timeout,
         drain_timeout=section.drain_timeout,
         min_claimed=section.min_claimed,

@@ -103,6 +103,7 @@ class Walk:
             return self._list(typing.get_args(shape)[0], kind, entry, at)
         if kind is None:
             if optional and entry is None:
+                self.values[at.path], self.origins[at.path] = None, Origin(None, at.path)
                 return None
             return self._within(shape, entry.item if entry else Section(at.place, ()), at)
         if origin is Mapping:

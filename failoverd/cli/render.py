@@ -1,0 +1,226 @@
+"""What people see: tables and colours on a terminal, plain aligned text elsewhere. The only module that knows rich."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from failoverd.cli.documents import Document, part, parts, word, words
+from failoverd.config.explain import Explained
+from failoverd.model.finding import Finding, Severity
+
+_PLAIN_WIDTH: Final = 200
+_COLOURS: Final[Mapping[str, str]] = {
+    "healthy": "green",
+    "suspect": "yellow",
+    "blind": "yellow",
+    "done": "green",
+    "already": "green",
+    "ok": "green",
+    "warning": "yellow",
+    "skipped": "dim",
+}
+_COORDINATION: Final[Mapping[str, str]] = {
+    "ok": "",
+    "local": "local coordination, no standby",
+    "lost": "coordination lost: watching, nobody acts",
+}
+
+
+def console() -> Console:
+    """Standard output; wide and without colours where it is no terminal."""
+    stream = sys.stdout
+    return Console(
+        file=stream, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False, markup=False, emoji=False
+    )
+
+
+def show(*renderables: RenderableType) -> None:
+    """Print them one below the other."""
+    screen = console()
+    for renderable in renderables:
+        screen.print(renderable)
+
+
+def watch_status(look: Callable[[], Document], rest: Callable[[], None]) -> None:
+    """Draw the status document again and again until the user interrupts."""
+    with Live(console=console(), auto_refresh=False, screen=False) as live:
+        while True:
+            live.update(status_view(look()), refresh=True)
+            rest()
+
+
+def coloured(text: str) -> Text:
+    """A word in the colour of its meaning; what is not known to be good is red."""
+    return Text(text, style=_COLOURS.get(text, "red"))
+
+
+def table(*columns: str) -> Table:
+    """An empty table without lines."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def status_view(document: Document) -> RenderableType:
+    """All clusters of a status document."""
+    return Group(*(piece for cluster in parts(document, "clusters") for piece in cluster_view(cluster)))
+
+
+def cluster_view(cluster: Document) -> Iterator[RenderableType]:
+    """One cluster: verdict, manager, why nothing is done, servers, what is wrong with them."""
+    head = Text.assemble((word(cluster, "name"), "bold"), "  ", coloured(word(cluster, "verdict")))
+    head.append(f"  primary {word(cluster, 'primary') or 'unknown'}  epoch {word(cluster, 'epoch') or '-'}")
+    yield head
+    yield Text("  " + "; ".join(piece for piece in manager_words(cluster) if piece))
+    if word(cluster, "verdict") != "healthy":
+        for item in parts(cluster, "evidence"):
+            yield Text(f"  {word(item, 'sentence')} ({word(item, 'route')}, {word(item, 'age_seconds')} s ago)")
+    for refusal in parts(cluster, "refusals"):
+        yield Text(f"  refused by {word(refusal, 'id')}: {word(refusal, 'sentence')}", style="yellow")
+    yield servers_view(parts(cluster, "servers"))
+    for server in parts(cluster, "servers"):
+        for problem in parts(server, "problems"):
+            hint = f" ({word(problem, 'hint')})" if word(problem, "hint") else ""
+            yield Text(f"  {word(server, 'name')}: {word(problem, 'sentence')}{hint}", style="yellow")
+    yield Text("")
+
+
+def manager_words(cluster: Document) -> Iterator[str]:
+    """Who watches this cluster, and what keeps it from acting or is going on."""
+    active = word(cluster, "active_manager")
+    yield f"manager {active}" if active else "NO ACTIVE MANAGER: this is a look of its own"
+    standby = words(cluster, "standby_managers")
+    yield f"standby {', '.join(standby)}" if standby else ""
+    yield _COORDINATION.get(word(cluster, "coordination"), word(cluster, "coordination"))
+    paused = part(cluster, "paused")
+    yield f"paused by {word(paused, 'by')}: {word(paused, 'reason')}" if paused else ""
+    operation = part(cluster, "operation")
+    yield f"{word(operation, 'kind')} {word(operation, 'id')} at {word(operation, 'stage')}" if operation else ""
+
+
+def servers_view(servers: Iterable[Document]) -> Table:
+    """One line for each server."""
+    made = table("  SERVER", "ADDRESS", "ROLE", "WRITES", "FOLLOWS", "RECEIVER", "APPLIER", "LAG", "PROMOTE", "AGENT")
+    for server in servers:
+        lag = word(server, "lag_seconds")
+        made.add_row(
+            f"  {word(server, 'name')}",
+            f"{word(server, 'host')}:{word(server, 'port')}",
+            word(server, "role"),
+            writes_word(server),
+            word(server, "source") or "-",
+            word(server, "receiver") or "-",
+            word(server, "applier") or "-",
+            f"{lag} s" if lag else "-",
+            word(server, "promote"),
+            word(server, "agent"),
+        )
+    return made
+
+
+def writes_word(server: Document) -> str:
+    """Whether a server accepts writes, in a word."""
+    if not server.get("reachable"):
+        return "unreachable"
+    if server.get("super_read_only"):
+        return "closed"
+    return "read-only" if server.get("read_only") else "open"
+
+
+def findings_view(findings: Iterable[Finding]) -> RenderableType:
+    """Findings by cluster and server; what is fine in one word, what is not with its hint."""
+    made = table("", "WHERE", "WHAT", "FINDING")
+    for finding in findings:
+        where = f"{finding.cluster}/{finding.server}" if finding.server else finding.cluster
+        sentence = Text(finding.sentence)
+        if finding.hint and finding.severity is not Severity.OK:
+            sentence.append(f"\n{finding.hint}", style="dim")
+        made.add_row(coloured(str(finding.severity)), where, finding.id, sentence)
+    return made
+
+
+def operations_view(operations: Iterable[Document]) -> Table:
+    """Operations, one line each."""
+    made = table("OPERATION", "KIND", "CLUSTER", "OUTCOME", "STARTED", "OLD", "NEW", "OUTAGE", "LOST")
+    for operation in operations:
+        outage = word(operation, "outage_seconds")
+        made.add_row(
+            word(operation, "operation"),
+            word(operation, "kind"),
+            word(operation, "cluster"),
+            coloured(word(operation, "outcome") or "open"),
+            word(operation, "started"),
+            word(operation, "old_primary") or "-",
+            word(operation, "new_primary") or "-",
+            f"{outage} s" if outage else "-",
+            word(part(operation, "lost"), "transactions") or "-",
+        )
+    return made
+
+
+def operation_view(operation: Document) -> RenderableType:
+    """One operation: what came of it, then its steps in their order."""
+    return Group(*(Text(line) for line in operation_lines(operation)), steps_view(parts(operation, "steps")))
+
+
+def operation_lines(operation: Document) -> Iterator[str]:
+    """The account of an operation in sentences."""
+    yield f"{word(operation, 'kind')} {word(operation, 'operation')} of {word(operation, 'cluster')}: " + (
+        word(operation, "outcome") or "still open"
+    )
+    if word(operation, "cause"):
+        yield f"  because {word(operation, 'cause')}"
+    by = part(operation, "requested_by")
+    if word(by, "kind") == "person":
+        reason = f": {word(by, 'reason')}" if word(by, "reason") else ""
+        yield f"  asked for by {word(by, 'user')} on {word(by, 'host')}{reason}"
+    yield f"  {word(operation, 'old_primary') or '-'} -> {word(operation, 'new_primary') or '-'}"
+    if word(operation, "outage_seconds"):
+        yield f"  outage {word(operation, 'outage_seconds')} s"
+    yield from remains(operation)
+
+
+def remains(operation: Document) -> Iterator[str]:
+    """What an operation leaves behind: losses, savings, the fence, refusals, replicas that are not attached."""
+    lost = part(operation, "lost")
+    yield f"  lost {word(lost, 'transactions') or '0'} transactions {word(lost, 'gtids')}".rstrip()
+    for saved in parts(operation, "saved"):
+        yield f"  saved {word(saved, 'transactions')} transactions from {word(saved, 'from')} ({word(saved, 'how')})"
+    fenced = part(operation, "fenced")
+    if fenced:
+        yield f"  old primary {word(fenced, 'server')}: {word(fenced, 'how')}"
+    for refusal in parts(operation, "refusals"):
+        yield f"  refused by {word(refusal, 'id')}: {word(refusal, 'sentence')}"
+    for replica in parts(operation, "replicas"):
+        if not replica.get("attached"):
+            yield f"  {word(replica, 'name')} is not attached: {word(replica, 'problem')}"
+
+
+def steps_view(steps: Iterable[Document]) -> Table:
+    """The steps of an operation."""
+    made = table("  STAGE", "STEP", "OUTCOME", "SECONDS", "DETAIL")
+    for step in steps:
+        made.add_row(
+            f"  {word(step, 'stage')}",
+            word(step, "title"),
+            coloured(word(step, "outcome")),
+            word(step, "seconds"),
+            word(step, "detail"),
+        )
+    return made
+
+
+def explained_view(values: Iterable[Explained]) -> Table:
+    """Every key with its value and where that comes from."""
+    made = table("KEY", "VALUE", "FROM")
+    for value in values:
+        made.add_row(value.path, Text(value.value), value.origin)
+    return made

@@ -157,6 +157,18 @@ def loss(name: str, first: str, second: str, percent: int, one_way: bool) -> Non
     Lab.attach(name).fault.loss(first, second, percent, one_way=one_way)
 
 
+@fault.command()
+@_NAME
+@click.argument("first")
+@click.argument("second")
+@click.argument("milliseconds", type=float)
+@click.option("--jitter", default=0.0, help="Milliseconds more or less, at random.")
+@_ONE_WAY
+def slow(name: str, first: str, second: str, milliseconds: float, jitter: float, one_way: bool) -> None:
+    """Delay packets between two hosts, each way (needs `lab up --switch`)."""
+    Lab.attach(name).fault.slow(first, second, milliseconds, jitter=jitter, one_way=one_way)
+
+
 @fault.command("hold-lock")
 @_NAME
 @click.argument("host")

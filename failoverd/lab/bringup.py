@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import sys
 import time
@@ -35,7 +34,8 @@ class BringUp:
         network.build(self.layout)
         hosts.write_etc(self.layout)
         self.keys.mkdir(mode=0o700)
-        say(f"{len(self.layout.hosts)} hosts on {self.layout.bridge}, 198.18.{self.layout.index}.0/24")
+        between = "the lab's own switch" if options.switch else "a bridge"
+        say(f"{len(self.layout.hosts)} hosts on {between}, 198.18.{self.layout.index}.0/24")
         members = self.layout.of_kind(Kind.ZOOKEEPER)
         with ThreadPoolExecutor(max_workers=len(self.layout.hosts) + 1) as pool:
             keys = pool.submit(self._keys)
@@ -55,10 +55,7 @@ class BringUp:
     def _keys(self) -> tuple[Path, str, str]:
         """The agent's zipapp and the two public keys that hosts let in."""
         zipapp = self.folder / "failoverd-agent.pyz"
-        if importlib.util.find_spec("failoverd.agent.build") is None:
-            zipapp.write_text("raise SystemExit('no agent yet')", encoding="utf-8")
-        else:
-            run([sys.executable, "-m", "failoverd.agent.build", str(zipapp)])
+        run([sys.executable, "-m", "failoverd.agent.build", str(zipapp)])
         client = hosts.make_key(self.keys / "manager_ed25519", "managers")
         install = hosts.make_key(self.keys / "install_ed25519", "installer")
         return zipapp, client, install

@@ -39,7 +39,7 @@ class Faults:
     def poweroff(self, name: str) -> None:
         """Cut the host's power: the link first, so that nobody sees its sockets close, then all its processes."""
         host = self._kept(name)
-        network.set_link(host, up=False)
+        network.set_link(self.layout, host, up=False)
         keeping.power_off(host)
 
     def start(self, name: str) -> None:
@@ -50,7 +50,7 @@ class Faults:
             disks.make_writable(host)
         if not keeping.is_on(host):
             keeping.power_on(host)
-            network.set_link(host, up=True)
+            network.set_link(self.layout, host, up=True)
         elif keeping.service_pid(host, _SERVICES[host.kind]) == 0:
             keeping.ask(host, "start", service=_SERVICES[host.kind])
         if host.kind is Kind.SERVER:
@@ -64,7 +64,7 @@ class Faults:
 
     def link(self, name: str, *, up: bool) -> None:
         """Pull the host's cable out, or plug it in."""
-        network.set_link(self.layout.host(name), up=up)
+        network.set_link(self.layout, self.layout.host(name), up=up)
 
     def cut(self, first: str, second: str, *, one_way: bool = False) -> None:
         """Let nothing from the first host reach the second; without `one_way` nothing the other way either."""
@@ -102,15 +102,25 @@ class Faults:
         """Use up all connections that ordinary accounts may have; returns how many sessions that took."""
         return self._sessions.hold(self._server(name), "DO 0", user="app", count=100_000)
 
+    def slow(self, first: str, second: str, milliseconds: float, *, jitter: float = 0.0, one_way: bool = False) -> None:
+        """Delay what the first host sends the second, each way without `one_way`; needs a lab with its own switch."""
+        if milliseconds < 0 or jitter < 0:
+            raise FailoverdError("the delay is not usable", f"{milliseconds} ms, jitter {jitter} ms", "0 or more")
+        sender, receiver = self.layout.host(first), self.layout.host(second)
+        network.slow(self.layout, sender, receiver, milliseconds, jitter)
+        if not one_way:
+            network.slow(self.layout, receiver, sender, milliseconds, jitter)
+
     def heal(self) -> None:
-        """Take back every cut, loss, pulled cable, held session and filled disk; hosts without power stay off."""
+        """Take back every cut, loss, delay, pulled cable, held session, filled disk; hosts without power stay off."""
         self._sessions.release()
+        network.forget_delays(self.layout)
         for host in self.layout.hosts:
             if host.kind in _SERVICES:
                 disks.empty(host)
             network.forget_drops(host)
             if host.kind not in _SERVICES or keeping.is_on(host):
-                network.set_link(host, up=True)
+                network.set_link(self.layout, host, up=True)
 
     def _kept(self, name: str) -> Host:
         host = self.layout.host(name)

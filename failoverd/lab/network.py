@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from failoverd.lab import switching
 from failoverd.lab.layout import Host, Layout, namespace_prefix
 from failoverd.lab.processes import run, side_by_side, wait_until
 from failoverd.model.errors import ConfigError, FailoverdError
@@ -27,21 +28,31 @@ def require_namespaces() -> None:
 
 
 def build(layout: Layout) -> None:
-    """Make all namespaces, links and addresses; the bridge carries the lab's name as its alias."""
-    lines = [
-        f"link add {layout.bridge} type bridge forward_delay 0 mcast_snooping 0",
-        f'link set {layout.bridge} alias "{_ALIAS}{layout.options.name}"',
-        f"addr add {layout.gateway}/24 dev {layout.bridge}",
-        f"link set {layout.bridge} up",
-    ]
+    """Make all namespaces, links and addresses; the links meet on a bridge, or on the lab's own switch."""
+    _batch(["ip"], [f"netns add {host.namespace}" for host in layout.hosts])
+    if layout.options.switch:
+        switching.start(layout)
+    else:
+        _bridge(layout)
+    _batch(
+        ["ip"],
+        [
+            f'link set {layout.bridge} alias "{_ALIAS}{layout.options.name}"',
+            f"addr add {layout.gateway}/24 dev {layout.bridge}",
+            f"link set {layout.bridge} up",
+        ],
+    )
+    side_by_side(lambda host=host: _address(host, layout.gateway) for host in layout.hosts)  # type: ignore[misc]
+
+
+def _bridge(layout: Layout) -> None:
+    lines = [f"link add {layout.bridge} type bridge forward_delay 0 mcast_snooping 0"]
     for host in layout.hosts:
         lines += [
-            f"netns add {host.namespace}",
             f"link add {host.link} type veth peer name eth0 netns {host.namespace}",
             f"link set {host.link} master {layout.bridge} up",
         ]
     _batch(["ip"], lines)
-    side_by_side(lambda host=host: _address(host, layout.gateway) for host in layout.hosts)  # type: ignore[misc]
 
 
 def _address(host: Host, gateway: str) -> None:
@@ -101,17 +112,33 @@ def _unlink(name: str) -> list[str]:
 
 
 def _links(name: str) -> list[str]:
-    bridges = json.loads(run(["ip", "-j", "link", "show", "type", "bridge"]) or "[]")
-    found = [entry["ifname"] for entry in bridges if entry.get("ifalias") == _ALIAS + name]
+    links = json.loads(run(["ip", "-j", "link", "show"]) or "[]")
+    found = [entry["ifname"] for entry in links if entry.get("ifalias") == _ALIAS + name]
     for bridge in tuple(found):
         ports = json.loads(run(["ip", "-j", "link", "show", "master", bridge]) or "[]")
         found += [entry["ifname"] for entry in ports]
     return found
 
 
-def set_link(host: Host, *, up: bool) -> None:
-    """Plug or unplug the host's cable, at the far end, as its own system would see it."""
-    run(["ip", "link", "set", host.link, "up" if up else "down"])
+def set_link(layout: Layout, host: Host, *, up: bool) -> None:
+    """Plug or unplug the host's cable, at the far end."""
+    if layout.options.switch:
+        switching.tell(layout, "link", host=host.name, up=up)
+    else:
+        run(["ip", "link", "set", host.link, "up" if up else "down"])
+
+
+def slow(layout: Layout, sender: Host, receiver: Host, milliseconds: float, jitter: float = 0.0) -> None:
+    """Hold back what the sender sends the receiver; needs the lab's own switch (ConfigError)."""
+    switching.require(layout)
+    pair = {"from": sender.name, "to": receiver.name}
+    switching.tell(layout, "slow", delay=milliseconds / 1000, jitter=jitter / 1000, **pair)
+
+
+def forget_delays(layout: Layout) -> None:
+    """Take all delays back."""
+    if layout.options.switch:
+        switching.tell(layout, "clear")
 
 
 def drop(receiver: Host, sender: Host, percent: int = 100) -> None:

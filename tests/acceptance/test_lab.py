@@ -82,6 +82,21 @@ def reaches(one: Lab, source: str, target: str) -> bool:
     return one.call_in(source, ["/usr/bin/python3", "-I", "-S", "-c", program, address]).returncode == 0
 
 
+def round_trip(one: Lab) -> float:
+    """Seconds of the quickest of a few TCP connections from the first manager's host to the first server's sshd."""
+    program = (
+        "import socket,sys,time\n"
+        "best = 9.0\n"
+        "for _ in range(4):\n"
+        "    begin = time.monotonic()\n"
+        "    socket.create_connection((sys.argv[1], 22), timeout=5).close()\n"
+        "    best = min(best, time.monotonic() - begin)\n"
+        "print(best)\n"
+    )
+    done = one.call_in("mgr1", ["/usr/bin/python3", "-I", "-S", "-c", program, one.hosts["db1"].address])
+    return float(done.stdout)
+
+
 def traces(name: str) -> list[str]:
     """Whatever of a lab is left on the machine."""
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
@@ -287,6 +302,30 @@ def test_loss_is_a_share_of_the_packets(lab: Factory) -> None:
     assert 120 < arrived < 280
     with pytest.raises(FailoverdError, match="share"):
         one.fault.loss("mgr1", "mgr2", 0)
+
+
+def test_the_switch_delays_packets_each_way_and_one_way(lab: Factory) -> None:
+    one = lab(replicas=1, zookeepers=0, switch=True)
+    assert replica(one, "db2")["Replica_IO_Running"] == "Yes"
+    assert round_trip(one) < 0.05
+    one.fault.slow("mgr1", "db1", 60)
+    assert 0.12 <= round_trip(one) < 0.3
+    one.fault.heal()
+    assert round_trip(one) < 0.05
+    one.fault.slow("mgr1", "db1", 80, jitter=10, one_way=True)
+    assert 0.07 <= round_trip(one) < 0.2
+    one.fault.poweroff("db1")
+    assert not reaches(one, "mgr1", "db1")
+    one.start_mysqld("db1")
+    assert reaches(one, "mgr1", "db1")
+    one.down()
+    assert traces(one.name) == []
+
+
+def test_a_lab_without_a_switch_says_so_when_asked_for_a_delay(lab: Factory) -> None:
+    one = lab(replicas=0, zookeepers=0)
+    with pytest.raises(ConfigError, match="switch"):
+        one.fault.slow("mgr1", "db1", 50)
 
 
 def test_a_full_disk_refuses_writes_until_it_is_emptied(lab: Factory) -> None:

@@ -10,6 +10,7 @@ from failoverd.model.policy import ClusterPolicy
 from failoverd.model.ranking import Ranking
 from failoverd.model.sight import Thread, Why
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.sources import foreseen
 from failoverd.model.steps import (
     ClaimServer,
     DisarmSource,
@@ -92,12 +93,9 @@ def predict(
     ranking: Ranking,
     refusals: tuple[Refusal, ...] = (),
 ) -> Plan:
-    """Opening and closing as they would be now, all steps shown even under a refusal; for people, never executed.
-
-    `snapshot` is the one that the ranking was made on: foreseen or scanned.
-    """
+    """Opening and closing as they would be now, all steps shown even under a refusal; for people, never executed."""
     opening = plan_opening(snapshot, history, policy)
-    closing = plan_closing(snapshot, history, policy, ranking)
+    closing = plan_closing(foreseen(snapshot, history), history, policy, ranking)
     return Plan(
         cluster=policy.name,
         kind=Kind.FAILOVER,

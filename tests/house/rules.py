@@ -34,6 +34,9 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "every fault has a row": coverage.missing_faults,
         "contract rows have a kind": coverage.unknown_kinds,
         "every command has a row": surface.unlisted_commands,
+        "every option has a row": surface.unlisted_options,
+        "every verdict has a row": surface.unlisted_verdicts,
+        "every refusal has a row": surface.unlisted_refusals,
         "every key has a row": surface.unlisted_keys,
         "every JSON field has a row": surface.unlisted_fields,
     }

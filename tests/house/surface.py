@@ -12,7 +12,7 @@ import importlib
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -20,45 +20,73 @@ import click
 from tests.house.coverage import CONTRACT, rows
 from tests.house.tree import Finding, parsed
 
-# Modules whose string keys are the JSON that people's scripts read; docs/contract.md is told about each key.
-JSON_MAKERS: tuple[str, ...] = ()
+# Modules whose string keys are the JSON that people's scripts read; one that is not there yet has no keys.
+JSON_MAKERS = (
+    "failoverd/model/published.py",
+    "failoverd/model/status.py",
+    "failoverd/service/publish.py",
+    "failoverd/cli/agent.py",
+    "failoverd/cli/check.py",
+    "failoverd/cli/config.py",
+    "failoverd/cli/ops.py",
+    "failoverd/cli/session.py",
+)
 # Sections that may be repeated under a cluster or a server are listed once, at the top.
 _OVERRIDE = re.compile(r"^clusters\.\*\.(?:servers\[\]\.)?(?=(?:mysql|replication|ssh|agent)\.)")
 # Options that every command of a kind has, listed once; click's own are nobody's row.
 _SHARED_OPTIONS = {"--json", "--yes", "--dry-run", "--reason"}
+_IN_EVERY_LAB = re.compile(r"^lab .*(?= --name$)")
 _CLICKS_OWN = {"--help", "--version"}
 
 
 def unlisted_commands(root: Path) -> Iterator[Finding]:
-    """Commands and options of the code that have no row, and delivered commands that the code does not have."""
-    if not (root / "failoverd/cli/main.py").is_file():
-        return
-    try:
-        main = importlib.import_module("failoverd.cli.main").main
-    except ImportError as error:
-        yield Finding("failoverd/cli/main.py", 1, f"cannot be imported: {error}")
-        return
-    commands, options = surface_of(main)
-    yield from compared(root, "command", commands)
-    yield from compared(root, "option", options)
+    """Commands without a row, and delivered ones that the code does not have."""
+    yield from _judged(root, "command", "failoverd.cli.main", lambda module: surface_of(module.main)[0])
+
+
+def unlisted_options(root: Path) -> Iterator[Finding]:
+    """Options without a row, and delivered ones that no command takes."""
+    yield from _judged(root, "option", "failoverd.cli.main", lambda module: surface_of(module.main)[1])
 
 
 def unlisted_keys(root: Path) -> Iterator[Finding]:
-    """Configuration keys of the schema that have no row, and delivered keys that the schema does not have."""
-    if not (root / "failoverd/config/schema.py").is_file():
-        return
-    try:
-        keys = keys_of(importlib.import_module("failoverd.config.schema").Config)
-    except ImportError as error:
-        yield Finding("failoverd/config/schema.py", 1, f"cannot be imported: {error}")
-        return
-    yield from compared(root, "config", {_OVERRIDE.sub("", key) for key in keys})
+    """Configuration keys without a row, and delivered ones that the schema does not have."""
+
+    def keys(module: types.ModuleType) -> set[str]:
+        return {_OVERRIDE.sub("", key) for key in keys_of(module.Config)}
+
+    yield from _judged(root, "config", "failoverd.config.schema", keys)
+
+
+def unlisted_verdicts(root: Path) -> Iterator[Finding]:
+    """Verdicts without a row, and delivered ones that are never given."""
+    yield from _judged(root, "verdict", "failoverd.model.verdict", lambda module: set(map(str, module.VerdictName)))
+
+
+def unlisted_refusals(root: Path) -> Iterator[Finding]:
+    """Rows of the refusal table without a row on the page; others are refused elsewhere than in the table."""
+    findings = _judged(root, "refusal", "failoverd.decide.refusals", lambda module: {row.id for row in module.REFUSALS})
+    yield from (finding for finding in findings if "there is no row" in finding.what)
 
 
 def unlisted_fields(root: Path) -> Iterator[Finding]:
-    """JSON fields that a renderer writes and that have no row."""
-    if JSON_MAKERS:
-        yield from compared(root, "json", {key for place in JSON_MAKERS for key in _string_keys(root / place)})
+    """JSON fields without a row, and delivered ones that nothing writes."""
+    there = [root / place for place in JSON_MAKERS if (root / place).is_file()]
+    if there:
+        yield from compared(root, "json", {key for path in there for key in _string_keys(path)})
+
+
+def _judged(root: Path, kind: str, name: str, look: Callable[[types.ModuleType], set[str]]) -> Iterator[Finding]:
+    """Compare what a module of this process really holds; before the module exists there is nothing to compare."""
+    place = name.replace(".", "/") + ".py"
+    if not (root / place).is_file():
+        return
+    try:
+        real = look(importlib.import_module(name))
+    except (ImportError, AttributeError) as error:
+        yield Finding(place, 1, f"cannot be looked at: {error}")
+        return
+    yield from compared(root, kind, real)
 
 
 def compared(root: Path, kind: str, real: set[str]) -> Iterator[Finding]:
@@ -78,7 +106,7 @@ def surface_of(group: click.Command, path: str = "") -> tuple[set[str], set[str]
     for option in group.params:
         if isinstance(option, click.Option) and not _CLICKS_OWN & set(option.opts):
             name = max(option.opts, key=len)
-            options |= {name} & _SHARED_OPTIONS or {f"{path} {name}".strip()}
+            options |= {name} & _SHARED_OPTIONS or {_IN_EVERY_LAB.sub("lab", f"{path} {name}".strip())}
     for name, command in getattr(group, "commands", {}).items():
         below, theirs = surface_of(command, f"{path} {name}".strip())
         commands |= below or {f"{path} {name}".strip()}

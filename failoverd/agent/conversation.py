@@ -13,7 +13,7 @@ import select
 import threading
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Callable
 
 from failoverd.agent import fields, wire
@@ -40,11 +40,11 @@ _ALARM_GRACE = 0.1
 _FINISH_CHANGES = 2.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Call:
     """One request as its handler sees it: checked arguments, time, and the ways to send and receive raw bytes."""
 
-    args: dict[str, Any]
+    args: Mapping[str, Any]
     deadline: Deadline
     cluster: str = ""
     epoch: int | None = None
@@ -192,13 +192,12 @@ class Conversation:
         args = fields.read(op.fields, request["args"], f"the arguments of {request['op']}")
         running.deadline = deadline = Deadline(request["deadline"])
         running.changes = op.changes
-        call = Call(args, deadline, request["cluster"], request["epoch"])
-        upload = Upload(deadline) if op.uploads else None
-        if upload is not None:
-            self._upload = upload
-            call.upload = iter(upload)
+        upload = self._upload = Upload(deadline) if op.uploads else self._upload
+        frames = iter(upload) if op.uploads and upload is not None else iter(())
+        call = Call(args, deadline, request["cluster"], request["epoch"], upload=frames)
         self._running[running.number] = running
-        running.thread = threading.Thread(target=self._work, args=(running, op, call, upload), daemon=True)
+        taken = upload if op.uploads else None
+        running.thread = threading.Thread(target=self._work, args=(running, op, call, taken), daemon=True)
         running.thread.start()
 
     def _work(self, running: _Running, op: Op, call: Call, upload: Upload | None) -> None:
@@ -213,10 +212,8 @@ class Conversation:
             for at in range(0, len(data), _LARGEST_RAW):
                 self._send_for(running, wire.pack(wire.RAW, data[at : at + _LARGEST_RAW]))
 
-        call.send = send
-        call.progress = self._progress_of(running)
         try:
-            self._answer(running, _outcome(op, call))
+            self._answer(running, _outcome(op, replace(call, send=send, progress=self._progress_of(running))))
         finally:
             if upload is not None:
                 upload.give_up()

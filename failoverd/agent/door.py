@@ -207,9 +207,9 @@ OPS = {
     "look": Op(look, {"datadir": Field(fields.path)}),
     "kill": Op(kill, _DATADIR),
     "start_guard": Op(start_guard, {**_DATADIR, "mark": Field(fields.path)}),
-    "stop_guard": Op(stop_guard, {
-        "datadir": Field(fields.path), "pid": Field(fields.whole(2, 2**31)), "mark": Field(fields.path)
-    }),
+    "stop_guard": Op(
+        stop_guard, {"datadir": Field(fields.path), "pid": Field(fields.whole(2, 2**31)), "mark": Field(fields.path)}
+    ),
     "hold_unit": Op(hold_unit, {**_DATADIR, "unit": Field(fields.unit)}),
     "release_unit": Op(release_unit, {**_DATADIR, "unit": Field(fields.unit)}),
     "keep": Op(keep, {**_LOGS, "operation": Field(fields.operation)}),

@@ -48,7 +48,7 @@ def facts(home: Home, cluster: str, server: Server, doorway: Doorway, deadline: 
         "mysqld": living,
         "datadir": server.datadir,
         "server_uuid": processes.server_uuid(server.datadir),
-        "remembered": server.remembered,
+        "remembered": dict(server.remembered),
         "disk": disk(server.datadir),
         "fenced": fenced(home, cluster, server.name),
         "orderly": not living["alive"] and ended_orderly(server.error_log),

@@ -15,7 +15,7 @@ from failoverd.agent.faults import BAD_REQUEST, BUSY, IO, NOT_FOUND, STALE_EPOCH
 from failoverd.agent.processes import Doomed, argv_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from failoverd.agent.deadline import Deadline
 
@@ -30,7 +30,7 @@ class Server:
     binary: LogPlace | None
     relay: LogPlace | None
     error_log: str
-    remembered: dict[str, Any]
+    remembered: Mapping[str, Any]
 
     def place(self, kind: str) -> LogPlace:
         """Where the "binary" or "relay" log is; Fault NOT_FOUND when the server was remembered without it."""

@@ -10,11 +10,14 @@ import socket
 import ssl
 import struct
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from failoverd.agent import fields, login
 from failoverd.agent.conversation import Call, Op
 from failoverd.agent.fields import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LARGEST_ANSWER = 1024 * 1024
 
@@ -52,7 +55,7 @@ def probe(call: Call) -> dict[str, Any]:
     return {"outcome": outcome, "code": code, "detail": detail, "stage": stage, "seconds": seconds}
 
 
-def _outcome(args: dict[str, Any]) -> tuple[str, Any, str, str]:
+def _outcome(args: Mapping[str, Any]) -> tuple[str, Any, str, str]:
     until = time.monotonic() + args["timeout"]
     try:
         connection = socket.create_connection((args["host"], args["port"]), timeout=args["timeout"])
@@ -84,7 +87,7 @@ def _no_connection(error: OSError) -> str:
     return "reset" if error.errno == errno.ECONNRESET else "unreachable"
 
 
-def _talk_through(talk: _Talk, args: dict[str, Any]) -> None:
+def _talk_through(talk: _Talk, args: Mapping[str, Any]) -> None:
     greeting = login.read_greeting(talk.read())
     secure = args["tls"] != "off" and bool(greeting.capabilities & login.TLS)
     if args["tls"] == "required" and not secure:

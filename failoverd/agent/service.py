@@ -66,16 +66,22 @@ class Agent:
             "facts": Op(self._facts, _SERVER),
             "agent_check": Op(self._agent_check, _SERVER),
             "probe": probe.OP,
-            "scan": Op(self._scan, {
-                **log_search,
-                "lacking": Field(fields.gtid_set, GtidSet()),
-                "verify": Field(fields.boolean, False),
-            }),
-            "extract": Op(self._extract, {
-                **log_search,
-                "wanted": Field(fields.gtid_set),
-                "max_bytes": Field(fields.whole(0, 2**50), 0),
-            }),
+            "scan": Op(
+                self._scan,
+                {
+                    **log_search,
+                    "lacking": Field(fields.gtid_set, GtidSet()),
+                    "verify": Field(fields.boolean, False),
+                },
+            ),
+            "extract": Op(
+                self._extract,
+                {
+                    **log_search,
+                    "wanted": Field(fields.gtid_set),
+                    "max_bytes": Field(fields.whole(0, 2**50), 0),
+                },
+            ),
             "epoch": Op(lambda call: {"epoch": self._home.epoch(call.cluster)}, {}),
             "raise_epoch": self._changing(lambda _call: {}, {}),
             "put": self._changing(self._put, {**_CHANNEL, "replace": Field(fields.boolean, False)}, uploads=True),

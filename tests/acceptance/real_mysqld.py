@@ -57,12 +57,12 @@ def free_port() -> int:
 
 
 class RealMysqld:
-    """One mysqld in a folder of its own; `owner` is the account it runs as when the test runs as root."""
+    """One mysqld in a folder of its own; `uid` is the account it runs as (no entry in /etc/passwd is needed)."""
 
-    def __init__(self, home: Path, server_id: int, owner: str = "root", extra: tuple[str, ...] = ()) -> None:
+    def __init__(self, home: Path, server_id: int, uid: int = 0, extra: tuple[str, ...] = ()) -> None:
         self.home = home
         self.server_id = server_id
-        self.owner = owner
+        self.uid = uid
         self.extra = extra
         self.datadir = home / "data"
         self.socket = home / "s.sock"
@@ -78,22 +78,31 @@ class RealMysqld:
             (self.datadir / "auto.cnf").unlink(missing_ok=True)
         else:
             subprocess.run(
-                [*mysqld_command(), f"--datadir={self.datadir}", "--initialize-insecure", f"--user={self.owner}",
-                 "--innodb-redo-log-capacity=16M"],
-                check=True, capture_output=True, timeout=120,
-            )  # fmt: skip
-        if os.getuid() == 0:
-            subprocess.run(["chown", "-R", self.owner, str(self.home)], check=True)
+                [
+                    *mysqld_command(),
+                    f"--datadir={self.datadir}",
+                    "--initialize-insecure",
+                    "--user=root",
+                    "--innodb-redo-log-capacity=16M",
+                ],
+                check=True,
+                capture_output=True,
+                timeout=120,
+            )
+        for path in (self.home, *self.home.rglob("*")):
+            os.chown(path, self.uid, self.uid)
 
     def command(self) -> list[str]:
         """The whole command line."""
         own = (
             f"--datadir={self.datadir}", f"--socket={self.socket}", f"--log-error={self.error_log}",
             f"--port={self.port}", "--bind-address=127.0.0.1", f"--server-id={self.server_id}",
-            f"--pid-file={self.home / 'mysqld.pid'}", "--log-bin=binlog", "--relay-log=relay",
-            f"--user={self.owner}", *self.extra,
+            f"--pid-file={self.home / 'mysqld.pid'}", "--log-bin=binlog", "--relay-log=relay", *self.extra,
         )  # fmt: skip
-        return [*mysqld_command(), *OPTIONS[1:], *own]
+        if not self.uid:
+            return [*mysqld_command(), *OPTIONS[1:], "--user=root", *own]
+        become = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
+        return [*become, *mysqld_command(), *OPTIONS[1:], *own]
 
     def start(self, wait: float = 30.0) -> None:
         """Start and wait until it answers."""
@@ -136,6 +145,16 @@ class RealMysqld:
     def executed(self) -> str:
         """gtid_executed on one line."""
         return self.value("SELECT @@gtid_executed").replace("\n", "")
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """What a manager tells the agent to remember of this server, asked of the server itself."""
+        asked = {
+            "datadir": "datadir", "server_uuid": "server_uuid", "log_bin_basename": "log_bin_basename",
+            "log_bin_index": "log_bin_index", "relay_log_basename": "relay_log_basename",
+            "relay_log_index": "relay_log_index", "log_error": "log_error", "port": "port", "pid_file": "pid_file",
+        }  # fmt: skip
+        row = self.rows("SELECT " + ", ".join(f"@@{variable} AS {key}" for key, variable in asked.items()))[0]
+        return {"server": name, **row}
 
     def kill(self) -> None:
         """SIGKILL and reap."""

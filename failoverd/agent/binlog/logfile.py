@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from failoverd.agent.binlog import events
@@ -46,16 +46,20 @@ class Torn:
         return {"file": self.file, "offset": self.offset, "bytes": self.bytes}
 
 
-@dataclass
 class State:
-    """How far a walk has come: everything before `position` is read, and a later walk can go on from there."""
+    """How far a walk has come: everything before `position` is read, and a later walk can go on from there.
 
-    position: int = START
-    checksums: bool = False
-    description: bytes = b""
-    previous: GtidSet | None = None
-    anonymous: int = 0
-    halves: list[int] = field(default_factory=list)
+    `description` is the format description that governs what follows, `previous` the set of PREVIOUS_GTIDS (None until
+    one was read), `halves` the offsets of transactions that never end.
+    """
+
+    def __init__(self) -> None:
+        self.position = START
+        self.checksums = False
+        self.description = b""
+        self.previous: GtidSet | None = None
+        self.anonymous = 0
+        self.halves: list[int] = []
 
 
 class _Torn(Exception):

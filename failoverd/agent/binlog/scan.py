@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from failoverd.agent.binlog.logfile import LogFile, State, Torn
@@ -19,13 +19,13 @@ Key = tuple[str, int, int]
 _CHECK_EVERY = 2000
 
 
-@dataclass
 class Walked:
     """What a walk of one file found, and where it stopped; kept so that the next walk reads only what was added."""
 
-    state: State
-    holds: GtidSetBuilder
-    verified: bool
+    def __init__(self, state: State, verified: bool) -> None:
+        self.state = state
+        self.holds = GtidSetBuilder()
+        self.verified = verified
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Contents:
     exact: bool
 
 
-@dataclass
 class Scanner:
     """Reads logs and remembers heads and walks between requests; one per agent, used under a lock of its owner."""
 
-    heads: dict[Key, GtidSet | None] = field(default_factory=dict)
-    walks: dict[Key, Walked] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._heads: dict[Key, GtidSet] = {}
+        self._walks: dict[Key, Walked] = {}
 
     def scan(self, paths: list[str], verify: bool, check: Callable[[], None]) -> list[Contents]:
         """Say what each file of one log holds, oldest first; `check` is called often and may raise to end the scan.
@@ -68,33 +68,33 @@ class Scanner:
     def _head(self, path: str) -> tuple[Key, int, GtidSet | None]:
         status = os.stat(path)
         key = (path, status.st_dev, status.st_ino)
-        if key not in self.heads:
+        if key not in self._heads:
             with contextlib.closing(LogFile(path)) as file:
                 state = file.head()
                 if state.previous is None:
                     # an unfinished head may still grow: not remembered
                     return key, status.st_size, None
-                self.heads[key] = state.previous
-        return key, status.st_size, self.heads[key]
+                self._heads[key] = state.previous
+        return key, status.st_size, self._heads[key]
 
     def _forget(self, heads: Iterable[tuple[Key, int, GtidSet | None]]) -> None:
         """Keep nothing of files that are gone, so that memory stays as large as the logs are many."""
-        folders = {os.path.dirname(key[0]) for key, _, _ in heads}
         present = {key for key, _, _ in heads}
-        for known in (self.heads, self.walks):
-            for key in [key for key in known if os.path.dirname(key[0]) in folders and key not in present]:
-                if not os.path.exists(key[0]):
-                    del known[key]
+        folders = {os.path.dirname(key[0]) for key in present}
+        for key in [*self._heads, *self._walks]:
+            if os.path.dirname(key[0]) in folders and key not in present and not os.path.exists(key[0]):
+                self._heads.pop(key, None)
+                self._walks.pop(key, None)
 
     def _walk(self, key: Key, verify: bool, check: Callable[[], None]) -> Contents:
         with contextlib.closing(LogFile(key[0])) as file:
-            known = self.walks.get(key)
+            known = self._walks.get(key)
             usable = known is not None and known.state.position <= file.size and known.verified >= verify
-            walked = known if known is not None and usable else Walked(file.head(), GtidSetBuilder(), verify)
+            walked = known if known is not None and usable else Walked(file.head(), verify)
             add = walked.holds.add
             for count, one in enumerate(file.transactions(walked.state, verify)):
                 add(one.uuid, one.tag, one.number)
                 if count % _CHECK_EVERY == 0:
                     check()
-            self.walks[key] = walked
+            self._walks[key] = walked
             return Contents(key[0], file.size, walked.holds.build(), file.torn(walked.state), exact=True)

@@ -110,7 +110,7 @@ def ask(host: Host, op: str, **more: object) -> Mapping[str, object]:
             connection.sendall(json.dumps({"op": op, **more}).encode() + b"\n")
             answer = json.loads(connection.makefile("r").readline())
     except (OSError, ValueError) as error:
-        raise FailoverdError(f"{host.name} is off", str(error), f"failoverd lab fault start {host.name}") from error
+        raise FailoverdError(f"the keeper of {host.name} does not answer", str(error)) from error
     if "error" in answer:
         raise FailoverdError(f"{host.name} refused to {op}", str(answer["error"]))
     return dict(answer)
@@ -121,9 +121,9 @@ def _connect(host: Host) -> socket.socket:
     connection.settimeout(5.0)
     try:
         connection.connect(str(host.keeper_socket))
-    except OSError:
+    except OSError as error:
         connection.close()
-        raise
+        raise FailoverdError(f"{host.name} is off", str(error), f"failoverd lab fault start {host.name}") from error
     return connection
 
 

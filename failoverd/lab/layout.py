@@ -13,6 +13,7 @@ from failoverd.model.errors import ConfigError
 
 STATE_PARENT = PurePosixPath("/dev/shm")  # noqa: S108 - memory, so that a lab costs no disk and dies with the machine
 STATE_PREFIX = "failoverd-lab-"
+RUNNING_NAMESPACES = PurePosixPath("/run/netns")
 NETNS_FILES = PurePosixPath("/etc/netns")
 SUBNETS = 250  # the labs that fit side by side: 198.18.0.0/24 and up, a range kept for tests that no network uses
 
@@ -170,6 +171,12 @@ def state_folder(name: str) -> PurePosixPath:
 def namespace_prefix(name: str) -> str:
     """What the names of a lab's namespaces begin with; a lab's name holds no dot, so no other lab's begin so."""
     return f"fo.{name}."
+
+
+def lab_of_namespace(namespace: str) -> str:
+    """The name of the lab that a namespace of this name belongs to; empty when it is none of ours."""
+    parts = namespace.split(".")
+    return parts[1] if len(parts) == 3 and parts[0] == "fo" else ""
 
 
 def plan(options: Options, index: int) -> Layout:

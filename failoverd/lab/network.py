@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from failoverd.lab import switching
-from failoverd.lab.layout import Host, Layout, namespace_prefix
+from failoverd.lab.layout import RUNNING_NAMESPACES, Host, Layout, namespace_prefix
 from failoverd.lab.processes import run, side_by_side, wait_until
 from failoverd.model.errors import ConfigError, FailoverdError
 
@@ -73,7 +73,7 @@ def _batch(command: list[str], lines: Iterable[str]) -> None:
 
 def namespaces(name: str) -> tuple[str, ...]:
     """The namespaces that exist of the lab of that name."""
-    folder = Path("/run/netns")
+    folder = Path(RUNNING_NAMESPACES)
     prefix = namespace_prefix(name)
     return tuple(sorted(path.name for path in folder.glob(prefix + "*"))) if folder.is_dir() else ()
 

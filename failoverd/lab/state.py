@@ -13,11 +13,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from failoverd.lab.layout import (
+    NETNS_FILES,
+    RUNNING_NAMESPACES,
     STATE_PARENT,
     STATE_PREFIX,
     SUBNETS,
     Layout,
     Options,
+    lab_of_namespace,
     plan,
     state_folder,
 )
@@ -42,7 +45,7 @@ def claim(options: Options) -> Layout:
     """Take the lab's name and the smallest free number; ConfigError when the name is taken."""
     with exclusively():
         folder = Path(state_folder(options.name))
-        if folder.exists():
+        if options.name in names():
             raise ConfigError("a lab of that name exists", options.name, f"failoverd lab down --name {options.name}")
         layout = plan(options, _free_index())
         folder.mkdir(mode=0o755)
@@ -73,9 +76,14 @@ def find(name: str) -> Layout | None:
 
 
 def names() -> tuple[str, ...]:
-    """The labs that have a folder on this machine, in alphabetical order."""
-    found = Path(STATE_PARENT).glob(STATE_PREFIX + "*")
-    return tuple(sorted(path.name.removeprefix(STATE_PREFIX) for path in found if path.is_dir()))
+    """The labs that have left anything on this machine, in alphabetical order.
+
+    A folder in memory, a namespace, or private /etc files: the last outlive a restart of the machine.
+    """
+    found = {path.name.removeprefix(STATE_PREFIX) for path in Path(STATE_PARENT).glob(STATE_PREFIX + "*")}
+    for parent in (RUNNING_NAMESPACES, NETNS_FILES):
+        found |= {lab for path in Path(parent).glob("fo.*") if (lab := lab_of_namespace(path.name))}
+    return tuple(sorted(found))
 
 
 def _free_index() -> int:

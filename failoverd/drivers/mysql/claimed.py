@@ -7,7 +7,7 @@ import math
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.channels import Channels
-from failoverd.drivers.mysql.claim_session import ClaimSession
+from failoverd.drivers.mysql.claim_session import LIMIT, ClaimSession
 from failoverd.drivers.mysql.reader import Growth, Reader
 from failoverd.drivers.mysql.session import Row, Session
 from failoverd.gtid import GtidSet
@@ -93,7 +93,17 @@ class Claimed:
         main = self.read().main
         if main is None or main.receiver is Thread.YES or not main.queueing:
             return 0
-        return sum(self._kill(number) for number in self._partial_workers(main.queueing))
+        killed = sum(self._kill(number) for number in self._partial_workers(main.queueing))
+        if killed:
+            self._await_applier_off()  # its locks are free only when the rollback has ended
+        return killed
+
+    def _await_applier_off(self) -> None:
+        end = self._session.clock.now() + LIMIT
+        while (main := self.read().main) is not None and main.applier is not Thread.NO:
+            if self._session.clock.now() > end:
+                raise StepFailed(f"{self._session.where}: the half-received transaction is still rolling back")
+            self._session.clock.sleep(0.01)
 
     def _partial_workers(self, queueing: str) -> tuple[int, ...]:
         workers = [w for w in self._session.rows(statements.READ_WORKERS) if w["channel"] == ""]

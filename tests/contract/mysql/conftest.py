@@ -1,0 +1,37 @@
+"""The worlds of the Servers suite: three real mysqlds for the whole run, and servers in memory."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.mysql.worlds import FakeWorld, RealWorld, World, in_memory
+
+
+@pytest.fixture(scope="session")
+def mysqlds() -> Iterator[RealWorld]:
+    """Three running mysqlds."""
+    home = in_memory()
+    world = RealWorld(home)
+    yield world
+    world.end()
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def real(mysqlds: RealWorld) -> Iterator[RealWorld]:
+    """The real world, in order."""
+    mysqlds.restore()
+    yield mysqlds
+    mysqlds.forget_managers()
+
+
+@pytest.fixture(params=["real", "fake"])
+def world(request: pytest.FixtureRequest) -> World:
+    """Both worlds, one after the other."""
+    if request.param == "fake":
+        return FakeWorld()
+    found: RealWorld = request.getfixturevalue("real")
+    return found

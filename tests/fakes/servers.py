@@ -1,0 +1,253 @@
+"""The Servers port over mysqlds in memory, with the same refusals as the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import ConnectFailed, FencedOut, ServerError, StepFailed
+from failoverd.model.sight import Channel, Endpoint, ServerState, Sight, Thread, Unreachable, Why
+from failoverd.model.steps import NOWHERE, SPLICE_CHANNEL
+from failoverd.ports import Clock, Lease, Wakeups
+from tests.fakes.mysqld import FakeMysqld
+
+EPOCHS_AHEAD = 64
+OUR_ACCOUNTS = frozenset({"failoverd", "repl"})
+
+
+@dataclass
+class FakeServers:
+    """All servers of one cluster, as one manager sees them. Managers that share `mysqlds` see the same servers."""
+
+    cluster: str
+    mysqlds: Mapping[str, FakeMysqld]
+    clock: Clock
+    bell: Wakeups
+    manager: str = "m1"
+    password: str = "right"
+    may_evict: bool = True
+    monitoring: dict[str, int] = field(default_factory=dict)
+
+    def look(self, cluster: str, server: str, timeout: float) -> Sight:
+        """Read one server."""
+        mysqld = self.mysqlds[server]
+        if self.monitoring.get(server) not in mysqld.sessions:
+            return self.connect_again(cluster, server, timeout)
+        if mysqld.frozen:
+            return self._missed(mysqld, Why.HUNG, timeout)
+        return self._read(mysqld)
+
+    def connect_again(self, cluster: str, server: str, timeout: float) -> Sight:
+        """Read one server on a new session."""
+        mysqld = self.mysqlds[server]
+        try:
+            self.monitoring[server] = self.open(mysqld)
+        except ConnectFailed as error:
+            return self._missed(mysqld, error.why, timeout, error.code)
+        return self._read(mysqld)
+
+    def claim(self, cluster: str, server: str, lease: Lease, timeout: float) -> FakeClaimed:
+        """Take the session lock, as the real one does."""
+        lease.check()
+        mysqld = self.mysqlds[server]
+        session = self.open(mysqld)
+        base = f"failoverd/{cluster.lower()}"
+        newer = [f"{base}/{lease.epoch + step}" for step in range(1, EPOCHS_AHEAD + 1)]
+        if any(name in mysqld.locks for name in newer):
+            mysqld.end(session)
+            raise FencedOut(f"{server} is held by a newer epoch than {lease.epoch}")
+        ours = f"{base}/m:{self.manager}"
+        holder = mysqld.locks.get(base)
+        if holder is not None and mysqld.locks.get(ours) != holder and not self.may_evict:
+            mysqld.end(session)
+            raise ServerError(f"{server} is held by another manager")
+        lease.check()
+        for name in (f"{base}/{lease.epoch}", base):
+            mysqld.end(mysqld.locks.get(name, 0))
+        mysqld.locks.update({f"{base}/{lease.epoch}": session, base: session, ours: session})
+        lease.check()
+        return FakeClaimed(self, mysqld, session, lease)
+
+    def open(self, mysqld: FakeMysqld) -> int:
+        """A session's number, or the failure that the real one meets."""
+        if not mysqld.alive:
+            raise ConnectFailed(f"{mysqld.name}: nobody listens", why=Why.REFUSED)
+        if mysqld.frozen:
+            raise ConnectFailed(f"{mysqld.name}: the answer does not come", why=Why.HUNG)
+        if mysqld.full:
+            raise ConnectFailed(f"{mysqld.name}: too many connections", why=Why.ALIVE, code=1040)
+        if mysqld.password != self.password:
+            raise ConnectFailed(f"{mysqld.name}: access denied", why=Why.ACCESS_DENIED, code=1045)
+        return mysqld.connect("failoverd")
+
+    def replicate(self) -> None:
+        """Let every living server receive and apply."""
+        by_endpoint = {mysqld.endpoint: mysqld for mysqld in self.mysqlds.values()}
+        for mysqld in self.mysqlds.values():
+            if mysqld.alive and not mysqld.frozen:
+                mysqld.replicate(by_endpoint)
+
+    def watches(self, server: str) -> bool:
+        """Whether a monitoring session is open there."""
+        return self.monitoring.get(server) in self.mysqlds[server].sessions
+
+    def ring(self, server: str) -> None:
+        """What is noticed when an idle monitoring session is cut."""
+        self.bell.ring(f"lost:{self.cluster}/{server}")
+
+    def _read(self, mysqld: FakeMysqld) -> ServerState:
+        self.replicate()
+        return mysqld.state(self.clock.now())
+
+    def _missed(self, mysqld: FakeMysqld, why: Why, timeout: float, code: int = 0) -> Unreachable:
+        if why is Why.HUNG:
+            self.clock.sleep(timeout)
+        return Unreachable(mysqld.name, why, f"{mysqld.name}: {why}", self.clock.now(), code)
+
+
+class FakeClaimed:
+    """A claim on a server in memory."""
+
+    def __init__(self, servers: FakeServers, mysqld: FakeMysqld, session: int, lease: Lease) -> None:
+        self._servers = servers
+        self._mysqld = mysqld
+        self._session = session
+        self._lease = lease
+
+    @property
+    def name(self) -> str:
+        """The server's name."""
+        return self._mysqld.name
+
+    def read(self) -> ServerState:
+        """Its state."""
+        self._alive()
+        self._servers.replicate()
+        return self._mysqld.state(self._servers.clock.now())
+
+    def stop_receiver(self, timeout: float) -> None:
+        """Stop the receiver of the default channel."""
+        self._change()
+        if "" in self._mysqld.channels:
+            self._mysqld.change("", receiver=Thread.NO)
+
+    def start_receiver(self) -> None:
+        """Start the receiver of the default channel."""
+        self._change()
+        if "" not in self._mysqld.channels:
+            raise ServerError(f"{self.name} has no such channel", code=1200)
+        self._mysqld.change("", receiver=Thread.CONNECTING)
+
+    def start_applier(self, channel: str) -> None:
+        """Start the applier of a channel."""
+        self._change()
+        if channel not in {"", SPLICE_CHANNEL}:
+            raise StepFailed(f"{self.name}: channel {channel!r} is not ours to start")
+        self._mysqld.change(channel, applier=Thread.YES)
+
+    def disarm_source(self) -> None:
+        """Point the default channel at nowhere."""
+        main = self._changeable()
+        if main is not None and main.source.host != NOWHERE.host:
+            self._repoint(main, NOWHERE)
+
+    def follow(self, source: Endpoint) -> None:
+        """Let the default channel follow another source."""
+        main = self._changeable()
+        if main is None:
+            channel = Channel("", source, "", Thread.CONNECTING, Thread.YES)
+            self._mysqld.channels[""] = channel
+            return
+        self._repoint(main, source)
+        self._mysqld.change("", receiver=Thread.CONNECTING)
+
+    def forget_source(self) -> None:
+        """Remove the default channel."""
+        self._change()
+        if "" in self._mysqld.channels:
+            self.stop_receiver(1.0)
+            self._must_be_executed()
+            del self._mysqld.channels[""]
+
+    def adopt_spliced(self, relay_log_file: str) -> GtidSet:
+        """Make the splice channel of files that a test laid out."""
+        self._change()
+        if SPLICE_CHANNEL in self._mysqld.channels:
+            raise StepFailed(f"{self.name} has a splice channel already")
+        if relay_log_file not in self._mysqld.spliced:
+            raise ServerError(f"{self.name} does not find {relay_log_file}", code=1380)
+        held = self._mysqld.spliced[relay_log_file]
+        self._mysqld.channels[SPLICE_CHANNEL] = Channel(
+            SPLICE_CHANNEL, NOWHERE, "", Thread.NO, Thread.YES, received=held, auto_position=False
+        )
+        return held
+
+    def drop_spliced(self) -> None:
+        """Remove the splice channel."""
+        self._change()
+        self._mysqld.channels.pop(SPLICE_CHANNEL, None)
+
+    def wait_executed(self, gtids: GtidSet, seconds: float) -> bool:
+        """Whether the server has executed them all; time in which it could is let pass."""
+        if not gtids <= self.read().executed:
+            self._servers.clock.sleep(seconds)
+        return gtids <= self.read().executed
+
+    def kill_partial(self) -> int:
+        """Give up a half-received transaction: the applier stops."""
+        self._change()
+        main = self._mysqld.channels.get("")
+        if main is None or main.receiver is Thread.YES or not main.queueing:
+            return 0
+        self._mysqld.change("", applier=Thread.NO, queueing="")
+        return 1
+
+    def open_writes(self) -> None:
+        """Open the server."""
+        self._change()
+        if self._mysqld.offline:
+            raise StepFailed(f"{self.name} is in offline_mode")
+        self._mysqld.read_only = self._mysqld.super_read_only = False
+
+    def close_writes(self, lock_wait: float) -> None:
+        """Close the server; who holds tables is thrown out."""
+        self._change()
+        if self._mysqld.tables_locked_by is not None:
+            self.end_clients()
+        self._mysqld.read_only = self._mysqld.super_read_only = True
+
+    def end_clients(self) -> int:
+        """End sessions of other accounts."""
+        self._change()
+        clients = [number for number, account in self._mysqld.sessions.items() if account not in OUR_ACCOUNTS]
+        return sum(self._mysqld.end(number) for number in clients)
+
+    def release(self) -> None:
+        """Give the locks back."""
+        self._mysqld.end(self._session)
+
+    def _alive(self) -> None:
+        if self._session not in self._mysqld.sessions:
+            raise ConnectFailed(f"{self.name}: the connection was cut", why=Why.RESET)
+
+    def _change(self) -> None:
+        self._lease.check()
+        self._alive()
+
+    def _changeable(self) -> Channel | None:
+        self._change()
+        if SPLICE_CHANNEL in self._mysqld.channels:
+            raise StepFailed(f"{self.name} still has the splice channel")
+        main = self._mysqld.channels.get("")
+        if main is not None and main.applier is not Thread.YES:
+            self._must_be_executed()
+        return main
+
+    def _must_be_executed(self) -> None:
+        if not self._mysqld.channels[""].received <= self._mysqld.executed:
+            raise StepFailed(f"{self.name} has received and not executed transactions")
+
+    def _repoint(self, main: Channel, source: Endpoint) -> None:
+        kept = main.received if main.applier is Thread.YES else GtidSet()
+        self._mysqld.change("", source=source, source_uuid="", receiver=Thread.NO, received=kept)

@@ -16,8 +16,8 @@ demo: setup ## a cluster on this machine, its primary killed, and what happens t
 check: ## format, lint, types, imports, house rules, unit tests, scenarios (under a minute)
 	@$(PYTHON) tests/house/check.py
 
-# One pytest run, so that its own summary line is the last one; folders that a later work brings are named when they are there.
-SLOW := $(wildcard tests/properties tests/contract tests/acceptance)
+# One pytest run, so that its own summary line is the last one; a folder that is missing is an error.
+SLOW := tests/properties tests/contract tests/acceptance
 test: setup check ## everything: set-up, check, properties, contracts, real servers
 	@$(PYTHON) -m pytest $(SLOW) -n 2 --dist loadscope --durations=20 --timeout=180
 

@@ -42,10 +42,10 @@ PARTS = (
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a part ended; code None means that its folder is not there (yet)."""
+    """How a part ended, as an exit code: not zero is a failure, with what it printed."""
 
     part: Part
-    code: int | None
+    code: int
     seconds: float
     output: str
 
@@ -53,7 +53,7 @@ class Result:
 def run(part: Part, root: Path) -> Result:
     """Run one part to its end or its deadline; everything it printed is kept."""
     if not (root / part.folder).is_dir():
-        return Result(part, None, 0.0, "")
+        return Result(part, NO_TEST_COLLECTED, 0.0, f"there is no folder {part.folder}")
     begun = time.monotonic()
     try:
         program = str(Path(sys.executable).parent / part.command[0])
@@ -73,10 +73,8 @@ def run(part: Part, root: Path) -> Result:
 def sentence(result: Result) -> str:
     """The part's one line."""
     name, seconds = result.part.name, f"{result.seconds:5.1f} s"
-    if result.code is None:
-        return f"  {name:<10} {'':>7}  absent: there is no folder {result.part.folder}"
     if result.code == NO_TEST_COLLECTED:
-        return f"  {name:<10} {seconds}  FAILED: {result.part.folder} exists and holds no test"
+        return f"  {name:<10} {seconds}  FAILED: {result.part.folder} holds no test"
     return f"  {name:<10} {seconds}  {'ok' if result.code == 0 else 'FAILED: ' + result.part.what}"
 
 

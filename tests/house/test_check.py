@@ -20,7 +20,7 @@ def part_in(root: Path, text: str) -> Part:
     [
         ("def test_one():\n    assert True\n", "ok", 0),
         ("def test_one():\n    assert not 'this is why'\n", "FAILED: a unit test fails", 1),
-        ("", "FAILED: tests exists and holds no test", 1),
+        ("", "FAILED: tests holds no test", 1),
     ],
 )
 def test_says_how_a_part_ended(
@@ -35,9 +35,11 @@ def test_says_how_a_part_ended(
     assert said.splitlines()[-1].startswith("check: everything holds" if code == 0 else "check: FAILED: unit (")
 
 
-def test_says_that_a_folder_is_absent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main((Part("unit", ("pytest",), "a unit test fails", "tests/unit"),), tmp_path) == 0
-    assert "absent: there is no folder tests/unit" in capsys.readouterr().out
+def test_an_absent_folder_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main((Part("unit", ("pytest",), "a unit test fails", "tests/unit"),), tmp_path) == 1
+    said = capsys.readouterr().out
+    assert "FAILED: tests/unit holds no test" in said
+    assert "there is no folder tests/unit" in said
 
 
 def test_every_tool_is_one_of_the_parts() -> None:

@@ -126,7 +126,11 @@ class Walk:
         for index, item in enumerate(entry.item.items):
             inner = replace(at, path=f"{at.path}[{index}]", place=item.place)
             found.append(self._within(shape, item, inner) if kind is None else self._read(kind, item, inner))
-        return BROKEN if BROKEN in found else tuple(found)
+        if BROKEN in found:
+            return BROKEN
+        if kind is not None:
+            self.values[at.path], self.origins[at.path] = tuple(found), Origin(entry.place, at.path)
+        return tuple(found)
 
     def _named(self, shape: Any, kind: Kind, entry: Entry | None, at: At) -> object:
         section = entry.item if entry else Section(at.place, ())

@@ -9,7 +9,7 @@ import click
 
 from failoverd.cli.render import findings_view, show
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option
-from failoverd.decide.grants import MISSING_GRANT, statements
+from failoverd.decide.grants import ABOUT_GRANTS, statements
 from failoverd.model.finding import Finding, Severity
 
 
@@ -29,14 +29,14 @@ def check(session: Session, cluster: str | None, grants: bool) -> None:
     found = session.app().check(cluster)
     wanted = {name: statements(session.config.cluster(name).mysql.user) for name in chosen(session, cluster)}
     if grants:
-        found = tuple(finding for finding in found if finding.id == MISSING_GRANT)
+        found = tuple(finding for finding in found if finding.id in ABOUT_GRANTS)
     if session.as_json:
         extra: dict[str, object] = {"grants": wanted} if grants else {}
         session.document({"findings": [finding_document(finding) for finding in found], **extra})
     else:
         for name, lines in wanted.items() if grants else ():
             click.echo("\n".join((f"-- the manager's account in cluster {name}", *lines, "")))
-        tell(found, "every server grants what is needed" if grants else "nothing was checked")
+        tell(found, "no server could be asked" if grants else "nothing was checked")
     sys.exit(worst(found))
 
 

@@ -46,7 +46,9 @@ OVERRIDABLE: Final = tuple(row.id for row in REFUSALS if row.overridable)
 @click.argument("cluster")
 @click.option("--to", default="", metavar="SERVER", help="Promote this server.")
 @click.option("--accept-loss", type=click.IntRange(min=0), help="Known transactions that may be given up.")
-@click.option("--override", multiple=True, type=click.Choice(OVERRIDABLE), help="Do it in spite of this refusal.")
+@click.option(
+    "--override", multiple=True, metavar="REFUSAL", type=click.Choice(OVERRIDABLE), help="Act in spite of this."
+)
 @reason_option
 @yes_option
 @dry_run_option

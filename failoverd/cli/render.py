@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -15,7 +16,8 @@ from failoverd.cli.documents import Document, part, parts, word, words
 from failoverd.config.explain import Explained
 from failoverd.model.finding import Finding, Severity
 
-_PLAIN_WIDTH: Final = 200
+# Where it is no terminal nothing is folded: scripts read by lines.
+_PLAIN_WIDTH: Final = 4000
 _COLOURS: Final[Mapping[str, str]] = {
     "healthy": "green",
     "suspect": "yellow",
@@ -44,8 +46,12 @@ def console() -> Console:
 def show(*renderables: RenderableType) -> None:
     """Print them one below the other."""
     screen = console()
-    for renderable in renderables:
-        screen.print(renderable)
+    if screen.is_terminal:
+        screen.print(*renderables, sep="\n")
+        return
+    with screen.capture() as captured:
+        screen.print(*renderables, sep="\n")
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def watch_status(look: Callable[[], Document], rest: Callable[[], None]) -> None:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 MISSING_GRANT: Final = "missing-grant"
+UNREAD_GRANTS: Final = "unread-grants"
+ALL_GRANTED: Final = "all-granted"
+ABOUT_GRANTS: Final = frozenset({MISSING_GRANT, UNREAD_GRANTS, ALL_GRANTED})
 ACCOUNT_HOST: Final = "%"
 
 _GRANT: Final = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<object>\S+) TO ", re.IGNORECASE)

@@ -313,8 +313,10 @@ def findings(
     ground = Ground(situation, held, coordination, managers)
     found = list(about_cluster(ground))
     for spec in policy.servers:
-        wrong = tuple(about_server(ground, spec.name))
-        found += wrong or (Finding("ready", policy.name, spec.name, f"{spec.name} is ready", severity=OK),)
+        said = tuple(about_server(ground, spec.name))
+        found += said
+        if all(finding.severity is OK for finding in said):
+            found.append(Finding("ready", policy.name, spec.name, f"{spec.name} is ready", severity=OK))
     return tuple(found)
 
 
@@ -345,13 +347,20 @@ def about_server(ground: Ground, name: str, rows: tuple[ServerRow, ...] = SERVER
 
 
 def about_rights(ground: Ground, name: str) -> Iterator[Finding]:
-    """Privileges that our account lacks on a server that was asked."""
+    """Privileges that our account lacks, one word where it lacks none; nothing on a server that cannot be asked."""
+    cluster = ground.situation.policy.name
     if name not in ground.held:
+        if ground.situation.snapshot.state(name) is not None:
+            sentence, hint = f"what our account may do on {name} could not be read", "SHOW GRANTS as our account"
+            yield Finding(grants.UNREAD_GRANTS, cluster, name, sentence, hint, WARNING)
         return
-    for privilege in grants.lacking(ground.held[name]):
+    lacking = grants.lacking(ground.held[name])
+    if not lacking:
+        yield Finding(grants.ALL_GRANTED, cluster, name, f"our account on {name} has every right it needs", severity=OK)
+    for privilege in lacking:
         yield Finding(
             grants.MISSING_GRANT,
-            ground.situation.policy.name,
+            cluster,
             name,
             f"our account on {name} lacks {privilege.name}, needed for {privilege.used_for}",
             f"GRANT {privilege.name} ON {privilege.on} TO our account",

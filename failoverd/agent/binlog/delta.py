@@ -147,7 +147,8 @@ class DeltaReader:
 
     def finish(self) -> None:
         """Say that the upload ended; Fault when the stream did not."""
-        if not self.complete or self._waiting or self._decompressor.unused_data:
+        ended = self._decompressor.eof and not self._decompressor.unused_data
+        if not (self.complete and ended) or self._waiting:
             raise Fault(BAD_REQUEST, "the upload is no whole stream of delta files", "it has no end, or more behind it")
 
     def _records(self) -> Iterator[tuple[bool, bytes]]:

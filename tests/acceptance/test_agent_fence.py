@@ -1,0 +1,254 @@
+"""Fencing real servers: also against a supervisor that starts mysqld again 100 ms after its death."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from failoverd.agent.build import build
+from failoverd.agent.processes import state_of
+from tests.acceptance.agent_process import AgentProcess, AgentRefused
+from tests.acceptance.real_mysqld import RealMysqld
+
+SERVER_UID = 64901
+AGENT_UID = 64902
+"""Accounts of the test's own; they get names only inside the agent's mount namespace."""
+
+PRIVATE = """
+mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group && mount --bind "$1/shadow" /etc/shadow &&
+mount --bind "$1/sudoers" /etc/sudoers && shift &&
+exec setpriv --reuid=64902 --regid=64902 --groups=64901 env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
+"""
+
+
+class Ground:
+    """A folder with the zipapp and a data directory to copy, and the files of a host with two accounts and one rule."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="failoverd-fence-", dir="/dev/shm"))
+        self.folder.chmod(0o755)
+        self.program = self.folder / "agent.pyz"
+        build(self.program)
+        RealMysqld(self.folder / "template", 9).initialise()
+        names = {"root": 0, "lab-mysql": SERVER_UID, "lab-agent": AGENT_UID}
+        self._write("passwd", "".join(f"{name}:x:{uid}:{uid}::/:/bin/sh\n" for name, uid in names.items()))
+        self._write("group", "".join(f"{name}:x:{uid}:\n" for name, uid in names.items()))
+        self._write("shadow", "".join(f"{name}:*:19000:0:99999:7:::\n" for name in names))
+        door = f"/usr/bin/python3 -I -S {self.program} door"
+        self._write("sudoers", f"root ALL=(ALL) ALL\nlab-agent ALL=(root) NOPASSWD: {door}\n")
+        (self.folder / "sudoers").chmod(0o440)
+
+    def _write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    def as_agent(self) -> tuple[str, ...]:
+        """A command prefix: the agent's account, on a host where only this test's sudo rule exists."""
+        return ("unshare", "--mount", "--propagation", "private", "sh", "-ec", PRIVATE, "host", str(self.folder))
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    ground = Ground()
+    yield ground
+    shutil.rmtree(ground.folder)
+
+
+class Host:
+    """A server under a supervisor, and an agent of an account that may do nothing but use the door."""
+
+    def __init__(self, ground: Ground, supervised: bool) -> None:
+        self.ground = ground
+        self.home = Path(tempfile.mkdtemp(dir=ground.folder))
+        self.home.chmod(0o755)
+        self.server = RealMysqld(self.home / "db1", 1, uid=SERVER_UID)
+        self.server.initialise(ground.folder / "template/data")
+        self.supervisor: subprocess.Popen[bytes] | None = None
+        self.server.start()
+        self.facts = self.server.facts("db1")
+        self.uuid = str(self.facts["server_uuid"])
+        if supervised:
+            self.server.kill()
+            self._supervise()
+        self.agents: list[AgentProcess] = []
+        self.agent_folder = self.home / "agent"
+        self.agent_folder.mkdir()
+        os.chown(self.agent_folder, AGENT_UID, AGENT_UID)
+        self.agent = self.open_agent()
+        self.agent.call("remember", self.facts)
+
+    def _supervise(self) -> None:
+        command = " ".join(f"'{word}'" for word in self.server.command())
+        loop = f"while :; do {command} >/dev/null 2>&1; sleep 0.1; done"
+        self.supervisor = subprocess.Popen(["sh", "-c", loop], start_new_session=True)
+        self.server.wait_answering()
+
+    def open_agent(self) -> AgentProcess:
+        """Connect once more."""
+        agent = AgentProcess(self.ground.program, self.agent_folder, self.ground.as_agent())
+        self.agents.append(agent)
+        return agent
+
+    def fence(self, epoch: int = 1, **other: Any) -> dict[str, Any]:
+        args = {"server": "db1", "server_uuid": self.uuid, "operation": "op-1", **other}
+        return self.agent.call("fence", args, epoch=epoch)
+
+    def mysqld(self) -> dict[str, Any]:
+        return dict(self.agent.call("facts", {"server": "db1"})["mysqld"])
+
+    def close(self) -> None:
+        if self.supervisor is not None:
+            os.killpg(self.supervisor.pid, signal.SIGKILL)
+            self.supervisor.wait()
+        self.server.kill()
+        agent = self.open_agent()
+        agent.call("release", {"server": "db1"}, epoch=1_000_000)
+        for one in self.agents:
+            if one.process.poll() is None:
+                one.close()
+
+
+@pytest.fixture(params=[False, True], ids=["alone", "supervised"])
+def host(request: pytest.FixtureRequest, ground: Ground) -> Iterator[Host]:
+    host = Host(ground, request.param)
+    try:
+        yield host
+    finally:
+        host.close()
+
+
+@pytest.fixture
+def supervised(ground: Ground) -> Iterator[Host]:
+    host = Host(ground, supervised=True)
+    try:
+        yield host
+    finally:
+        host.close()
+
+
+def stays_away(host: Host, seconds: float) -> bool:
+    """Whether nobody gets an answer from the server for this long."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            host.server.connect()
+        except Exception:  # noqa: BLE001 - any failure is the wanted one
+            time.sleep(0.02)
+            continue
+        return False
+    return True
+
+
+def comes_back(host: Host) -> bool:
+    host.server.wait_answering(20)
+    return host.mysqld()["alive"] is True
+
+
+def test_the_door_is_one_sudo_rule_and_enough(host: Host) -> None:
+    assert host.agent.hello["door"] == "ok"
+    assert host.agent.hello["user"] == "lab-agent"
+    check = host.agent.call("agent_check", {"server": "db1"})
+    assert check["ok"], check
+    assert {one["right"] for one in check["rights"]} >= {"kill", "see", "door", "ask for the lock"}
+
+
+def test_a_fenced_server_is_dead_and_stays_dead(host: Host) -> None:
+    alive = host.mysqld()
+    assert alive["alive"]
+    assert alive["how"] == "lock"
+    fenced = host.fence()
+    assert fenced["proven"], fenced
+    assert fenced["killed"][0] == alive["pids"][0]
+    assert fenced["hold"]["how"] == "guard"
+    assert fenced["keep"]["files"] >= 1
+    assert fenced["keep"]["problem"] == ""
+    assert stays_away(host, 2.0)
+    facts = host.agent.call("facts", {"server": "db1"})
+    assert facts["fenced"]["guarded"]
+    assert facts["fenced"]["epoch"] == 1
+    assert list((host.server.datadir / "#failoverd_kept/op-1").glob("binlog.0*"))
+
+
+def test_the_fence_outlives_the_connection_and_ends_with_its_release(supervised: Host) -> None:
+    host = supervised
+    guard = host.fence()["hold"]["pid"]
+    host.agent.close()
+    assert stays_away(host, 1.0)
+    host.agent = host.open_agent()
+    assert host.agent.call("facts", {"server": "db1"})["fenced"]["guard"] == guard
+    with pytest.raises(AgentRefused) as refused:
+        host.agent.call("release", {"server": "db1"}, epoch=0)
+    assert refused.value.code == "STALE_EPOCH"
+    assert host.agent.call("release", {"server": "db1"}, epoch=2)["released"]
+    # its parent is gone, so it may wait as a zombie for whoever reaps on this machine
+    assert state_of(guard) is None
+    assert comes_back(host)
+    assert host.agent.call("facts", {"server": "db1"})["fenced"] is None
+
+
+def test_a_dead_guard_is_replaced_by_the_next_agent(supervised: Host) -> None:
+    host = supervised
+    guard = host.fence()["hold"]["pid"]
+    os.kill(guard, signal.SIGKILL)
+    host.agent = host.open_agent()
+    deadline = time.monotonic() + 10
+    while True:
+        mark = host.agent.call("facts", {"server": "db1"})["fenced"]
+        if mark["guarded"] and mark["guard"] != guard:
+            break
+        assert time.monotonic() < deadline, mark
+        time.sleep(0.05)
+    time.sleep(0.3)
+    assert stays_away(host, 1.5)
+
+
+def test_without_a_hold_the_supervisor_wins(supervised: Host) -> None:
+    """What the guard is for: the same fence without it, and the server is back."""
+    host = supervised
+    host.fence(hold="none")
+    assert comes_back(host)
+
+
+def test_a_foreign_uuid_kills_nobody(host: Host) -> None:
+    other = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+    with pytest.raises(AgentRefused) as refused:
+        host.fence(server_uuid=other)
+    assert refused.value.code == "NOT_FOUND"
+    assert host.mysqld()["alive"]
+    assert host.agent.call("facts", {"server": "db1"})["fenced"] is None
+
+
+def test_a_stopped_server_is_fenced_too(supervised: Host) -> None:
+    host = supervised
+    pid = host.mysqld()["pids"][0]
+    os.kill(pid, signal.SIGSTOP)
+    assert host.mysqld()["state"] == "T"
+    fenced = host.fence()
+    assert fenced["proven"], fenced
+    assert pid in fenced["killed"]
+
+
+def test_systemd_is_said_to_be_missing_and_nothing_is_proven(host: Host) -> None:
+    if Path("/run/systemd/system").exists():
+        pytest.fail("this test is for a machine that systemd does not run")
+    fenced = host.fence(hold="systemd:mysql.service")
+    assert not fenced["proven"]
+    assert not fenced["hold"]["ok"]
+    assert "systemd" in fenced["hold"]["problem"]
+
+
+def test_a_stale_manager_changes_nothing(host: Host) -> None:
+    host.agent.call("raise_epoch", {}, epoch=9)
+    with pytest.raises(AgentRefused) as refused:
+        host.fence(epoch=8)
+    assert refused.value.code == "STALE_EPOCH"
+    assert host.mysqld()["alive"]
+    assert host.agent.call("epoch", {})["epoch"] == 9

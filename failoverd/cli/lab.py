@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import click
 
+from failoverd.cli.session import Session, json_option
 from failoverd.drivers.mysql.local import query_with_names
 from failoverd.lab import Lab, Options
 from failoverd.model.errors import ConfigError
@@ -28,11 +28,15 @@ def lab() -> None:
 @click.option("--lossless", is_flag=True, help="Semi-sync from the start.")
 @click.option("--supervised", is_flag=True, help="Start each mysqld again 100 ms after its end, as systemd would.")
 @click.option("--switch", is_flag=True, help="A switch of our own between the hosts, which can delay packets.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def up(as_json: bool, **options: object) -> None:
+@json_option
+@click.pass_obj
+def up(session: Session, /, **options: object) -> None:
     """Bring a lab up: real mysqld, ZooKeeper and sshd on hosts of their own, replication running."""
-    made = Lab.up(Options(**options), lambda text: click.echo(text, err=True))  # type: ignore[arg-type]
-    click.echo(made.json() if as_json else _what_next(made))
+    made = Lab.up(Options(**options), session.say)  # type: ignore[arg-type]
+    if session.as_json:
+        session.document(made.status())
+    else:
+        click.echo(_what_next(made))
 
 
 def _what_next(made: Lab) -> str:
@@ -57,11 +61,15 @@ def _what_next(made: Lab) -> str:
 
 @lab.command()
 @_NAME
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def status(name: str, as_json: bool) -> None:
+@json_option
+@click.pass_obj
+def status(session: Session, name: str) -> None:
     """What runs in a lab, with process numbers."""
-    there = Lab.attach(name)
-    click.echo(there.json() if as_json else "\n".join(_lines(there.status())))
+    facts = Lab.attach(name).status()
+    if session.as_json:
+        session.document(facts)
+    else:
+        click.echo("\n".join(_lines(facts)))
 
 
 def _lines(facts: dict[str, object]) -> list[str]:
@@ -92,17 +100,24 @@ def down(name: str, everything: bool) -> None:
 @click.argument("host")
 @click.argument("text")
 @click.option("--user", default="root", show_default=True, type=click.Choice(["root", "failoverd", "repl", "app"]))
-@click.option("--json", "as_json", is_flag=True, help="Print the rows as one JSON document.")
-def sql(name: str, host: str, text: str, user: str, as_json: bool) -> None:
+@json_option
+@click.pass_obj
+def sql(session: Session, name: str, host: str, text: str, user: str) -> None:
     """Run SQL on a server of the lab over its unix socket, whatever the network does."""
     there = Lab.attach(name)
     password = "" if user == "root" else there.password(user)
     names, rows = query_with_names(there.socket(host), text, user=user, password=password)
-    if as_json:
-        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str))
+    if session.as_json:
+        plain = [{key: _plain(value) for key, value in zip(names, row, strict=True)} for row in rows]
+        session.document({"rows": plain})
         return
     for row in (names, *rows) if names else ():
         click.echo("\t".join("NULL" if value is None else str(value) for value in row))
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it: numbers and NULL stay, all else is text."""
+    return value if value is None or isinstance(value, (int, float)) else str(value)
 
 
 @lab.group()

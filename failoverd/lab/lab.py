@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -187,10 +186,6 @@ class Lab:
             there = ", ".join(other.name for other in self.layout.of_kind(kind))
             raise ConfigError(f"{name} is not a {kind.name.lower()}", f"lab {self.name}", f"those are {there}")
         return host
-
-    def json(self) -> str:
-        """The status as one JSON document."""
-        return json.dumps(self.status())
 
 
 __all__ = ["Lab", "Options", "Say"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -197,11 +199,25 @@ def test_the_agent_is_reached_by_ssh_with_strict_host_keys_and_runs_as_its_own_u
     )
     assert unknown.returncode == 255
     agent = ["setpriv", "--reuid=failoverd-agent", "--regid=failoverd-agent", "--init-groups"]
+    forced = ["ssh", "-T", "-i", str(keys / "manager_ed25519"), *options[2:], *known, f"failoverd-agent@{address}"]
+    hello = _hello(one, [*forced, "id"])
+    assert (hello["user"], hello["host"], hello["door"]) == ("failoverd-agent", "db2", "ok")
     allowed = one.call_in("db2", [*agent, "sudo", "-n", "-l"])
     assert allowed.stdout.count("NOPASSWD") == 1
     assert f"{one.hosts['db2'].agent_dir}/failoverd-agent.pyz door" in allowed.stdout
     refused = one.call_in("db2", [*agent, "sudo", "-n", "id"])
     assert refused.returncode != 0
+
+
+def _hello(one: Lab, command: list[str]) -> dict[str, object]:
+    """The first frame that the agent sends; whatever command was asked for, the key's forced one runs."""
+    process = one.run_in("mgr1", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    length, kind = struct.unpack(">Ic", process.stdout.read(5))
+    assert kind == b"J"
+    said: dict[str, object] = json.loads(process.stdout.read(length))["hello"]
+    process.communicate(timeout=10)
+    return said
 
 
 def test_two_labs_stand_side_by_side(lab: Factory) -> None:

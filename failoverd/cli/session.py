@@ -74,7 +74,7 @@ class Session:
         """Return if it may be done: `--yes`, or a person says so on a terminal. Else an error, nothing changed."""
         if yes:
             return
-        if not sys.stdin.isatty():
+        if not on_terminal():
             raise ConfigError("nobody is there to be asked", "standard input is no terminal", "add --yes to do it")
         click.confirm(question, abort=True, err=True)
 
@@ -84,6 +84,11 @@ class Session:
         if self.as_json:
             self.document(error_document(error))
         return USAGE if isinstance(error, ConfigError) else FINDING
+
+
+def on_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty()
 
 
 def error_text(error: FailoverdError) -> str:

@@ -1,0 +1,355 @@
+"""One conversation with one agent over one SSH channel: many calls at a time, answers matched by id, bytes streamed."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import paramiko
+
+from failoverd.agent import wire
+from failoverd.drivers.ssh.connection import SshAccess, translated
+from failoverd.model.errors import AgentError
+
+PROTOCOL = 1
+_PIECE = 32 * 1024  # what one SSH packet carries
+_SLICE = 1.0
+_WHOLE_DAY = 86400.0
+_LONGEST_COMPLAINT = 2000
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request: operation, arguments, and for a change the cluster and epoch under which it is made.
+
+    `patience` is after how many seconds the agent gives up by itself; None: a little before we do.
+    """
+
+    op: str
+    args: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    cluster: str = ""
+    epoch: int | None = None
+    patience: float | None = None
+
+
+class Pending:
+    """A request on its way: what comes for it arrives in `inbox`, raw bytes before the reply."""
+
+    def __init__(self, number: int, ask: Ask, timeout: float, *, downloads: bool) -> None:
+        self.number = number
+        self.ask = ask
+        self.timeout = timeout
+        self.downloads = downloads
+        self.sent_at = time.monotonic()
+        self.abandoned = False
+        self.inbox: queue.Queue[Mapping[str, Any] | bytes | AgentError] = queue.Queue(maxsize=64 if downloads else 0)
+
+    def next(self, seconds: float) -> Mapping[str, Any] | bytes:
+        """The next thing that came for it; queue.Empty where nothing came in time. Raises the channel's own end."""
+        came = self.inbox.get(timeout=max(seconds, 0.001))
+        if isinstance(came, AgentError):
+            raise came
+        return came
+
+
+class AgentChannel:
+    """A live agent. `hello` is what it said of itself; `alive` turns False for good when the conversation has ended.
+
+    With `shared` the connection belongs to somebody else and outlives this channel.
+    """
+
+    def __init__(self, client: paramiko.SSHClient, access: SshAccess, command: str, *, shared: bool = False) -> None:
+        self.access = access
+        self.alive = True
+        self.on_end: Callable[[], None] = lambda: None
+        self.heard_at = 0.0
+        self._client = client
+        self._shared = shared
+        self._sending = threading.Lock()
+        self._uploading = threading.Lock()
+        self._downloading = threading.Lock()
+        self._state = threading.Lock()
+        self._numbers = 0
+        self._waiting: dict[int, Pending] = {}
+        self._download: Pending | None = None
+        self._end: AgentError | None = None
+        self._hello: queue.SimpleQueue[Mapping[str, Any] | AgentError] = queue.SimpleQueue()
+        self._channel = self._opened(command)
+        threading.Thread(target=self._read, name=f"agent {access.host}", daemon=True).start()
+        self.hello = self._greeted()
+
+    def call(self, ask: Ask, timeout: float) -> Mapping[str, Any]:
+        """Ask and wait for the reply. Raises AgentError with the agent's own code, or TIMEOUT, or how the channel
+        ended.
+        """
+        return self.finish(self.begin(ask, timeout))
+
+    def begin(self, ask: Ask, timeout: float, *, downloads: bool = False, uploads: bool = False) -> Pending:
+        """Send a request without waiting."""
+        with self._state:
+            if self._end is not None:
+                raise self._end
+            self._numbers += 1
+            pending = Pending(self._numbers, ask, timeout, downloads=downloads)
+            self._waiting[pending.number] = pending
+            if downloads:
+                self._download = pending
+        # The agent gives up a little earlier than we do, so that its own words arrive in time.
+        patience = min(ask.patience or max(timeout - 0.15, timeout / 2), _WHOLE_DAY)
+        request = {"id": pending.number, "op": ask.op, "args": dict(ask.args), "cluster": ask.cluster}
+        request |= {"epoch": ask.epoch, "deadline": patience, "upload": uploads}
+        self._send(wire.pack_json(request), pending.sent_at + timeout)
+        return pending
+
+    def finish(self, pending: Pending) -> Mapping[str, Any]:
+        """Wait for the reply to a request; progress does not prolong it."""
+        deadline = pending.sent_at + pending.timeout
+        while True:
+            came = self.next_of(pending, deadline - time.monotonic())
+            if isinstance(came, bytes):
+                raise self._broken(f"raw bytes came for {pending.ask.op}")
+            if "progress" not in came:
+                return self.result_of(came)
+
+    def download(self, ask: Ask, idle: float, progress: Callable[[int, int], None]) -> Download:
+        """Ask for bytes, which the answer yields as they come; `idle` bounds the seconds without any."""
+        return Download(self, ask, idle, progress)
+
+    def upload(self, ask: Ask, frames: Iterable[bytes], idle: float) -> Mapping[str, Any]:
+        """Ask and send the bytes; `idle` bounds the seconds without progress. The end is sent in any case."""
+        with self._uploading:
+            pending = self.begin(ask, _WHOLE_DAY, uploads=True)
+            try:
+                for data in frames:
+                    if (refusal := _reply_in(pending)) is not None:
+                        return self.result_of(refusal)
+                    self._send(wire.pack(wire.RAW, data), time.monotonic() + idle)
+            finally:
+                self._send(wire.END_OF_UPLOAD, time.monotonic() + idle)
+            while True:
+                came = self.next_of(pending, idle)
+                if not isinstance(came, bytes) and "progress" not in came:
+                    return self.result_of(came)
+
+    def next_of(self, pending: Pending, seconds: float) -> Mapping[str, Any] | bytes:
+        """What comes next for a request. Raises AgentError TIMEOUT where nothing comes in time."""
+        try:
+            return pending.next(seconds)
+        except queue.Empty:
+            self._waiting.pop(pending.number, None)
+            late = AgentError(f"the agent on {self.access} did not answer {pending.ask.op} in time", code="TIMEOUT")
+            if self.heard_at < pending.sent_at:
+                self._finish(late)  # not a word about anything: the channel is dead, whatever SSH thinks
+            raise late from None
+
+    def result_of(self, reply: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The result in a reply. Raises AgentError with the agent's own code and words."""
+        if reply.get("ok") is True and isinstance(reply.get("result"), dict):
+            return dict(reply["result"])
+        told = reply.get("error")
+        if not isinstance(told, dict):
+            raise self._broken("a reply without result and error")
+        words = [str(told.get(key, "")) for key in ("what", "detail", "hint")]
+        raise AgentError(f"agent on {self.access.host}: {words[0]}", words[1], words[2], code=str(told.get("code")))
+
+    def close(self) -> None:
+        """End the conversation; what still waits is told so."""
+        self._finish(AgentError(f"the channel to {self.access} was closed", code="UNREACHABLE"))
+
+    def start_download(self, ask: Ask, idle: float) -> Pending:
+        """Send a request whose answer is bytes; one at a time, because raw frames carry no id."""
+        if not self._downloading.acquire(timeout=idle):
+            raise AgentError(f"the channel to {self.access} is busy with another download", code="BUSY")
+        try:
+            return self.begin(ask, _WHOLE_DAY, downloads=True)
+        except AgentError:
+            self._downloading.release()
+            raise
+
+    def end_download(self, pending: Pending, *, whole: bool) -> None:
+        """Make room for the next download; one that was given up ends the channel, because its bytes still come."""
+        pending.abandoned = True
+        self._download = None if whole else self._download
+        self._downloading.release()
+        if not whole:
+            self._finish(AgentError(f"a download from {self.access} was given up", code="TIMEOUT"))
+
+    def _opened(self, command: str) -> paramiko.Channel:
+        transport = self._client.get_transport()
+        if transport is None:
+            raise translated(EOFError("the connection has ended"), self.access)
+        try:
+            channel = transport.open_session(timeout=self.access.timeout)
+            channel.settimeout(self.access.timeout)
+            channel.exec_command(command)
+            channel.settimeout(_SLICE)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise translated(error, self.access) from error
+        return channel
+
+    def _greeted(self) -> Mapping[str, Any]:
+        try:
+            told = self._hello.get(timeout=self.access.timeout)
+        except queue.Empty:
+            told = AgentError(f"the agent on {self.access} does not say hello", self._complaint(), code="TIMEOUT")
+        if isinstance(told, AgentError):
+            self._finish(told)
+            raise told
+        return told
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        with self._sending:
+            try:
+                for start in range(0, len(data), _PIECE):
+                    self._send_piece(data[start : start + _PIECE], deadline)
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                failed = self._end or translated(error, self.access)
+                self._finish(failed)
+                raise failed from error
+
+    def _send_piece(self, piece: bytes, deadline: float) -> None:
+        while piece:
+            try:
+                sent = self._channel.send(piece)
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
+                continue
+            if not sent:
+                raise EOFError("the agent's input is closed")
+            piece = piece[sent:]
+
+    def _read(self) -> None:
+        decoder = wire.FrameDecoder()
+        try:
+            while self.alive and (data := self._received()) != b"":
+                for frame in decoder.feed(data or b""):
+                    self._deliver(frame)
+            decoder.finish()
+            self._finish(self._departure(EOFError("its output ended")))
+        except wire.WireError as error:
+            self._broken(str(error))
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self._finish(self._departure(error))
+
+    def _received(self) -> bytes | None:
+        try:
+            data = self._channel.recv(1024 * 1024)
+        except TimeoutError:
+            return None
+        self.heard_at = time.monotonic()
+        return bytes(data)
+
+    def _deliver(self, frame: wire.Frame) -> None:
+        if frame.kind == wire.RAW:
+            self._deliver_raw(frame.payload)
+            return
+        value = frame.json()
+        if "hello" in value:
+            self._hello.put(value["hello"] if isinstance(value["hello"], dict) else {})
+            return
+        number = value.get("id")
+        pending = self._waiting.get(number) if isinstance(number, int) else None
+        if pending is not None:
+            if "progress" not in value:
+                self._waiting.pop(pending.number, None)
+            self._put(pending, value)
+
+    def _deliver_raw(self, payload: bytes) -> None:
+        if self._download is None:
+            raise wire.WireError("raw bytes came that nobody asked for")
+        self._put(self._download, payload)
+
+    def _put(self, pending: Pending, came: Mapping[str, Any] | bytes | AgentError) -> None:
+        while self.alive and not pending.abandoned:
+            try:
+                pending.inbox.put(came, timeout=_SLICE / 5)
+            except queue.Full:
+                continue
+            return
+
+    def _broken(self, why: str) -> AgentError:
+        hint = "does something print in that account's start-up files? is the agent another one?"
+        error = AgentError(f"the agent on {self.access} speaks nonsense", why[:200], hint, code="PROTOCOL")
+        self._finish(error)
+        return error
+
+    def _departure(self, error: Exception) -> AgentError:
+        complaint = self._complaint()
+        if not self.heard_at:
+            hint = "install it with `failoverd agent install`"
+            return AgentError(f"there is no agent on {self.access}", complaint or str(error), hint, code="MISSING")
+        return AgentError(f"the agent on {self.access} has gone", complaint or str(error), code="UNREACHABLE")
+
+    def _complaint(self) -> str:
+        channel = self._channel
+        if not channel.recv_stderr_ready():
+            return ""
+        return channel.recv_stderr(_LONGEST_COMPLAINT).decode("utf-8", "replace").strip()
+
+    def _finish(self, why: AgentError) -> None:
+        with self._state:
+            if self._end is not None:
+                return
+            self._end = why
+            waiting = list(self._waiting.values())
+            self._waiting.clear()
+        self.alive = False
+        self._hello.put(why)
+        for pending in waiting:
+            try:
+                pending.inbox.put_nowait(why)
+            except queue.Full:
+                pending.inbox.get_nowait()
+                pending.inbox.put_nowait(why)
+        # Closing waits for locks of paramiko that a dead peer may hold; nobody who has to be quick waits for it.
+        threading.Thread(target=self._client_done, name="agent disposal", daemon=True).start()
+        self.on_end()
+
+    def _client_done(self) -> None:
+        self._channel.close()
+        if not self._shared:
+            self._client.close()
+
+
+def _reply_in(pending: Pending) -> Mapping[str, Any] | None:
+    """The reply that came before all was sent: only a refusal does; progress is passed over."""
+    while not pending.inbox.empty():
+        came = pending.next(0)
+        if not isinstance(came, bytes) and "progress" not in came:
+            return came
+    return None
+
+
+class Download:
+    """Bytes on their way: iterate to get them; `result` is the reply once the iteration has ended."""
+
+    def __init__(self, channel: AgentChannel, ask: Ask, idle: float, progress: Callable[[int, int], None]) -> None:
+        self.result: Mapping[str, Any] = _NOTHING
+        self._channel = channel
+        self._ask = ask
+        self._idle = idle
+        self._progress = progress
+
+    def __iter__(self) -> Iterator[bytes]:
+        pending = self._channel.start_download(self._ask, self._idle)
+        whole = False
+        try:
+            while True:
+                came = self._channel.next_of(pending, self._idle)
+                if isinstance(came, bytes):
+                    yield came
+                elif "progress" in came:
+                    self._progress(int(came["progress"]["bytes"]), int(came["progress"]["total"]))
+                else:
+                    whole = True
+                    self.result = self._channel.result_of(came)
+                    return
+        finally:
+            self._channel.end_download(pending, whole=whole)

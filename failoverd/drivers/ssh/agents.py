@@ -1,0 +1,295 @@
+"""The Agents port over SSH: each method is one question to one host, translated into nouns."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from failoverd.drivers.ssh.agent_client import AgentChannel, Ask
+from failoverd.drivers.ssh.connection import SshAccess
+from failoverd.drivers.ssh.lines import Line
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import AgentError, FencedOut, LockLost
+from failoverd.model.host import (
+    AgentSilent,
+    FenceProof,
+    Holding,
+    HostFacts,
+    HostSight,
+    LogKind,
+    ProbeOutcome,
+    ProbeReport,
+    Spliced,
+)
+from failoverd.model.sight import Endpoint, ServerState
+from failoverd.ports import Clock, Lease, Progress, Tasks
+
+ZIPAPP = "failoverd-agent.pyz"
+UNFENCED = "UNFENCED"
+_PROBE_SHARE = 0.8  # of the time we have; the rest is for the way there and back, so that "hung" is still heard
+_OWN_CHANNEL_OVER = 8 * 1024 * 1024  # bytes: a longer transfer would keep quick questions waiting on the warm channel
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How a probe logs into a server; the password lives in memory only."""
+
+    user: str
+    password: str = field(repr=False)
+    tls: str = "preferred"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAccess:
+    """One server and the agent on its host. `hold` is how a fence keeps mysqld from coming back; times are seconds."""
+
+    cluster: str
+    server: str
+    ssh: SshAccess
+    endpoint: Endpoint
+    account: Account
+    dir: str = "/var/lib/failoverd-agent"
+    datadir: str | None = None
+    hold: str = "guard"
+    salvage_timeout: float = 30.0
+    fencing_timeout: float = 3.0
+
+    @property
+    def command(self) -> str:
+        """What starts the agent; a forced command does so whatever is asked for."""
+        return serve_command(self.dir)
+
+
+def serve_command(folder: str) -> str:
+    """The command that an SSH key is bound to."""
+    quoted = shlex.quote(folder)
+    return f"/usr/bin/python3 -I -S {quoted}/{ZIPAPP} serve --dir {quoted}"
+
+
+class SshAgents:
+    """Implements `ports.Agents`. `lease_of` gives a cluster's lease in force, for what is laid out under an epoch.
+
+    `sha256` is the hash of the zipapp that belongs to this program; an agent with another one counts as old.
+    """
+
+    def __init__(
+        self,
+        accesses: tuple[AgentAccess, ...],
+        sha256: str,
+        clock: Clock,
+        tasks: Tasks,
+        lease_of: Callable[[str], Lease | None],
+    ) -> None:
+        self._clock = clock
+        self._lease_of = lease_of
+        self._accesses = {(access.cluster, access.server): access for access in accesses}
+        lines = {(access.ssh, access.dir): Line(access.ssh, access.command, sha256, tasks) for access in accesses}
+        self._lines = lines
+
+    def keep_warm(self) -> None:
+        """Begin to open a channel to every host; does not wait."""
+        for line in self._lines.values():
+            line.warm()
+
+    def close(self) -> None:
+        """End all channels."""
+        for line in self._lines.values():
+            line.close()
+
+    def facts(self, cluster: str, server: str, timeout: float) -> HostSight:
+        """What is true on that host now. Never raises for what a host does."""
+        begun = time.monotonic()
+        access = self._access(cluster, server)
+        try:
+            channel = self._line(access).channel(timeout)
+            left = max(timeout - (time.monotonic() - begun), 0.01)
+            asked = channel.begin(Ask("facts", self._named(access), cluster), left)
+            highest = channel.begin(Ask("epoch", {}, cluster), left)
+            told, epoch = channel.finish(asked), channel.finish(highest)
+            return host_facts(server, told, int(epoch["epoch"]), self._clock.now(), channel.hello)
+        except AgentError as error:
+            return AgentSilent(server, silence(error), str(error), self._clock.now())
+
+    def probe(self, cluster: str, origin: str, target: str, timeout: float) -> ProbeReport | None:
+        """A complete login to `target` from the host of `origin`; None where that agent cannot be asked."""
+        begun, aim = time.monotonic(), self._access(cluster, target)
+        args = {
+            "host": aim.endpoint.host,
+            "port": aim.endpoint.port,
+            "user": aim.account.user,
+            "password": aim.account.password,
+            "timeout": timeout * _PROBE_SHARE,
+            "tls": "required" if aim.account.tls == "verify" else aim.account.tls,
+        }
+        access = self._access(cluster, origin)
+        try:
+            channel = self._line(access).channel(timeout)
+            asked = Ask("probe", args, cluster, patience=timeout)
+            told = channel.call(asked, max(timeout - (time.monotonic() - begun), 0.01))
+            outcome = ProbeOutcome(told["outcome"])
+        except AgentError:
+            return None
+        code = told.get("code")
+        number = code if isinstance(code, int) else 0
+        return ProbeReport(origin, target, outcome, float(told["seconds"]), self._clock.now(), number)
+
+    def remember(self, cluster: str, state: ServerState) -> None:
+        """Tell the agent where its server keeps data and logs. Raises AgentError."""
+        access, files = self._access(cluster, state.name), state.files
+        args = {
+            "server": state.name,
+            "datadir": files.datadir,
+            "server_uuid": state.server_uuid,
+            "log_bin_basename": files.binary_basename,
+            "log_bin_index": files.binary_index,
+            "relay_log_basename": files.relay_basename,
+            "relay_log_index": files.relay_index,
+            "log_error": files.error_log,
+            "port": state.endpoint.port,
+            "pid_file": files.pid_file,
+        }
+        self._call(access, Ask("remember", args, cluster), access.ssh.timeout)
+
+    def scan(self, cluster: str, server: str, kind: LogKind, lacking: GtidSet, timeout: float) -> Holding:
+        """What the log files of that host hold beyond `lacking`; problems are part of the answer."""
+        access = self._access(cluster, server)
+        args = {**self._named(access), "kind": kind.value, "lacking": str(lacking)}
+        try:
+            told = self._call(access, Ask("scan", args, cluster), timeout)
+        except AgentError as error:
+            return Holding(server, kind, complete=False, problem=str(error))
+        # A torn end is what a kill leaves: what stood there was never acknowledged, so it is no problem of the answer.
+        return Holding(server, kind, GtidSet.parse(told["missing"]), int(told["bytes"]), int(told["files"]))
+
+    def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
+        """Copy exactly the wanted transactions beside the target's relay logs, in pieces; what was left there by an
+        earlier transfer is replaced. Raises AgentError, LockLost, FencedOut.
+        """
+        giver, taker = self._access(cluster, origin), self._access(cluster, target)
+        lease = self._lease_of(cluster)
+        if lease is None:
+            raise LockLost(f"nothing is laid out on {target}", f"no lease on {cluster}")
+        idle = taker.salvage_timeout
+        own = wanted.size > _OWN_CHANNEL_OVER
+        source, sink = self._channel(giver, own), self._channel(taker, own)
+        try:
+            args = {**self._named(giver), "kind": wanted.kind.value, "wanted": str(wanted.missing)}
+            pieces = source.download(Ask("extract", args, cluster), idle, progress)
+            lease.check()
+            put = Ask("put", {**self._named(taker), "replace": True}, cluster, lease.epoch)
+            laid = self._fenced(lambda: sink.upload(put, pieces, idle))
+        finally:
+            if own:
+                source.close()
+                sink.close()
+        size = int(laid["bytes"])
+        progress(size, size)
+        return Spliced(str(laid["relay_log_file"]), GtidSet.parse(laid["gtids"]), size, int(laid["files"]))
+
+    def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
+        """Remove files that a transfer has left."""
+        self._change(self._access(cluster, server), "splice_clean", {}, lease)
+
+    def fence(self, cluster: str, server: str, server_uuid: str, lease: Lease, operation: str) -> FenceProof:
+        """Keep logs, hold the restart, kill, prove, mark. Raises FencedOut, LockLost or AgentError."""
+        access = self._access(cluster, server)
+        args = {"server_uuid": server_uuid, "hold": access.hold, "operation": operation}
+        told = self._change(access, "fence", args, lease, access.fencing_timeout)
+        return fence_proof(server, told)
+
+    def release(self, cluster: str, server: str, lease: Lease) -> None:
+        """End the hold of a fence with an equal or lower epoch."""
+        access = self._access(cluster, server)
+        lease.check()
+        asked = Ask("release", {"server": server}, cluster, lease.epoch)
+        self._fenced(lambda: self._call(access, asked, access.fencing_timeout))
+
+    def check(self, cluster: str, server: str, timeout: float) -> Mapping[str, Any]:
+        """Each right the agent needs, tried: `{"ok", "rights": [{"right", "why"}]}`. Raises AgentError."""
+        access = self._access(cluster, server)
+        return self._call(access, Ask("agent_check", self._named(access), cluster), timeout)
+
+    def hello(self, cluster: str, server: str, timeout: float) -> Mapping[str, Any]:
+        """What the agent says of itself. Raises AgentError."""
+        return self._line(self._access(cluster, server)).channel(timeout).hello
+
+    def _access(self, cluster: str, server: str) -> AgentAccess:
+        known = self._accesses.get((cluster, server))
+        if known is None:
+            raise AgentError(f"no agent is known for {server} of {cluster}", code="MISSING")
+        return known
+
+    def _line(self, access: AgentAccess) -> Line:
+        return self._lines[(access.ssh, access.dir)]
+
+    def _channel(self, access: AgentAccess, own: bool) -> AgentChannel:
+        line = self._line(access)
+        return line.another(access.ssh.timeout) if own else line.channel(access.ssh.timeout)
+
+    def _named(self, access: AgentAccess) -> dict[str, Any]:
+        return {"server": access.server, "datadir": access.datadir}
+
+    def _call(self, access: AgentAccess, ask: Ask, timeout: float) -> Mapping[str, Any]:
+        begun = time.monotonic()
+        channel = self._line(access).channel(timeout)
+        return channel.call(ask, max(timeout - (time.monotonic() - begun), 0.01))
+
+    def _change(
+        self, access: AgentAccess, op: str, args: Mapping[str, Any], lease: Lease, timeout: float | None = None
+    ) -> Mapping[str, Any]:
+        lease.check()
+        asked = Ask(op, {**self._named(access), **args}, access.cluster, lease.epoch)
+        return self._fenced(lambda: self._call(access, asked, access.salvage_timeout if timeout is None else timeout))
+
+    def _fenced(self, act: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        try:
+            return act()
+        except AgentError as error:
+            if error.code == "STALE_EPOCH":
+                raise FencedOut(error.what, error.detail, "a newer manager is at work") from error
+            raise
+
+
+def silence(error: AgentError) -> str:
+    """The state of an agent that gave this error, in the words of the published JSON."""
+    return {"MISSING": "missing", "OLD": "old"}.get(error.code, "unreachable")
+
+
+def host_facts(server: str, told: Mapping[str, Any], epoch: int, now: float, hello: Mapping[str, Any]) -> HostFacts:
+    """The reply to `facts` as a noun."""
+    mysqld, disk, mark = told["mysqld"], told.get("disk") or {}, told.get("fenced")
+    has_error_log = bool((told.get("remembered") or {}).get("log_error"))
+    dead_in_order = bool(told.get("orderly"))
+    orderly = None if mysqld["alive"] or not (dead_in_order or has_error_log) else dead_in_order
+    return HostFacts(
+        server=server,
+        alive=bool(mysqld["alive"]),
+        pids=tuple(int(pid) for pid in mysqld["pids"]),
+        process_state=str(mysqld.get("state", "")),
+        server_uuid=str(told.get("server_uuid") or ""),
+        read_at=now,
+        orderly=orderly,
+        fenced_epoch=int(mark["epoch"]) if mark else None,
+        disk_free=disk.get("free"),
+        disk_read_only=bool(disk.get("read_only")),
+        highest_epoch=epoch,
+        version=str(hello.get("version", "")),
+        door=str(hello.get("door", "ok")),
+    )
+
+
+def fence_proof(server: str, told: Mapping[str, Any]) -> FenceProof:
+    """The reply to `fence` as a noun, with what was measured in words."""
+    killed = tuple(int(pid) for pid in told.get("killed", ()))
+    hold = told.get("hold") or {}
+    proven = told.get("proven") is True
+    if not proven:
+        why = str(hold.get("problem") or f"processes {told.get('left')} are left")
+        return FenceProof(server, UNFENCED, proven=False, killed=killed, hold=why)
+    deaths = f"mysqld {', '.join(map(str, killed))} killed" if killed else "no mysqld ran"
+    return FenceProof(
+        server, f"agent: {deaths}, held by {hold.get('how', '?')}", True, killed, str(hold.get("how", ""))
+    )

@@ -1,0 +1,127 @@
+"""A warm line to the agent of one host: opened in the background, opened again when it breaks, known to be down
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import paramiko
+
+from failoverd.drivers.ssh.agent_client import PROTOCOL, AgentChannel
+from failoverd.drivers.ssh.connection import SshAccess, connect
+from failoverd.model.errors import AgentError
+from failoverd.ports import Tasks
+
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 3.0
+
+Connect = Callable[[SshAccess], paramiko.SSHClient]
+
+
+class Line:
+    """Keeps one channel to one agent. A call that finds it down is told why at once while it is tried again."""
+
+    def __init__(self, access: SshAccess, command: str, sha256: str, tasks: Tasks) -> None:
+        self.access = access
+        self._command = command
+        self._sha256 = sha256
+        self._tasks = tasks
+        self._changed = threading.Condition()
+        self._channel: AgentChannel | None = None
+        self._client: paramiko.SSHClient | None = None
+        self._down: AgentError | None = None
+        self._started = False
+        self._ended = False
+
+    def warm(self) -> None:
+        """Begin to keep it open; does not wait."""
+        with self._changed:
+            if self._started or self._ended:
+                return
+            self._started = True
+        self._tasks.start(f"line to {self.access.host}", self._keep)
+
+    def channel(self, timeout: float) -> AgentChannel:
+        """The live channel. Raises AgentError: why it is down, or TIMEOUT while it is still being opened."""
+        self.warm()
+        until = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                if self._channel is not None and self._channel.alive:
+                    return self._channel
+                if self._down is not None:
+                    raise self._down
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise AgentError(f"no channel to {self.access} yet", f"within {timeout:g} s", code="TIMEOUT")
+                self._changed.wait(left)
+
+    def another(self, timeout: float) -> AgentChannel:
+        """Another channel on the same connection, for a long transfer; the caller closes it."""
+        self.channel(timeout)
+        with self._changed:
+            client = self._client
+        if client is None:
+            raise AgentError(f"the connection to {self.access} has ended", code="UNREACHABLE")
+        return self._judged(AgentChannel(client, self.access, self._command, shared=True))
+
+    def close(self) -> None:
+        """End it for good."""
+        with self._changed:
+            self._ended = True
+            channel = self._channel
+            self._changed.notify_all()
+        if channel is not None:
+            channel.close()
+
+    def _keep(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._ended:
+            if self._open():
+                pause = _FIRST_PAUSE
+                self._rest_while_alive()
+            else:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._ended, pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _open(self) -> bool:
+        client = None
+        try:
+            client = connect(self.access)
+            channel = self._judged(AgentChannel(client, self.access, self._command))
+        except AgentError as error:
+            if client is not None:
+                client.close()
+            with self._changed:
+                self._down = error
+                self._changed.notify_all()
+            return False
+        channel.on_end = self._noticed
+        with self._changed:
+            self._client, self._channel, self._down = client, channel, None
+            self._changed.notify_all()
+        return True
+
+    def _judged(self, channel: AgentChannel) -> AgentChannel:
+        hello = channel.hello
+        same = hello.get("protocol") == PROTOCOL and hello.get("sha256") == self._sha256
+        if same:
+            return channel
+        channel.close()
+        told = f"version {hello.get('version', '?')}, protocol {hello.get('protocol', '?')}"
+        hint = "install ours with `failoverd agent install --upgrade`, not during an operation"
+        raise AgentError(f"the agent on {self.access} is another one than ours", told, hint, code="OLD")
+
+    def _rest_while_alive(self) -> None:
+        with self._changed:
+            while not self._ended and self._channel is not None and self._channel.alive:
+                self._changed.wait(1.0)
+            self._channel = None
+
+    def _noticed(self) -> None:
+        with self._changed:
+            self._changed.notify_all()

@@ -57,7 +57,7 @@ def unclear(s: Situation) -> str:
     if unread:
         return f"{', '.join(unread)} cannot be read"
     astray = [name for name in wanted if name not in s.below(writable[0])]
-    return f"{', '.join(astray)} does not follow {writable[0].name}" if astray else ""
+    return f"nothing leads from {', '.join(astray)} to {writable[0].name}" if astray else ""
 
 
 def nothing_recorded(s: Situation) -> str | None:
@@ -124,7 +124,7 @@ def leaving(s: Situation) -> str | None:
 def within_grace(s: Situation) -> str | None:
     """Crash grace has not passed: the restart of a crashed server may be quicker than a failover."""
     grace = s.policy.detection.crash_grace
-    return f"{s.elapsed:.1f} s of {grace:g} s" if s.elapsed < grace else None
+    return f"{s.elapsed:.1f} s of {grace:g} s" if s.history.misses and s.elapsed < grace else None
 
 
 def gone(s: Situation) -> str | None:

@@ -41,16 +41,16 @@ def attachments(
 
 
 def left_alone(snapshot: TopologySnapshot, policy: ClusterPolicy, ranking: Ranking, name: str) -> str:
-    """Why a replica must not be touched; empty when it may be repointed."""
+    """What is not done with a replica, beside why it lost the election; empty when it may be repointed."""
     state = snapshot.state(name)
     if policy.server(name).maintenance:
-        return "in maintenance, not touched"
+        return "not touched"
     if state is None:
-        return f"not claimed: {snapshot.missed(name).text or snapshot.missed(name).why}"
+        return "not claimed"
     if name in dict(ranking.errant):
-        return f"has errant transactions, not attached: {dict(ranking.errant)[name].shorten()}"
+        return "not attached until its errant transactions are judged"
     if unapplied_and_stopped(state):
-        return "its applier is stopped over received transactions: changing its source would throw them away"
+        return "not attached: its applier is stopped, and a change of source would throw away what it has received"
     return ""
 
 

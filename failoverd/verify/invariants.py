@@ -49,16 +49,19 @@ class Scene:
 
     def attached_to(self, state: ServerState) -> str:
         """What is wrong with the way this replica follows the new primary; empty when nothing is."""
-        elect, channel = self.snapshot.state(self.claimed.elect), state.main
+        channel = state.main
         if channel is None:
             return "follows nobody"
-        source = next((s for s in self.snapshot.reached() if s.server_uuid == channel.source_uuid), None)
-        if source is None or (elect is not None and source.name != elect.name and source.name in self.apart()):
-            return f"follows {self.policy.named(channel.source) or channel.source}"
+        source = self.policy.named(channel.source) or self._known_as(channel.source_uuid)
+        if source != self.claimed.elect and (source in self.apart() or self.snapshot.state(source) is None):
+            return f"follows {source or channel.source}"
         if channel.receiver is not Thread.YES:
             return f"its receiver is not connected ({channel.receiver}){_named(channel.receiver_trouble.text)}"
         lacking = self.claimed.opened_with - state.holds
         return f"lacks {len(lacking)} transactions of the new primary: {lacking.shorten()}" if lacking else ""
+
+    def _known_as(self, server_uuid: str) -> str:
+        return next((s.name for s in self.snapshot.reached() if s.server_uuid == server_uuid), "")
 
 
 def _named(text: str) -> str:

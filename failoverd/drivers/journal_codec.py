@@ -14,7 +14,8 @@ from typing import Any
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import CoordinationError
 from failoverd.model.history import Pause, Recorded
-from failoverd.model.plans import Entry, Kind, Operation, Report, Request, Requester, Result
+from failoverd.model.plans import Entry, EntryKind, Kind, Operation, Report, Request, Requester, Result
+from failoverd.model.published import operation_json, plan_json, report_json
 
 VERSION = 1
 Data = dict[str, Any]
@@ -64,7 +65,7 @@ def opened(data: Mapping[str, Any], where: str) -> Mapping[str, Any]:
 
 def begin_record(operation: Operation) -> Data:
     """What opens an operation's journal."""
-    return versioned({"operation": plain(operation)})
+    return versioned({"operation": operation_json(operation), "plan": plan_json(operation.plan)})
 
 
 def entry_record(entry: Entry) -> Data:
@@ -74,24 +75,21 @@ def entry_record(entry: Entry) -> Data:
 
 def end_record(report: Report) -> Data:
     """What closes an operation's journal."""
-    return versioned({"report": plain(report)})
+    return versioned({"report": report_json(report)})
 
 
 def whole(begin: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], end: Mapping[str, Any] | None) -> Data:
-    """One operation for people: what opened it, its report if it has ended, its entries."""
-    shown = summary(begin, end)
-    steps = end["report"]["steps"] if end is not None else []
+    """One operation for people: its report if it has ended, else what is known so far; its first plan, its entries."""
     told = [{key: entry[key] for key in ("kind", "at", "body")} for entry in entries]
-    return {**shown, "plan": begin["operation"]["plan"], "steps": steps, "entries": told}
+    so_far = [entry["body"] for entry in told if entry["kind"] == EntryKind.OUTCOME]
+    steps = end["report"]["steps"] if end is not None else so_far
+    return {**summary(begin, end), "steps": steps, "plan": begin["plan"], "entries": told}
 
 
 def summary(begin: Mapping[str, Any], end: Mapping[str, Any] | None) -> Data:
     """One operation without its steps: from the report if it has ended, else from what opened it."""
-    if end is None:
-        told = {key: item for key, item in begin["operation"].items() if key != "plan"}
-        return {"operation": told.pop("id"), "outcome": None, **told}
-    told = {key: item for key, item in end["report"].items() if key != "steps"}
-    return {**told, "outcome": told.pop("result")}
+    told = begin["operation"] if end is None else end["report"]
+    return {key: item for key, item in told.items() if key != "steps"}
 
 
 def failover_done_at(report: Report) -> float | None:
@@ -127,7 +125,6 @@ def request_from(data: Mapping[str, Any]) -> Request:
     )
 
 
-def started_at(told: Mapping[str, Any]) -> float:
-    """When an operation of a list began, for ordering."""
-    stamps = told.get("stamps")
-    return float(stamps["started"] if stamps else told["started"])
+def started_at(told: Mapping[str, Any]) -> str:
+    """When an operation of a list began, for ordering: times as published sort as texts."""
+    return str(told["started"])

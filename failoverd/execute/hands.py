@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.host import FenceProof
 from failoverd.model.plans import Entry, EntryKind, Operation, Saved
@@ -34,6 +35,7 @@ class Hands:
     saved: list[Saved] = field(default_factory=list)
     intended: bool = False  # the promote-intent may be in the journal: from here only forward
     opened_at: float | None = None
+    opened_with: GtidSet = field(default_factory=GtidSet)
 
     @property
     def cluster(self) -> str:
@@ -56,10 +58,11 @@ class Hands:
         entry = Entry(kind, self.clock.wall().timestamp(), MappingProxyType(body))
         self.coordination.write(self.lease, self.operation, entry, wait)
 
-    def note_open(self) -> None:
-        """The elect was read back writable: the moment that the outage ends for those who know where to go."""
+    def note_open(self, state: ServerState) -> None:
+        """The elect was read back writable: when that was, and the set that every replica must reach."""
         if self.opened_at is None:
             self.opened_at = self.clock.wall().timestamp()
+            self.opened_with = state.executed
 
     def claim_again(self, names: Iterable[str]) -> None:
         """Fresh claims: old sessions end by that, with any late statement. Who cannot be claimed stays out."""

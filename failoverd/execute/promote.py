@@ -32,9 +32,10 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
     hands.write(EntryKind.PROMOTE_INTENT, intent, wait=True)
     hands.lease.check()
     claim.open_writes()
-    if not claim.read().writable:
+    state = claim.read()
+    if not state.writable:
         raise StepFailed(f"{step.server} does not take writes", "read back read-only after it was opened")
-    hands.note_open()
+    hands.note_open(state)
     return "read back writable"
 
 

@@ -17,6 +17,7 @@ from failoverd.execute.hands import Hands
 from failoverd.model import steps as s
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
 from failoverd.model.plans import EntryKind, Group, Plan, StepOutcome, StepResult
+from failoverd.model.published import step_json
 
 Handler = Callable[..., str]
 
@@ -73,7 +74,7 @@ def run(plan: Plan, hands: Hands) -> Ended:
         write_intent(group, hands)
         for task, outcome in run_group(group, hands):
             done.append((task.step, outcome))
-            hands.write(EntryKind.OUTCOME, as_body(outcome), wait=False)
+            hands.write(EntryKind.OUTCOME, step_json(outcome), wait=False)
             hands.tell(f"{outcome.stage} {outcome.title}: {outcome.result} ({outcome.detail})")
             if outcome.result is not StepResult.FAILED:
                 continue
@@ -124,7 +125,7 @@ def do(task: s.Task, hands: Hands) -> StepOutcome:
         if already(step, hands):
             result, detail = StepResult.ALREADY, "achieved already"
             if isinstance(step, s.OpenWrites):
-                hands.note_open()
+                hands.note_open(hands.claimed(step.server).read())
         else:
             result, detail = StepResult.DONE, HANDLERS[type(step)](step, hands)
     except DEPOSED:
@@ -146,16 +147,3 @@ def failed(task: s.Task, hands: Hands, started: float, error: Exception) -> Step
     seconds = hands.clock.wall().timestamp() - started
     step = task.step
     return StepOutcome(step.stage, step.title(), step.server, StepResult.FAILED, started, seconds, str(error))
-
-
-def as_body(outcome: StepOutcome) -> dict[str, object]:
-    """An outcome as journal data."""
-    return {
-        "stage": str(outcome.stage),
-        "title": outcome.title,
-        "server": outcome.server,
-        "outcome": str(outcome.result),
-        "started": outcome.started,
-        "seconds": outcome.seconds,
-        "detail": outcome.detail,
-    }

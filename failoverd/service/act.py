@@ -8,10 +8,11 @@ from failoverd.model.history import Recorded
 from failoverd.model.plans import Kind, Report, Request, Result
 from failoverd.model.published import report_json
 from failoverd.model.verdict import Advice
-from failoverd.service.operation import carry_out, foresee, hands_for, open_operation
+from failoverd.service.course import carry_out
+from failoverd.service.operation import foresee, hands_for, open_operation
 from failoverd.service.phases import Event, Phase, after
 from failoverd.service.records import catch_up
-from failoverd.service.results import account, refused, say_report
+from failoverd.service.results import account, refused
 from failoverd.service.world import Memory, Occasion, World
 
 OPERATIONS = {Advice.FAIL_OVER: Kind.FAILOVER, Advice.REOPEN: Kind.REOPEN}
@@ -71,7 +72,14 @@ def close(world: World, memory: Memory, occasion: Occasion, report: Report) -> N
     operation = memory.operation
     memory.operation = None
     memory.last_report = report
-    say_report(world, report)
+    world.log.info(
+        "operation ended",
+        operation=report.operation,
+        outcome=str(report.result),
+        new_primary=report.new_primary,
+        findings=list(report.findings),
+        refusals=[r.id for r in report.refusals],
+    )
     if operation is not None and report.result is not Result.NEEDS_PERSON:
         world.coordination.end(occasion.lease, operation, report)
     needs_person = report.result is Result.NEEDS_PERSON

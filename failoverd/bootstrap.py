@@ -1,0 +1,178 @@
+"""The composition root: configuration in, drivers built, service wired. Nothing else builds."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from failoverd.config.schema import Access, Config
+from failoverd.drivers.clock import SystemClock
+from failoverd.drivers.files import replace_file
+from failoverd.drivers.identity import Identity
+from failoverd.drivers.local.coordination import LocalCoordination
+from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
+from failoverd.drivers.mysql.servers import Manager as MysqlManager
+from failoverd.drivers.mysql.servers import MysqlServers
+from failoverd.drivers.ssh.agents import Account, AgentAccess, SshAgents
+from failoverd.drivers.ssh.connection import SshAccess
+from failoverd.drivers.ssh.zipapp import shipped_sha256
+from failoverd.drivers.tasks import ThreadTasks
+from failoverd.drivers.wakeups import Bell
+from failoverd.drivers.zookeeper.coordination import ZooKeeperCoordination
+from failoverd.drivers.zookeeper.settings import Digest, Tls, ZooKeeperSettings
+from failoverd.observe.look import Eyes
+from failoverd.ports import Coordination
+from failoverd.service import logs
+from failoverd.service.bells import Bells
+from failoverd.service.manager import Manager
+from failoverd.service.publish import Published
+from failoverd.service.watch import Watch
+from failoverd.service.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Everything that was built for one process, and how to end it."""
+
+    config: Config
+    clock: SystemClock
+    tasks: ThreadTasks
+    bells: dict[str, Bell]
+    coordination: Coordination
+    servers: MysqlServers
+    agents: SshAgents
+
+    def world(self, cluster: str) -> World:
+        """One cluster as this process serves it."""
+        eyes = Eyes(self.servers, self.agents, self.tasks, self.clock)
+        name = self.config.manager.name
+        return World(name, self.config.policy(cluster), eyes, self.coordination, logs.logger(cluster=cluster))
+
+    def close(self) -> None:
+        """Give every lock back and end every session."""
+        self.coordination.close()
+        self.servers.close()
+        self.agents.close()
+
+
+def build(config: Config) -> Built:
+    """Build every driver from the configuration; raises ConfigError where the ensemble contradicts it."""
+    clock, tasks = SystemClock(), ThreadTasks()
+    bells = {name: Bell() for name in config.clusters}
+    doorbell = Bells(bells)
+    coordination = coordination_for(config, clock, tasks, doorbell)
+    accesses = [config.access(c, s.name) for c, found in config.clusters.items() for s in found.servers]
+    servers = MysqlServers(
+        tuple(server_access(access) for access in accesses),
+        {access.cluster: replication_access(access) for access in accesses},
+        MysqlManager(config.manager.name, may_evict=coordination.kind == "zookeeper"),
+        clock,
+        doorbell,
+    )
+    agents = SshAgents(
+        tuple(agent_access(config, access) for access in accesses), shipped_sha256(), clock, tasks, coordination.lease
+    )
+    return Built(config, clock, tasks, bells, coordination, servers, agents)
+
+
+def coordination_for(config: Config, clock: SystemClock, tasks: ThreadTasks, bells: Bells) -> Coordination:
+    """ZooKeeper where it is configured, else the local file lock: one manager, no standby."""
+    identity = Identity.mine(config.manager.name)
+    zookeeper = config.zookeeper
+    if zookeeper is None:
+        return LocalCoordination(config.manager.state_dir, identity, clock, bells)
+    settings = ZooKeeperSettings(
+        hosts=zookeeper.hosts,
+        root=zookeeper.root,
+        session_timeout=zookeeper.session_timeout,
+        auth=Digest(zookeeper.auth.username, zookeeper.auth.password_file.reveal()) if zookeeper.auth else None,
+        tls=Tls(path(zookeeper.tls.ca_file), path(zookeeper.tls.cert_file), path(zookeeper.tls.key_file))
+        if zookeeper.tls
+        else None,
+    )
+    coordination = ZooKeeperCoordination(settings, identity, clock, tasks, bells)
+    coordination.tell_digests({name: config.policy(name).digest for name in config.clusters})
+    return coordination
+
+
+def path(file: Path | None) -> str:
+    """A file's name, empty where there is none."""
+    return "" if file is None else str(file)
+
+
+def server_access(access: Access) -> ServerAccess:
+    """How the manager logs in to one server."""
+    mysql = access.mysql
+    return ServerAccess(
+        cluster=access.cluster,
+        name=access.server,
+        endpoint=access.endpoint,
+        user=mysql.user,
+        password=mysql.password_file.reveal(),
+        tls=mysql.tls,
+        ca_file=path(mysql.ca_file),
+        admin_port=mysql.admin_port,
+    )
+
+
+def replication_access(access: Access) -> ReplicationAccess:
+    """How the replicas of a cluster log in to their source."""
+    section = access.replication
+    return ReplicationAccess(
+        user=section.user,
+        password=section.password_file.reveal(),
+        tls=section.tls,
+        connect_retry=section.connect_retry,
+        retry_count=section.retry_count,
+        heartbeat=section.heartbeat,
+        net_timeout=section.net_timeout,
+        tune=section.tune,
+    )
+
+
+def agent_access(config: Config, access: Access) -> AgentAccess:
+    """How the agent on one server's host is reached."""
+    ssh, failover = access.ssh, config.cluster(access.cluster).failover
+    return AgentAccess(
+        cluster=access.cluster,
+        server=access.server,
+        ssh=SshAccess(access.endpoint.host, ssh.user, ssh.key_file, ssh.known_hosts, ssh.port),
+        endpoint=access.endpoint,
+        account=Account(access.mysql.user, access.mysql.password_file.reveal(), access.mysql.tls),
+        dir=access.agent.dir,
+        datadir=access.mysqld.datadir,
+        hold=access.hold,
+        salvage_timeout=failover.salvage_timeout,
+        fencing_timeout=failover.fencing_timeout,
+    )
+
+
+def run_manager(config: Config) -> int:
+    """Be the manager until SIGTERM or SIGINT; the exit code."""
+    logs.configure(config.manager.log_level)
+    log = logs.logger(manager=config.manager.name)
+    built = build(config)
+    if built.coordination.kind == "local":
+        log.warning("no ZooKeeper is configured: this manager works alone, there is no standby")
+    built.agents.keep_warm()
+    keep = keeper_of(config.manager.run_dir)
+    watches = [Watch(built.world(name), bell, Published(keep)) for name, bell in built.bells.items()]
+    bell = Bell()
+    manager = Manager(watches, built.tasks, built.clock, bell, log)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: manager.stop())
+    try:
+        return manager.run()
+    finally:
+        built.close()
+
+
+def keeper_of(run_dir: Path) -> Callable[[str, str], None]:
+    """What writes the last status of a cluster where this host's people and programs find it."""
+
+    def keep(cluster: str, document: str) -> None:
+        replace_file(run_dir / cluster / "status.json", document.encode())
+
+    return keep

@@ -1,0 +1,124 @@
+"""The course of an operation, from the first claim to its end, forward or back.
+
+Where it dies matters: before the promote-intent nothing is decided and all is undone; after it there is only forward,
+so a
+failing step is tried again on fresh claims, and if that does not help a person is needed and the journal stays open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from failoverd.decide.judge import settle
+from failoverd.decide.refusals import standing
+from failoverd.execute.hands import Hands
+from failoverd.execute.run import Ended, run
+from failoverd.model.plans import EntryKind, Kind, Plan, Request, Result, StepOutcome, StepResult
+from failoverd.model.published import plan_json
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.steps import Step
+from failoverd.model.verdict import Refusal
+from failoverd.observe.logs import scan_logs
+from failoverd.observe.look import read_claimed
+from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen
+from failoverd.plan.undo import plan_undo
+from failoverd.service.operation import situation_of
+from failoverd.service.world import Occasion, World
+
+# Past the point of no return a step that failed is tried again this often, each time on fresh claims.
+FORWARD_ATTEMPTS = 3
+# The first retry comes at once: most failures are a lost session that a new claim replaces.
+RETRY_PAUSE = 0.2
+
+
+@dataclass(slots=True)
+class Course:
+    """What has become of an operation so far."""
+
+    plan: Plan
+    outcomes: list[StepOutcome] = field(default_factory=list)
+    changed: list[Step] = field(default_factory=list)
+    refusals: tuple[Refusal, ...] = ()
+    result: Result = Result.DONE
+    tail_unread: bool = False  # the old primary's logs could not be read to their end
+
+
+def carry_out(world: World, occasion: Occasion, hands: Hands, request: Request | None) -> Course:
+    """Run the course of this kind of operation to its end, forward or back."""
+    courses: dict[Kind, Callable[[World, Occasion, Hands, Request | None], Course]] = {
+        Kind.FAILOVER: fail_over,
+        Kind.REOPEN: reopen,
+    }
+    return courses[hands.operation.kind](world, occasion, hands, request)
+
+
+def fail_over(world: World, occasion: Occasion, hands: Hands, request: Request | None) -> Course:
+    """Open: claim, fence, freeze. Look at what cannot move any more. Close: recover, promote, repoint; or undo."""
+    opening = plan_opening(occasion.snapshot, occasion.history, world.policy)
+    course = Course(opening)
+    ended = execute(opening, hands, course)
+    if not ended.complete:
+        return undo(world, hands, course, Result.UNDONE)
+    frozen = look_at_frozen(world, occasion, hands)
+    old = hands.operation.plan.old_primary
+    course.tail_unread = not any(h.server == old and h.complete and not h.problem for h in frozen.holdings)
+    situation = situation_of(world, replace(occasion, snapshot=frozen), request)
+    ranking, found = settle(situation)
+    course.refusals = standing(found, hands.operation.overrides)
+    closing = plan_closing(frozen, occasion.history, world.policy, ranking, course.refusals)
+    course.plan = closing
+    hands.write(EntryKind.PLAN, dict(plan_json(closing)), wait=False)
+    if course.refusals:
+        return undo(world, hands, course, Result.REFUSED)
+    return forward(world, hands, course)
+
+
+def look_at_frozen(world: World, occasion: Occasion, hands: Hands) -> TopologySnapshot:
+    """The sets as they stand with all receivers off, and what surviving logs hold; kept in the journal as evidence."""
+    frozen = read_claimed(world.eyes, occasion.snapshot, hands.claims, world.policy.detection.timeout)
+    scanned = scan_logs(world.eyes, world.policy, frozen, hands.operation.plan.old_primary)
+    evidence: dict[str, object] = {
+        s.name: {"executed": str(s.executed), "received": str(s.received)} for s in scanned.reached()
+    }
+    hands.write(EntryKind.FREEZE, evidence, wait=False)
+    return scanned
+
+
+def reopen(world: World, occasion: Occasion, hands: Hands, request: Request | None) -> Course:
+    """Open the recorded primary again after its restart."""
+    del request  # nobody chooses anything in a reopening
+    plan = plan_reopen(occasion.snapshot, occasion.history, world.policy)
+    return forward(world, hands, Course(plan))
+
+
+def forward(world: World, hands: Hands, course: Course) -> Course:
+    """Run the plan that promotes; undo before the promote-intent, try again after it."""
+    for attempt in range(FORWARD_ATTEMPTS):
+        ended = execute(course.plan, hands, course)
+        if ended.complete:
+            return course
+        if not hands.intended:
+            return undo(world, hands, course, Result.UNDONE)
+        world.eyes.clock.sleep(RETRY_PAUSE * attempt)
+        hands.claim_again({*hands.claims, course.plan.elect})
+    course.result = Result.NEEDS_PERSON
+    return course
+
+
+def undo(world: World, hands: Hands, course: Course, result: Result) -> Course:
+    """Take back what was done; what cannot be taken back needs a person."""
+    course.result = result
+    back = plan_undo(world.policy, hands.operation.plan.old_primary, tuple(course.changed))
+    ended = execute(back, hands, course)
+    if any(o.result is StepResult.FAILED for o in ended.outcomes):
+        course.result = Result.NEEDS_PERSON
+    return course
+
+
+def execute(plan: Plan, hands: Hands, course: Course) -> Ended:
+    """Run a plan and keep what became of it."""
+    ended = run(plan, hands)
+    course.changed += ended.changed
+    course.outcomes += ended.outcomes
+    return ended

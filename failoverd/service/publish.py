@@ -1,0 +1,73 @@
+"""What everybody may know of a cluster: published by the active manager, and kept on its own host by every manager."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from failoverd.model.errors import CoordinationError
+from failoverd.model.published import operation_json
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.status import Management, status_json
+from failoverd.ports import Lease
+from failoverd.service.world import Memory, World
+
+Document = Mapping[str, object]
+# A status that says nothing new is published again this often, so that its age shows that somebody is there.
+AGAIN_AFTER = 5.0
+
+
+@dataclass(slots=True)
+class Published:
+    """The last published status of one cluster; `keep` writes it where this host's commands find it."""
+
+    keep: Callable[[str, str], None]
+    last: str = ""
+    at: float = field(default=float("-inf"))
+
+    def put(self, world: World, memory: Memory, snapshot: TopologySnapshot, lease: Lease | None) -> None:
+        """Publish the status if it says something new or is old. Raises CoordinationError."""
+        if memory.verdict is None:
+            return
+        document = describe(world, memory, snapshot, active=lease is not None)
+        said = json.dumps({key: value for key, value in document.items() if key != "seen"}, sort_keys=True)
+        now = world.eyes.clock.now()
+        if said == self.last and now - self.at < AGAIN_AFTER:
+            return
+        self.keep(world.cluster, json.dumps(document))
+        if lease is not None:
+            world.coordination.publish_status(lease, world.cluster, document)
+        self.last, self.at = said, now
+
+
+def describe(world: World, memory: Memory, snapshot: TopologySnapshot, *, active: bool) -> Document:
+    """The status document of one cluster as this manager sees it."""
+    if memory.verdict is None:
+        return {}
+    told = TopologySnapshot(snapshot.cluster, snapshot.taken_at, snapshot.sights, snapshot.hosts or memory.hosts)
+    management = Management(
+        epoch=memory.epoch,
+        active_manager=world.manager if active else holder(world),
+        standby_managers=contenders(world),
+        coordination=world.coordination.state(),
+        paused=memory.history.paused,
+        operation=operation_json(memory.operation) if memory.operation is not None else None,
+    )
+    return status_json(told, memory.verdict, world.policy, management, world.eyes.clock.wall().timestamp())
+
+
+def holder(world: World) -> str | None:
+    """Who is active, as far as coordination can be asked."""
+    try:
+        return world.coordination.holder(world.cluster)
+    except CoordinationError:
+        return None
+
+
+def contenders(world: World) -> tuple[str, ...]:
+    """Who stands by, as far as coordination can be asked."""
+    try:
+        return world.coordination.contenders(world.cluster)
+    except CoordinationError:
+        return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from failoverd.lab.layout import STATE_PARENT, Host
@@ -11,34 +12,17 @@ from failoverd.model.errors import FailoverdError
 
 _FILLER = "filler"
 _LEFT_FREE = 4096
+_MOUNT_OPTIONS = "loop,errors=remount-ro,noatime"
+_FORMAT = ("-q", "-F", "-m", "0", "-J", "size=16", "-E", "lazy_itable_init=1,lazy_journal_init=1")
 
 
 def mount(host: Host, megabytes: int) -> None:
     """Give the host its disk, and its service a folder on it.
 
-    A file with a small ext4 where loop devices are permitted, because only a real file system can turn read-only while
-    files are open for writing; a tmpfs otherwise.
+    A file with a small ext4 where loop devices are permitted and the memory's file system has room for it, because only
+    a real file system can turn read-only while files are open for writing; a tmpfs otherwise.
     """
-    image = host.folder / "disk.img"
-    try:
-        run(["truncate", "-s", f"{megabytes}M", str(image)])
-        run(
-            [
-                "mkfs.ext4",
-                "-q",
-                "-F",
-                "-m",
-                "0",
-                "-J",
-                "size=16",
-                "-E",
-                "lazy_itable_init=1,lazy_journal_init=1",
-                str(image),
-            ]
-        )
-        run(["mount", "-o", "loop,errors=remount-ro,noatime", str(image), str(host.disk)])
-    except FailoverdError:
-        Path(image).unlink(missing_ok=True)
+    if not _mount_image(host, megabytes):
         run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", host.namespace, str(host.disk)])
     for name in ("data", "zookeeper"):
         path = Path(host.disk / name)
@@ -46,12 +30,34 @@ def mount(host: Host, megabytes: int) -> None:
         os.chown(path, host.user, host.user)
 
 
+def _mount_image(host: Host, megabytes: int) -> bool:
+    """Make and mount the file with the ext4; False where that is not possible."""
+    memory = os.statvfs(host.folder)
+    if memory.f_bavail * memory.f_frsize < megabytes * 1024 * 1024:
+        return False
+    image = str(host.folder / "disk.img")
+    try:
+        run(["truncate", "-s", f"{megabytes}M", image])
+        run(["mkfs.ext4", *_FORMAT, image])
+        run(["mount", "-o", _MOUNT_OPTIONS, image, str(host.disk)])
+    except FailoverdError:
+        Path(image).unlink(missing_ok=True)
+        return False
+    return True
+
+
 def unmount_all(folder: Path) -> None:
     """Unmount everything that is mounted inside the lab's folder."""
     if folder.parent != Path(STATE_PARENT):
         raise FailoverdError("that is no lab's folder", str(folder))
+    wait_until(lambda: not _unmount_once(folder), deadline=10, what=f"the end of the disks in {folder}")
+
+
+def _unmount_once(folder: Path) -> list[str]:
     for point in reversed(_mounts(folder)):
-        run(["umount", "-l", point])
+        with suppress(FailoverdError):  # somebody else may be at it too
+            run(["umount", "-l", point])
+    return _mounts(folder)
 
 
 def _mounts(folder: Path) -> list[str]:
@@ -116,7 +122,7 @@ def make_writable(host: Host) -> None:
         return
     run(["umount", str(host.disk)])
     run(["sh", "-c", 'e2fsck -fp "$0" || [ $? -eq 1 ]', str(host.folder / "disk.img")])
-    run(["mount", "-o", "loop,errors=remount-ro,noatime", str(host.folder / "disk.img"), str(host.disk)])
+    run(["mount", "-o", _MOUNT_OPTIONS, str(host.folder / "disk.img"), str(host.disk)])
     if not writable(host):
         raise FailoverdError(
             f"the disk of {host.name} stays read-only",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from failoverd.lab import switching
@@ -91,24 +92,21 @@ def members(name: str) -> tuple[int, ...]:
 
 
 def demolish(name: str) -> None:
-    """Take the lab's namespaces and bridge away, whatever is left of them."""
+    """Take the lab's namespaces and links away, whatever is left of them; somebody else may be at it too."""
+    wait_until(lambda: not _demolish_once(name), deadline=10, what=f"the end of the network of lab {name}")
+
+
+def _demolish_once(name: str) -> list[str]:
+    """Delete what is there now and return what is left.
+
+    The kernel takes the links of a dead namespace away by and by: one may go between the look and the act.
+    """
     lines = [f"netns del {namespace}" for namespace in namespaces(name)]
+    lines += [f"link del {link}" for link in _links(name)]
     if lines:
-        _batch(["ip"], lines)
-    # The kernel takes the links of a dead namespace away by and by: one may go between the look and the act.
-    wait_until(lambda: not _unlink(name), deadline=10, what=f"the end of the links of lab {name}")
-
-
-def _unlink(name: str) -> list[str]:
-    """Delete the links that are left and return those that could not be deleted."""
-    links = _links(name)
-    if not links:
-        return []
-    try:
-        _batch(["ip"], [f"link del {link}" for link in links])
-    except FailoverdError:
-        return _links(name)
-    return []
+        with suppress(FailoverdError):
+            _batch(["ip", "-force"], lines)
+    return [*namespaces(name), *_links(name)]
 
 
 def _links(name: str) -> list[str]:

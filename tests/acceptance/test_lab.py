@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from failoverd.config.load import load
 from failoverd.lab import Lab, Options, keeping, network
 from failoverd.model.errors import ConfigError, FailoverdError, ServerError
 
@@ -481,6 +482,39 @@ def test_down_ends_what_an_interrupted_up_had_made() -> None:
     assert traces(name) != []
     Lab.take_down(name)
     assert traces(name) == []
+
+
+def test_down_ends_what_outlived_a_restart_of_the_machine() -> None:
+    name = f"ghost{os.getpid()}"
+    left = Path(f"/etc/netns/fo.{name}.db1")
+    left.mkdir(parents=True)
+    (left / "hosts").write_text("127.0.0.1 localhost\n", encoding="utf-8")
+    assert name in Lab.names()
+    with pytest.raises(ConfigError, match="exists"):
+        Lab.up(Options(name=name))
+    Lab.take_down(name)
+    assert name not in Lab.names()
+    assert traces(name) == []
+
+
+def test_two_ends_at_once_do_not_disturb_each_other(lab: Factory) -> None:
+    one = lab(replicas=1)
+    with ThreadPoolExecutor(3) as pool:
+        for end in [pool.submit(one.down) for _ in range(3)]:
+            end.result()
+    assert traces(one.name) == []
+
+
+def test_the_written_configurations_are_what_failoverd_reads(lab: Factory) -> None:
+    one = lab(settings={"clusters": {"shop": {"failover": {"cooldown": "0s"}}}})
+    one.configure({"clusters": {"shop": {"servers": {"db2": {"promote": "never"}}}}})
+    for path in (one.config_path, one.manager_config("mgr1"), one.manager_config("mgr2")):
+        assert path.stat().st_mode & 0o777 == 0o600
+        config = load(path)
+        (cluster,) = config.clusters.values()
+        assert [server.promote for server in cluster.servers] == ["normal", "never", "normal"]
+        assert cluster.failover.cooldown == 0
+    assert one.password("failoverd") not in one.config_path.read_text(encoding="utf-8")
 
 
 def test_an_up_that_fails_takes_away_what_it_made(monkeypatch: pytest.MonkeyPatch) -> None:

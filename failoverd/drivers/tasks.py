@@ -101,7 +101,7 @@ class ThreadTasks:
         def live() -> None:
             try:
                 call()
-            except BaseException as error:  # noqa: BLE001 - whatever it is, a manager without this worker is half a manager
+            except BaseException as error:  # noqa: BLE001 - without this worker we are half a manager
                 self._on_death(name, error)
 
         threading.Thread(target=live, name=name, daemon=True).start()

@@ -176,7 +176,7 @@ class FakeClaimed:
         if SPLICE_CHANNEL in self._mysqld.channels:
             raise StepFailed(f"{self.name} has a splice channel already")
         if relay_log_file not in self._mysqld.spliced:
-            raise ServerError(f"{self.name} does not find {relay_log_file}", code=1380)
+            raise StepFailed(f"{self.name} finds no transaction in {relay_log_file}")
         held = self._mysqld.spliced[relay_log_file]
         self._mysqld.channels[SPLICE_CHANNEL] = Channel(
             SPLICE_CHANNEL, NOWHERE, "", Thread.NO, Thread.YES, received=held, auto_position=False
@@ -198,7 +198,7 @@ class FakeClaimed:
         """Give up a half-received transaction: the applier stops."""
         self._change()
         main = self._mysqld.channels.get("")
-        if main is None or main.receiver is Thread.YES or not main.queueing:
+        if main is None or main.receiver is not Thread.NO or not main.queueing:
             return 0
         self._mysqld.change("", applier=Thread.NO, queueing="")
         return 1

@@ -6,7 +6,7 @@ keeps them, as long as SOURCE_AUTO_POSITION is not named. So the applier is neve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.access import ReplicationAccess
@@ -72,12 +72,13 @@ class Channels:
         self._change(main, options)
         self._session.change(statements.START_RECEIVER, MAIN)
 
-    def forget(self) -> None:
-        """Stop and remove the default channel."""
+    def forget(self, end_partial: Callable[[], object]) -> None:
+        """Stop and remove the default channel; `end_partial` is called when nothing else is left to apply."""
         if self._session.read().main is None:
             return
         self.stop_receiver(_STOP_PATIENCE)
         self._must_be_executed(self._session.read(), MAIN)
+        end_partial()
         self._stop(statements.STOP_CHANNEL, MAIN, _STOP_PATIENCE)
         self._session.change(statements.FORGET_CHANNEL, MAIN)
 
@@ -88,8 +89,10 @@ class Channels:
             raise StepFailed(f"{self._session.where} has a splice channel already", "", "drop it first")
         self._session.change(statements.ADOPT_FILES, NOWHERE.host, relay_log_file, SPLICE_CHANNEL, limit=60.0)
         channel = _channel(self._session.read(), SPLICE_CHANNEL)
-        if channel is None:
-            raise StepFailed(f"{self._session.where} did not make the splice channel of {relay_log_file}")
+        if channel is None or not channel.received:
+            # without laid-out files the server makes an empty one of that name and is content
+            self.drop_spliced()
+            raise StepFailed(f"{self._session.where} finds no transaction in {relay_log_file}", "", "lay the files out")
         self.start_applier(SPLICE_CHANNEL)
         return channel.received
 

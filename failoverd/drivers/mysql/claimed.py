@@ -66,8 +66,11 @@ class Claimed:
         self._channels.follow(source)
 
     def forget_source(self) -> None:
-        """Stop and remove the default channel; StepFailed where received is not inside executed."""
-        self._channels.forget()
+        """Stop and remove the default channel; StepFailed where received is not inside executed.
+
+        What was received only in part goes with it: its worker is ended, or stopping would take a minute.
+        """
+        self._channels.forget(end_partial=self.kill_partial)
 
     def adopt_spliced(self, relay_log_file: str) -> GtidSet:
         """Let the splice channel apply laid-out files; what the server says they hold."""
@@ -91,7 +94,7 @@ class Claimed:
         Raises StepFailed where they cannot be told from others yet, or may not be ended. The applier stops with them.
         """
         main = self.read().main
-        if main is None or main.receiver is Thread.YES or not main.queueing:
+        if main is None or main.receiver is not Thread.NO or not main.queueing:
             return 0
         killed = sum(self._kill(number) for number in self._partial_workers(main.queueing))
         if killed:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from failoverd.drivers.mysql import failures, wire
+from failoverd.drivers.mysql import failures, statements, wire
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.claimed import Claimed
 from failoverd.drivers.mysql.claims import Claimer
@@ -62,6 +62,15 @@ class MysqlServers:
     def connect_again(self, cluster: str, server: str, timeout: float) -> Sight:
         """The same on a new connection, whatever the monitoring session says."""
         return self._monitor(cluster, server).look(timeout, anew=True)
+
+    def grants(self, cluster: str, server: str, timeout: float) -> tuple[str, ...]:
+        """What our account may do there, as the lines of SHOW GRANTS. Raises ServerError."""
+        session = self._doors.open(self._monitor(cluster, server).access, timeout)
+        try:
+            rows = session.rows(statements.READ_GRANTS, limit=timeout)
+        finally:
+            session.close()
+        return tuple(str(value) for row in rows for value in row.values())
 
     def claim(self, cluster: str, server: str, lease: Lease, timeout: float) -> ClaimedServer:
         """Take the session lock; FencedOut where a higher epoch holds it, ServerError where it cannot be had."""

@@ -203,8 +203,8 @@ class Doorstep:
 
     def _dial(self, port: int, end: float) -> socket.socket:
         try:
-            address = self._doors.names.address(self._access.endpoint.host, self._left(end))
-            return wire.dial(address, port, self._left(end))
+            addresses = self._doors.names.addresses(self._access.endpoint.host, self._left(end))
+            return wire.dial(addresses, port, self._left(end))
         except OSError as error:
             raise failures.no_session(self._access.where, failures.of_line(error), error) from error
 

@@ -50,6 +50,7 @@ READ_START_VALUES = Statement(
     " WHERE i.VARIABLE_NAME IN ('read_only', 'super_read_only')",
     "read where read_only comes from",
 )
+READ_GRANTS = Statement("SHOW GRANTS", "read the rights of our account")
 READ_CHANNELS = Statement("SHOW REPLICA STATUS", "read its replication status")
 READ_RECEIVERS = Statement(
     "SELECT s.CHANNEL_NAME AS channel, UNIX_TIMESTAMP(NOW(6)) AS server_now,"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -25,14 +26,14 @@ class Names:
 
     def __init__(self, tasks: ThreadTasks) -> None:
         self._tasks = tasks
-        self._known: dict[str, str] = {}
+        self._known: dict[str, tuple[str, ...]] = {}
 
-    def address(self, host: str, timeout: float) -> str:
-        """The address to dial; socket.gaierror where the name is unknown and always was."""
+    def addresses(self, host: str, timeout: float) -> tuple[str, ...]:
+        """The addresses to dial, best first; socket.gaierror where the name is unknown and always was."""
         if _is_address(host):
-            return host
+            return (host,)
         answer = self._tasks.gather({host: lambda: _resolve(host)}, timeout)[host]
-        if isinstance(answer, str):
+        if isinstance(answer, tuple):
             self._known[host] = answer
         elif host not in self._known:
             raise socket.gaierror(socket.EAI_AGAIN, f"the name {host} could not be resolved: {answer}")
@@ -47,12 +48,23 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _resolve(host: str) -> str:
-    return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+def _resolve(host: str) -> tuple[str, ...]:
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def dial(address: str, port: int, timeout: float) -> socket.socket:
-    """A TCP connection within `timeout` seconds, with every option that makes silence audible; OSError otherwise."""
+def dial(addresses: tuple[str, ...], port: int, timeout: float) -> socket.socket:
+    """A TCP connection to the first address that takes one, with every option that makes silence audible.
+
+    Each address gets an equal part of `timeout` seconds. Raises the last address's OSError.
+    """
+    for address in addresses[:-1]:
+        with contextlib.suppress(OSError):
+            return _dial(address, port, timeout / len(addresses))
+    return _dial(addresses[-1], port, timeout / len(addresses))
+
+
+def _dial(address: str, port: int, timeout: float) -> socket.socket:
     line = socket.create_connection((address, port), timeout)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

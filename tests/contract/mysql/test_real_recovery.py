@@ -1,0 +1,196 @@
+"""What only real servers can show: splicing, half-received transactions, and that we never make a transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import ServerError, StepFailed
+from failoverd.model.sight import ServerState, Thread
+from failoverd.model.steps import SPLICE_CHANNEL
+from tests.contract.mysql.worlds import CLUSTER, RealWorld, within
+from tests.fakes.coordination import FakeLease
+
+LONG = 5.0
+
+
+def lay_out(world: RealWorld, origin: str, target: str) -> str:
+    """Put the binary logs of one server beside another's relay logs, as an agent would; the first file's name."""
+    state = world.servers().look(CLUSTER, target, LONG)
+    assert isinstance(state, ServerState)
+    base = Path(f"{state.files.relay_basename}-{SPLICE_CHANNEL}")
+    source = world.mysqlds[origin].datadir
+    files = [source / Path(line.strip()).name for line in (source / "binlog.index").read_text().splitlines()]
+    laid = [base.with_name(f"{base.name}.{number:06d}") for number in range(1, len(files) + 1)]
+    for file, place in zip(files, laid, strict=True):
+        shutil.copy(file, place)
+    base.with_name(f"{base.name}.index").write_text("".join(f"{place}\n" for place in laid))
+    return laid[0].name
+
+
+def test_laid_out_files_are_applied_beside_the_default_channel(real: RealWorld) -> None:
+    real.write("db1", 3)
+    within(LONG, lambda: len(real.executed("db2")) == 3, "db2 caught up")
+    claimed = real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG)
+    claimed.stop_receiver(LONG)
+    real.write("db1", 5)
+    everything = real.executed("db1")
+    real.kill("db1")
+    held = claimed.adopt_spliced(lay_out(real, "db1", "db2"))
+    assert held == everything
+    assert claimed.wait_executed(everything, LONG)
+    state = claimed.read()
+    assert state.main is not None
+    assert (state.main.receiver, state.main.applier) == (Thread.NO, Thread.YES)
+    for refused in (
+        claimed.disarm_source,
+        lambda: claimed.follow(real.endpoint("db3")),
+        lambda: claimed.adopt_spliced("x"),
+    ):
+        with pytest.raises(StepFailed):
+            refused()
+    claimed.drop_spliced()
+    assert [channel.name for channel in claimed.read().channels] == [""]
+    claimed.disarm_source()
+    assert claimed.read().executed == everything
+
+
+def test_files_that_are_not_there_are_refused_and_leave_the_default_channel_alone(real: RealWorld) -> None:
+    claimed = real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG)
+    for name in ("relay-fo_recover.000001", "relay-fo_recover.000007"):
+        with pytest.raises((ServerError, StepFailed)):
+            claimed.adopt_spliced(name)
+        claimed.drop_spliced()
+    state = claimed.read()
+    assert [channel.name for channel in state.channels] == [""]
+    assert state.main is not None
+    assert state.main.receiver is Thread.YES
+
+
+def half_received(world: RealWorld, server: str) -> str:
+    """Kill db1 while it sends a big transaction, so that `server` alone holds the first part of it; its name."""
+    source = world.mysqlds["db1"]
+    world.mysqlds["db3"].rows("STOP REPLICA")
+    source.rows(
+        "INSERT INTO app.t (body) VALUES (REPEAT('x', 2000))", *["INSERT INTO app.t (body) SELECT body FROM app.t"] * 13
+    )
+    within(30, lambda: world.executed(server) == world.executed("db1"), "the replica caught up")
+
+    def big() -> None:
+        with contextlib.suppress(pymysql.Error):
+            source.rows("UPDATE app.t SET body = CONCAT(body, 'y')")
+
+    def queueing() -> str:
+        table = "performance_schema.replication_connection_status"
+        return world.mysqlds[server].value(f"SELECT QUEUEING_TRANSACTION FROM {table} WHERE CHANNEL_NAME = ''")
+
+    writing = threading.Thread(target=big)
+    writing.start()
+    within(30, lambda: queueing() != "", "the transaction began to arrive")
+    source.kill()
+    writing.join()
+    return queueing()
+
+
+def test_a_half_received_transaction_is_ended_and_its_locks_are_free(real: RealWorld) -> None:
+    name = half_received(real, "db2")
+    claimed = real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG)
+    claimed.stop_receiver(LONG)
+    main = claimed.read().main
+    assert main is not None
+    assert main.queueing == name
+    claimed.disarm_source()
+    assert claimed.kill_partial() <= 1  # nothing is held where no event of it had reached a worker
+    assert claimed.kill_partial() == 0
+    claimed.open_writes()
+    claimed.forget_source()
+    real.mysqlds["db2"].rows("SET innodb_lock_wait_timeout = 1", "UPDATE app.t SET body = 'z'")
+    assert not GtidSet.parse(name) <= real.executed("db2")
+
+
+def test_forgetting_the_source_of_a_half_received_transaction_does_not_hang(real: RealWorld) -> None:
+    half_received(real, "db2")
+    claimed = real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG)
+    claimed.forget_source()
+    assert claimed.read().main is None
+
+
+def test_nothing_we_do_makes_a_transaction(real: RealWorld) -> None:
+    real.write("db1", 2)
+    within(LONG, lambda: real.executed("db2") == real.executed("db1"), "db2 caught up")
+    claimed = real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG)
+    with contextlib.suppress(ServerError, StepFailed):
+        claimed.adopt_spliced("relay-fo_recover.000001")
+    claimed.drop_spliced()
+    claimed.stop_receiver(LONG)
+    claimed.kill_partial()
+    claimed.start_receiver()
+    claimed.follow(real.endpoint("db3"))
+    claimed.disarm_source()
+    claimed.open_writes()
+    claimed.end_clients()
+    claimed.forget_source()
+    with real.client("db2") as client:
+        client.lock_tables()
+        claimed.close_writes(1.0)
+    claimed.follow(real.endpoint("db1"))
+    claimed.start_applier("")
+    claimed.read()
+    claimed.release()
+    assert real.executed("db2") == real.executed("db1")
+
+
+def test_a_statement_that_timed_out_ends_the_claim_and_another_claim_ends_the_statement(real: RealWorld) -> None:
+    servers = real.servers()
+    claimed = servers.claim(CLUSTER, "db2", FakeLease(5), LONG)
+    real.freeze("db2")
+    try:
+        missing = GtidSet.parse("3e11fa47-71ca-11e1-9e33-c80aa9429562:1")
+        with pytest.raises(ServerError, match="unknown"):
+            claimed.wait_executed(missing, 0.1)
+        with pytest.raises(ServerError):
+            claimed.open_writes()
+    finally:
+        real.thaw("db2")
+    again = servers.claim(CLUSTER, "db2", FakeLease(5), LONG)
+    assert again.read().super_read_only
+    again.stop_receiver(LONG)
+
+
+def test_the_locks_have_the_names_that_every_version_must_use(real: RealWorld) -> None:
+    claimed = real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG)
+    names = ("failoverd/shop", "failoverd/shop/5")
+    holders = {real.mysqlds["db2"].value(f"SELECT IS_USED_LOCK('{name}')") for name in names}
+    assert len(holders) == 1
+    assert holders != {"None"}
+    claimed.release()
+    assert {real.mysqlds["db2"].value(f"SELECT IS_USED_LOCK('{name}')") for name in names} == {"None"}
+
+
+def test_stopping_puts_the_servers_own_limit_back(real: RealWorld) -> None:
+    server = real.mysqlds["db2"]
+    before = server.value("SELECT @@GLOBAL.rpl_stop_replica_timeout")
+    real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG).stop_receiver(LONG)
+    assert server.value("SELECT @@GLOBAL.rpl_stop_replica_timeout") == before
+
+
+def test_following_sets_the_timing_and_keeps_other_options(real: RealWorld) -> None:
+    server = real.mysqlds["db2"]
+    server.rows("STOP REPLICA", "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 7 FOR CHANNEL ''", "START REPLICA")
+    real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG).follow(real.endpoint("db3"))
+    row = server.rows("SHOW REPLICA STATUS")[0]
+    assert (row["SQL_Delay"], row["Connect_Retry"], row["Source_Retry_Count"]) == (7, 1, 100000)
+    assert server.value("SELECT @@GLOBAL.replica_net_timeout") == "10"
+
+
+def test_a_persisted_value_is_never_left_behind(real: RealWorld) -> None:
+    claimed = real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG)
+    claimed.open_writes()
+    claimed.close_writes(1.0)
+    assert real.mysqlds["db2"].rows("SELECT * FROM performance_schema.persisted_variables") == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from failoverd.config.schema import Access, Config
+from failoverd.decide.grants import held
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.files import replace_file
 from failoverd.drivers.identity import Identity
@@ -22,14 +24,19 @@ from failoverd.drivers.tasks import ThreadTasks
 from failoverd.drivers.wakeups import Bell
 from failoverd.drivers.zookeeper.coordination import ZooKeeperCoordination
 from failoverd.drivers.zookeeper.settings import Digest, Tls, ZooKeeperSettings
+from failoverd.model.finding import Finding
+from failoverd.model.plans import Plan, Request
+from failoverd.observe.fanout import ask_all
 from failoverd.observe.look import Eyes
 from failoverd.ports import Coordination
-from failoverd.service import logs
+from failoverd.service import desk, logs
 from failoverd.service.bells import Bells
 from failoverd.service.manager import Manager
 from failoverd.service.publish import Published
 from failoverd.service.watch import Watch
 from failoverd.service.world import World
+
+Document = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +183,73 @@ def keeper_of(run_dir: Path) -> Callable[[str, str], None]:
         replace_file(run_dir / cluster / "status.json", document.encode())
 
     return keep
+
+
+class Application:
+    """What the commands ask for: each method builds what it needs, and ends it again."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        logs.configure("warning")
+
+    def run(self) -> int:
+        """Be the manager until a signal ends it; the exit code."""
+        return run_manager(self._config)
+
+    def status(self, cluster: str | None) -> Document:
+        """The published status of one or all clusters, or our own look where nobody publishes."""
+        with self._built() as built:
+            clusters = {name: desk.status(built.world(name)) for name in self._names(cluster)}
+        return {"clusters": list(clusters.values())}
+
+    def check(self, cluster: str | None) -> tuple[Finding, ...]:
+        """Everything a failover will need, tried, read-only."""
+        found: list[Finding] = []
+        with self._built() as built:
+            for name in self._names(cluster):
+                found += desk.check(built.world(name), self._held(built, name))
+        return tuple(found)
+
+    def plan(self, cluster: str, kill: tuple[str, ...], to: str) -> Plan:
+        """What would happen if the named servers were dead."""
+        with self._built() as built:
+            return desk.plan(built.world(cluster), kill, to)
+
+    def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
+        """Run the failover, or hand it to the active manager and follow it."""
+        with self._built() as built:
+            return desk.failover(built.world(request.cluster), request, on_progress)
+
+    def operations(self, cluster: str | None) -> tuple[Document, ...]:
+        """All operations of one or all clusters, newest first."""
+        with self._built() as built:
+            found = [o for name in self._names(cluster) for o in built.coordination.operations(name)]
+        return tuple(sorted(found, key=lambda operation: str(operation["started"]), reverse=True))
+
+    def operation(self, operation: str) -> Document | None:
+        """One operation with its steps and journal."""
+        with self._built() as built:
+            return built.coordination.operation(operation)
+
+    @contextmanager
+    def _built(self) -> Iterator[Built]:
+        built = build(self._config)
+        built.agents.keep_warm()
+        try:
+            yield built
+        finally:
+            built.close()
+
+    def _names(self, cluster: str | None) -> tuple[str, ...]:
+        return (cluster,) if cluster else tuple(self._config.clusters)
+
+    def _held(self, built: Built, cluster: str) -> dict[str, frozenset[str]]:
+        """The privileges of our account on every server that answers."""
+        names = [server.name for server in self._config.cluster(cluster).servers]
+        answers = ask_all(built.tasks, names, lambda name: built.servers.grants(cluster, name, 2.0), 2.0)
+        return {name: held(rows) for name, rows in answers.items() if not isinstance(rows, Exception)}
+
+
+def open_app(config: Config) -> Application:
+    """The application on this configuration."""
+    return Application(config)

@@ -1,0 +1,182 @@
+"""What people ask of a cluster from the command line: status, check, plan, failover. Looks change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from failoverd.decide.judge import judge
+from failoverd.decide.readiness import findings
+from failoverd.decide.suppose import suppose_dead
+from failoverd.model.errors import CoordinationError, FailoverdError
+from failoverd.model.finding import Finding
+from failoverd.model.plans import Kind, Plan, Report, Request
+from failoverd.model.published import report_json
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.verdict import Advice
+from failoverd.observe.look import look
+from failoverd.ports import Lease
+from failoverd.service import act
+from failoverd.service.operation import AUTOMATIC, foresee
+from failoverd.service.phases import Phase
+from failoverd.service.publish import contenders, describe, holder
+from failoverd.service.records import catch_up
+from failoverd.service.remember import tell_agents
+from failoverd.service.world import Memory, Occasion, World
+
+Document = Mapping[str, object]
+Tell = Callable[[str], None]
+
+# A command opens its sessions anew: one look may take longer than in a manager whose lines are warm (seconds).
+COLD_TIMEOUT = 2.0
+# How long a command waits for the lock when no manager has it, and for an answer of the manager that has it (seconds).
+LOCK_SECONDS = 15.0
+ANSWER_SECONDS = 600.0
+POLL = 0.1
+
+
+def patient(world: World) -> World:
+    """The same cluster, looked at with the patience of a command that opens every line anew."""
+    detection = replace(world.policy.detection, timeout=max(world.policy.detection.timeout, COLD_TIMEOUT))
+    return replace(world, policy=replace(world.policy, detection=detection))
+
+
+def own_look(world: World) -> tuple[Memory, TopologySnapshot]:
+    """One look of this process with everything asked, judged."""
+    memory = Memory()
+    catch_up(world, memory)
+    recorded = memory.history.recorded
+    snapshot = look(world.eyes, world.policy, recorded.name if recorded else None, hosts=True)
+    memory.history = memory.history.after(snapshot)
+    memory.hosts = snapshot.hosts
+    clock = world.eyes.clock
+    memory.verdict = judge(snapshot, memory.history, world.policy, clock.now(), clock.wall().timestamp())
+    if recorded:
+        memory.epoch = recorded.epoch
+    return memory, snapshot
+
+
+def status(world: World) -> Document:
+    """What the active manager publishes; if there is none, what this process sees, with no active manager."""
+    try:
+        published = world.coordination.status(world.cluster)
+        active = holder(world)
+    except CoordinationError:
+        published, active = None, None
+    if published is not None and active is not None and published.get("active_manager") == active:
+        return {**published, "standby_managers": list(contenders(world))}
+    memory, snapshot = own_look(patient(world))
+    return {**describe(world, memory, snapshot, active=False), "active_manager": None}
+
+
+def check(world: World, held: Mapping[str, frozenset[str]]) -> tuple[Finding, ...]:
+    """Everything that a failover will need; `held` are the privileges read on each server."""
+    world = patient(world)
+    memory, snapshot = own_look(world)
+    active = holder(world)
+    managers = None if active is None else (active, *contenders(world))
+    state = world.coordination.state()
+    return findings(snapshot, memory.history, world.policy, held, state, managers)
+
+
+def plan(world: World, kill: tuple[str, ...], to: str) -> Plan:
+    """What would happen if these servers (none: the primary) were dead; nothing is changed."""
+    world = patient(world)
+    memory, snapshot = own_look(world)
+    recorded = memory.history.recorded
+    if recorded is None:
+        raise FailoverdError(f"no primary of {world.cluster} is recorded yet", hint="start a manager: failoverd run")
+    supposed = suppose_dead(snapshot, frozenset(kill or (recorded.name,)))
+    request = Request(world.cluster, Kind.FAILOVER, AUTOMATIC, to)
+    occasion = occasion_of(world, memory, supposed, NoLease())
+    return foresee(world, occasion, Kind.FAILOVER, request)
+
+
+class NoLease:
+    """For looking ahead only: no right to act."""
+
+    epoch = 0
+
+    def check(self) -> None:
+        """Nobody may act on a look ahead."""
+        raise CoordinationError("a look ahead gives no right to act")
+
+
+def occasion_of(world: World, memory: Memory, snapshot: TopologySnapshot, lease: Lease) -> Occasion:
+    """A look and its judgement as an operation starts from it."""
+    clock = world.eyes.clock
+    wall = clock.wall().timestamp()
+    verdict = judge(snapshot, memory.history, world.policy, clock.now(), wall)
+    return Occasion(snapshot, memory.history, verdict, lease, memory.detected_at, wall)
+
+
+def failover(world: World, request: Request, tell: Tell) -> Document:
+    """Hand the request to the active manager and follow it; without one, take the lock and do it here."""
+    request = replace(request, asked_at=world.eyes.clock.wall().timestamp())
+    active = world.coordination.holder(world.cluster)
+    if active is not None:
+        tell(f"handed to the active manager {active}")
+        return follow(world, world.coordination.ask(request), tell)
+    return alone(world, request, tell)
+
+
+def follow(world: World, request_id: str, tell: Tell) -> Document:
+    """Wait for the answer of the active manager, telling the steps as they are journalled."""
+    clock, told = world.eyes.clock, 0
+    end = clock.now() + ANSWER_SECONDS
+    while clock.now() < end:
+        answer = world.coordination.answered(world.cluster, request_id)
+        if answer is not None:
+            return answer
+        told = tell_steps(world, told, tell)
+        clock.sleep(POLL)
+    raise CoordinationError("the active manager did not answer", f"within {ANSWER_SECONDS:g} s", "failoverd ops show")
+
+
+def tell_steps(world: World, told: int, tell: Tell) -> int:
+    """Tell the steps of the open operation that have not been told yet; how many are told by now."""
+    open_id = world.coordination.open_operation(world.cluster)
+    shown = world.coordination.operation(open_id) if open_id else None
+    steps = shown.get("steps") if shown else None
+    if not isinstance(steps, list):
+        return told
+    for step in steps[told:]:
+        tell(f"{step['stage']} {step['title']}: {step['outcome']} ({step['detail']})")
+    return len(steps)
+
+
+def alone(world: World, request: Request, tell: Tell) -> Document:
+    """Take the lock, look, and run the operation in this process; the lock is given back whatever happens."""
+    world.coordination.campaign(world.cluster)
+    try:
+        lease = wait_for_lease(world, tell)
+        memory, snapshot = own_look(patient(world))
+        tell_agents(world, memory, snapshot)
+        memory.phase = Phase.WATCHING
+        occasion = occasion_of(world, memory, snapshot, lease)
+        report = answer_to(world, memory, occasion, request)
+        return report_json(report)
+    finally:
+        world.coordination.resign(world.cluster)
+
+
+def answer_to(world: World, memory: Memory, occasion: Occasion, request: Request) -> Report:
+    """Record the primary first where nobody has; then the operation."""
+    verdict = occasion.verdict
+    if verdict.advice is Advice.RECORD and verdict.primary is not None:
+        act.record_primary(world, memory, occasion, verdict.primary)
+        occasion = replace(occasion, history=memory.history)
+    return act.operate(world, memory, occasion, request.kind, request)
+
+
+def wait_for_lease(world: World, tell: Tell) -> Lease:
+    """The lease, once it is ours."""
+    clock = world.eyes.clock
+    end = clock.now() + LOCK_SECONDS
+    tell("no manager is active: taking the lock")
+    while clock.now() < end:
+        lease = world.coordination.lease(world.cluster)
+        if lease is not None:
+            return lease
+        clock.sleep(POLL)
+    raise CoordinationError("the lock could not be had", f"within {LOCK_SECONDS:g} s", "is another manager starting?")

@@ -28,6 +28,10 @@ class Heartbeat:
         self.hosts_asked_at = now
         return True
 
+    def ask_soon(self) -> None:
+        """Let the next look ask the agents: they know more than before."""
+        self.hosts_asked_at = float("-inf")
+
 
 def rest_after(verdict: Verdict, policy: ClusterPolicy, missed_for: float) -> float:
     """Seconds until the next look: soon while evidence is coming in, less soon once that has gone on, else the

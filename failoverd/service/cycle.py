@@ -81,7 +81,8 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
         memory.detected_at = clock.wall().timestamp()
     if not missed:
         memory.detected_at = None
-        tell_agents(world, memory, snapshot)
+        if due:
+            tell_agents(world, memory, snapshot)
     verdict = judge(snapshot, memory.history, world.policy, clock.now(), clock.wall().timestamp())
     return snapshot, verdict
 

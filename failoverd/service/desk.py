@@ -46,7 +46,9 @@ def own_look(world: World) -> tuple[Memory, TopologySnapshot]:
     memory = Memory()
     catch_up(world, memory)
     recorded = memory.history.recorded
-    snapshot = look(world.eyes, world.policy, recorded.name if recorded else None, hosts=True)
+    primary = recorded.name if recorded else None
+    tell_agents(world, memory, look(world.eyes, world.policy, None))
+    snapshot = look(world.eyes, world.policy, primary, hosts=True)
     memory.history = memory.history.after(snapshot)
     memory.hosts = snapshot.hosts
     clock = world.eyes.clock
@@ -151,7 +153,6 @@ def alone(world: World, request: Request, tell: Tell) -> Document:
     try:
         lease = wait_for_lease(world, tell)
         memory, snapshot = own_look(patient(world))
-        tell_agents(world, memory, snapshot)
         memory.phase = Phase.WATCHING
         occasion = occasion_of(world, memory, snapshot, lease)
         report = answer_to(world, memory, occasion, request)

@@ -10,11 +10,8 @@ from failoverd.service.world import Memory, World
 
 
 def tell_agents(world: World, memory: Memory, snapshot: TopologySnapshot) -> None:
-    """Tell every agent that has not been told this server's facts yet; one that cannot be told is tried at the next
-    look.
-    """
-    due = {s.name: s for s in snapshot.reached() if memory.remembered.get(s.name) != identity(s)}
-    asked = {name: state for name, state in due.items() if snapshot.facts(name) is not None}
+    """Tell every agent that does not know this server yet; who cannot be told is tried when agents are asked again."""
+    asked = {s.name: s for s in snapshot.reached() if memory.remembered.get(s.name) != identity(s)}
     if not asked:
         return
     answers = ask_all(
@@ -26,6 +23,7 @@ def tell_agents(world: World, memory: Memory, snapshot: TopologySnapshot) -> Non
     for name, answer in answers.items():
         if answer is None:
             memory.remembered[name] = identity(asked[name])
+            memory.heartbeat.ask_soon()
         elif isinstance(answer, AgentError):
             world.log.warning("agent not told", server=name, why=str(answer))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from failoverd.gtid import GtidSet
-from failoverd.model.errors import ConnectFailed, FencedOut, ServerError, StepFailed
+from failoverd.model.errors import ConnectFailed, FailoverdError, FencedOut, ServerError, StepFailed
 from failoverd.model.sight import Channel, Endpoint, ServerState, Sight, Thread, Unreachable, Why
 from failoverd.model.steps import NOWHERE, SPLICE_CHANNEL
 from failoverd.ports import Clock, Lease, Wakeups
@@ -52,16 +52,21 @@ class FakeServers:
         lease.check()
         mysqld = self.mysqlds[server]
         session = self.open(mysqld)
+        try:
+            return self._taken(mysqld, session, cluster, lease)
+        except FailoverdError:
+            mysqld.end(session)
+            raise
+
+    def _taken(self, mysqld: FakeMysqld, session: int, cluster: str, lease: Lease) -> FakeClaimed:
         base = f"failoverd/{cluster.lower()}"
         newer = [f"{base}/{lease.epoch + step}" for step in range(1, EPOCHS_AHEAD + 1)]
         if any(name in mysqld.locks for name in newer):
-            mysqld.end(session)
-            raise FencedOut(f"{server} is held by a newer epoch than {lease.epoch}")
+            raise FencedOut(f"{mysqld.name} is held by a newer epoch than {lease.epoch}")
         ours = f"{base}/m:{self.manager}"
         holder = mysqld.locks.get(base)
         if holder is not None and mysqld.locks.get(ours) != holder and not self.may_evict:
-            mysqld.end(session)
-            raise ServerError(f"{server} is held by another manager")
+            raise ServerError(f"{mysqld.name} is held by another manager")
         lease.check()
         for name in (f"{base}/{lease.epoch}", base):
             mysqld.end(mysqld.locks.get(name, 0))

@@ -269,3 +269,32 @@ def test_following_nobody_known_leaves_the_receiver_trying(world: World) -> None
     claimed.follow(Endpoint("127.0.0.1", 9))
     within(LONG, lambda: _main(claimed).receiver is Thread.CONNECTING, "the receiver tried")
     assert _main(claimed).applier is Thread.YES
+
+
+class EndingLease(FakeLease):
+    """A lease that ends at its n-th check: a manager frozen just before it."""
+
+    def __init__(self, epoch: int, ends_at: int) -> None:
+        super().__init__(epoch)
+        self._left = ends_at
+
+    def check(self) -> None:
+        """Raise LockLost from the n-th time on."""
+        self._left -= 1
+        if self._left <= 0:
+            self.why = "frozen for too long"
+        super().check()
+
+
+@pytest.mark.parametrize("ends_at", [1, 2])
+def test_a_lease_that_ended_before_the_eviction_kills_nobody(world: World, ends_at: int) -> None:
+    active = claim(world, "db2", 5)
+    with pytest.raises(LockLost):
+        world.servers("m2").claim(CLUSTER, "db2", EndingLease(6, ends_at), LONG)
+    active.stop_receiver(LONG)
+
+
+def test_a_lease_that_ended_while_the_lock_was_taken_leaves_no_claim(world: World) -> None:
+    with pytest.raises(LockLost):
+        world.servers("m2").claim(CLUSTER, "db2", EndingLease(9, 3), LONG)
+    claim(world, "db2", 5).stop_receiver(LONG)

@@ -181,14 +181,14 @@ class RealWorld:
 
     def __init__(self, home: Path, extra: tuple[str, ...] = ()) -> None:
         self.bell = Bell()
-        template = _template(home)
+        made = template(home)
         self.mysqlds = {
             name: RealMysqld(home / name, number, extra=(*extra, "--max-connections=20", "--skip-name-resolve"))
             for number, name in enumerate(NAMES, 1)
         }
         self._made: list[MysqlServers] = []
         for mysqld in self.mysqlds.values():
-            mysqld.initialise(template)
+            mysqld.initialise(made)
             mysqld.start()
 
     def end(self) -> None:
@@ -322,7 +322,7 @@ def _without_sessions(mysqld: RealMysqld) -> bool:
     return not left
 
 
-def _template(home: Path) -> Path:
+def template(home: Path) -> Path:
     """A data directory with all accounts, made once and copied: making one takes seconds."""
     first = RealMysqld(home / "template", 99)
     first.initialise()
@@ -338,9 +338,9 @@ def _template(home: Path) -> Path:
     return first.datadir
 
 
-def in_memory() -> Path:
+def in_memory(name: str = "mysql") -> Path:
     """A folder that costs no disk."""
-    home = Path("/dev/shm") / f"failoverd-mysql-{os.getpid()}"
+    home = Path("/dev/shm") / f"failoverd-{name}-{os.getpid()}"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir()
     return home

@@ -11,6 +11,9 @@ from failoverd.model.plans import Kind
 from failoverd.model.ranking import Ranking
 from failoverd.model.verdict import Refusal
 
+# How long the manager waits after an attempt of its own that was refused on fixed positions or undone (seconds).
+RETRY_PAUSE = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -59,6 +62,14 @@ def cooldown(c: Case) -> Measured | None:
     if last is None or c.s.wall - last >= limit:
         return None
     return Measured(f"{c.s.wall - last:.0f} s", f"{limit:g} s", f"{c.s.wall - last:.0f} s ago")
+
+
+def tried_lately(c: Case) -> Measured | None:
+    """An attempt that came to nothing is not repeated at once: each one stops receivers and takes that back."""
+    last = c.s.history.last_attempt_at
+    if last is None or not automatic(c.s) or c.s.wall - last >= RETRY_PAUSE:
+        return None
+    return Measured(f"{c.s.wall - last:.0f} s", f"{RETRY_PAUSE:g} s", f"{c.s.wall - last:.0f} s ago")
 
 
 def paused(c: Case) -> Measured | None:
@@ -163,6 +174,7 @@ REFUSALS: tuple[Row, ...] = (
     Row("maintenance", "{primary} is in maintenance", _BOTH, maintenance),
     Row("operation-open", "operation {detail} has not ended", _BOTH, operation_open),
     Row("cooldown", "the last failover was {detail}", _FAILOVER, cooldown),
+    Row("tried-lately", "an attempt came to nothing {detail}", _BOTH, tried_lately),
     Row("blind", "nobody but us says that {primary} is gone", _FAILOVER, blind),
     Row("not-claimed", "too few servers can be claimed: {detail}", _FAILOVER, not_claimed, late=True),
     Row("fencing-impossible", "{primary} cannot be fenced: {detail}", _FAILOVER, fencing_impossible),

@@ -42,7 +42,8 @@ class History:
     first such look. `last_writable_at` is our last look at the primary accepting writes; `last_executed` its set then.
     `last_started_at` is when that server had been started then: a server found with a later start has been restarted.
     `about` is the server_uuid that misses and last looks are about: they start anew when another primary is recorded.
-    `last_failover_at` is wall-clock seconds, because it outlives the process.
+    `last_failover_at` is wall-clock seconds, because it outlives the process; `last_attempt_at` is the end of the last
+    operation of our own that came to nothing, on the same clock.
     """
 
     recorded: Recorded | None = None
@@ -55,6 +56,7 @@ class History:
     last_executed: GtidSet = field(default_factory=GtidSet)
     last_holdings: tuple[tuple[str, GtidSet], ...] = ()
     last_failover_at: float | None = None
+    last_attempt_at: float | None = None
     paused: Pause | None = None
     open_operation: str = ""
     about: str = ""
@@ -95,6 +97,7 @@ class History:
             self.recorded,
             last_holdings=self.last_holdings,
             last_failover_at=self.last_failover_at,
+            last_attempt_at=self.last_attempt_at,
             paused=self.paused,
             open_operation=self.open_operation,
             about=server_uuid,

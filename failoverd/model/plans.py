@@ -34,7 +34,7 @@ class Plan:
 
     `elect` is the server to be opened, empty while positions can still move. `why_not` says for every other server why
     it lost.
-    `missing` are legitimate transactions that nobody reachable can give back.
+    `missing` are legitimate transactions that nobody reachable can give back. `eta` is a guess in seconds, for people.
     """
 
     cluster: str
@@ -47,6 +47,7 @@ class Plan:
     target: GtidSet = field(default_factory=GtidSet)
     missing: GtidSet = field(default_factory=GtidSet)
     errant: tuple[tuple[str, GtidSet], ...] = ()
+    eta: float | None = None
 
     def titles(self) -> tuple[str, ...]:
         """The steps in words, one line each."""

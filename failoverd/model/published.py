@@ -83,7 +83,7 @@ def stage_of(group: Stage, step: Stage) -> Stage:
     return group if group is Stage.RECOVER else step
 
 
-def plan_json(plan: Plan, eta: float | None = None) -> Json:
+def plan_json(plan: Plan) -> Json:
     """A plan: who wins, why the others lost, what is done in which order, what is lost, what stands against it."""
     groups = [
         {
@@ -105,7 +105,7 @@ def plan_json(plan: Plan, eta: float | None = None) -> Json:
         "kind": str(plan.kind),
         "old_primary": plan.old_primary or None,
         "new_primary": plan.elect or None,
-        "eta_seconds": seconds(eta),
+        "eta_seconds": seconds(plan.eta),
         "why_not": [{"name": name, "sentence": sentence} for name, sentence in plan.why_not],
         "predicted_loss": {"transactions": len(plan.missing), "gtids": str(plan.missing)},
         "errant": [{"name": name, "gtids": str(found)} for name, found in plan.errant],

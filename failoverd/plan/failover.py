@@ -27,6 +27,7 @@ from failoverd.model.steps import (
     Task,
 )
 from failoverd.model.verdict import Refusal
+from failoverd.plan.estimate import eta
 from failoverd.plan.recovery import recovery_groups
 from failoverd.plan.repointing import attachments, repoint_group
 from failoverd.plan.times import CLAIM, RECEIVER, STATEMENT
@@ -96,17 +97,19 @@ def predict(
     """Opening and closing as they would be now, all steps shown even under a refusal; for people, never executed."""
     opening = plan_opening(snapshot, history, policy)
     closing = plan_closing(foreseen(snapshot, history), history, policy, ranking)
+    groups = opening.groups + closing.groups
     return Plan(
         cluster=policy.name,
         kind=Kind.FAILOVER,
         old_primary=opening.old_primary,
         elect=closing.elect,
-        groups=opening.groups + closing.groups,
+        groups=groups,
         why_not=closing.why_not,
         refusals=refusals,
         target=closing.target,
         missing=closing.missing,
         errant=closing.errant,
+        eta=eta(groups, snapshot) if closing.elect else None,
     )
 
 

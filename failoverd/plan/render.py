@@ -44,6 +44,8 @@ def _losses(plan: Plan) -> Iterator[str]:
             f"{len(plan.missing)} transactions: {plan.missing.shorten()}" if plan.missing else "nothing that is known"
         )
         yield f"  would be lost: {what}"
+    if plan.eta is not None:
+        yield f"  would take about {plan.eta:.1f} s"
     for name, found in plan.errant:
         yield f"  errant on {name}, never spread: {found.shorten()}"
 

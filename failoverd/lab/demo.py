@@ -156,10 +156,16 @@ def parse(moment: str | None) -> float:
     return datetime.fromisoformat(moment).timestamp() if moment else 0.0
 
 
+def console() -> Console:
+    """A terminal as it is; a file or a pipe wide enough for the tables."""
+    found = Console()
+    return found if found.is_terminal else Console(width=140)
+
+
 def main() -> int:
     """Run the demo on standard output; errors for people go to standard error."""
     try:
-        return Demo(Console()).run()
+        return Demo(console()).run()
     except FailoverdError as error:
         sys.stderr.write(f"failoverd demo: {error}\n")
         return 1

@@ -6,7 +6,7 @@ import signal
 
 from failoverd.lab import disks, keeping, network, relay, servers, zookeeper
 from failoverd.lab.layout import Host, Kind, Layout
-from failoverd.lab.processes import send, state, wait_until
+from failoverd.lab.processes import end, send, state, wait_until
 from failoverd.lab.sessions import Sessions
 from failoverd.model.errors import FailoverdError
 
@@ -38,13 +38,25 @@ class Faults:
 
     def poweroff(self, name: str) -> None:
         """Cut the host's power: the link first, so that nobody sees its sockets close, then all its processes."""
-        host = self._kept(name)
+        host = self.layout.host(name)
         network.set_link(self.layout, host, up=False)
-        keeping.power_off(host)
+        if host.kind in _SERVICES:
+            keeping.power_off(host)
+        else:
+            end(network.inhabitants(host.namespace))
 
     def start(self, name: str) -> None:
-        """Start what is dead, the host or its mysqld (or ZooKeeper), and wait until it answers."""
-        host = self._kept(name)
+        """Start what is dead, the host or its mysqld (or ZooKeeper), and wait until it answers.
+
+        A manager's or client's host gets its link back; what ran there is the caller's to start.
+        """
+        host = self.layout.host(name)
+        if host.kind in _SERVICES:
+            self._start_kept(host)
+        else:
+            network.set_link(self.layout, host, up=True)
+
+    def _start_kept(self, host: Host) -> None:
         if not disks.writable(host):
             keeping.power_off(host)
             disks.make_writable(host)

@@ -84,11 +84,16 @@ def members(name: str) -> tuple[int, ...]:
     found: list[int] = []
     for namespace in namespaces(name):
         try:
-            found += [int(pid) for pid in run(["ip", "netns", "pids", namespace]).split()]
+            found += inhabitants(namespace)
         except FailoverdError:
             if namespace in namespaces(name):
                 raise
     return tuple(found)
+
+
+def inhabitants(namespace: str) -> tuple[int, ...]:
+    """The processes that live in one namespace."""
+    return tuple(int(pid) for pid in run(["ip", "netns", "pids", namespace]).split())
 
 
 def demolish(name: str) -> None:

@@ -12,6 +12,6 @@ from failoverd.cli.session import Session, examples
 def run(session: Session) -> None:
     """Be the manager, in the foreground.
 
-    SIGTERM releases the lock and leaves the databases alone; SIGHUP reads the configuration again.
+    SIGTERM releases the lock and leaves the databases alone.
     """
     click.get_current_context().exit(session.app().run())

@@ -118,7 +118,14 @@ SERVER_ROWS: tuple[ServerRow, ...] = (
         WARNING,
         "whether {name} starts read-only cannot be told",
         "super_read_only=ON into its configuration; grant SELECT on performance_schema so that it can be seen",
-        lambda s, _: _when(s.settings.read_only_at_start is None),
+        lambda s, _: _when(s.settings.read_only_at_start is None and not s.writable),
+    ),
+    ServerRow(
+        "start-hidden",
+        OK,
+        "{name} was opened while it ran, which hides whether it starts read-only: see that its configuration says so",
+        "super_read_only=ON into its configuration",
+        lambda s, _: _when(s.settings.read_only_at_start is None and s.writable),
     ),
     ServerRow(
         "file-position",

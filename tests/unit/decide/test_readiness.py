@@ -202,8 +202,16 @@ def test_required_fencing_closes_the_window_that_is_told_otherwise() -> None:
     assert not told(FailoverPolicy(fencing="required"))
 
 
+def test_an_open_server_hides_what_it_starts_with() -> None:
+    world = World().settings("db1", read_only_at_start=None)
+    assert world.wrong() == set()
+    assert ("start-hidden", "db1") in {(f.id, f.server) for f in world.found()}
+    assert "start-hidden" not in {f.id for f in World().found()}
+
+
 def test_every_row_has_a_case() -> None:
-    assert {row.id for row in SERVER_ROWS} == set(SERVER_CASES)
+    assert {row.id for row in SERVER_ROWS if row.severity is not Severity.OK} == set(SERVER_CASES)
+    assert {row.id for row in SERVER_ROWS if row.severity is Severity.OK} == {"start-hidden"}
     good_news = {row.id for row in CLUSTER_ROWS if row.severity is Severity.OK}
     assert {row.id for row in CLUSTER_ROWS} - good_news - {"no-candidate"} == set(CLUSTER_CASES)
     assert good_news == {"unfenced-window", "candidate"}

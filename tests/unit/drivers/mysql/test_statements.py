@@ -1,0 +1,91 @@
+"""What failoverd may say to a server: the whole table, and that the driver has no other words."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from failoverd.drivers import mysql
+from failoverd.drivers.mysql import statements
+
+DRIVER = Path(mysql.__path__[0])
+OUT_OF_BAND = {"application.py", "local.py"}  # for the lab and its writing client; no part of the manager
+MANAGING = sorted(path for path in DRIVER.glob("*.py") if path.name not in OUT_OF_BAND)
+READS = re.compile(r"(SELECT|SHOW) ")
+SESSION = re.compile(r"SET SESSION [a-z_]+ = ")
+CHANGES = (
+    r"SET GLOBAL (read_only = OFF|super_read_only = ON|offline_mode = (ON|OFF))",
+    r"SET GLOBAL (rpl_stop_replica_timeout|replica_net_timeout) = %s",
+    r"KILL CONNECTION %s",
+    r"(START|STOP) REPLICA (IO_THREAD |SQL_THREAD )?FOR CHANNEL %s",
+    r"RESET REPLICA ALL FOR CHANNEL %s",
+    r"CHANGE REPLICATION SOURCE TO ([A-Z_]+ = ('nobody'|%s|\d+)(, )?)+ FOR CHANNEL %s",
+)
+EVERY_OPTION = statements.change_source(statements.SOURCE_OPTIONS)
+
+
+@pytest.mark.parametrize("statement", [*statements.ALL, EVERY_OPTION], ids=lambda s: s.text[:40])
+def test_a_statement_reads_or_is_one_of_the_known_changes(statement: statements.Statement) -> None:
+    if statement.changes:
+        assert any(re.fullmatch(change, statement.text) for change in CHANGES)
+    else:
+        assert READS.match(statement.text) or SESSION.match(statement.text)
+    assert ";" not in statement.text
+    assert "PERSIST" not in statement.text
+    assert statement.does
+
+
+@pytest.mark.parametrize("statement", [s for s in statements.ALL if " REPLICA" in s.text and s.changes])
+def test_whatever_touches_replication_names_its_channel_last(statement: statements.Statement) -> None:
+    assert statement.text.endswith("FOR CHANNEL %s")
+
+
+def test_the_table_is_not_empty_and_holds_each_text_once() -> None:
+    texts = [statement.text for statement in statements.ALL]
+    assert len(texts) > 25
+    assert len(set(texts)) == len(texts)
+
+
+def test_options_come_in_the_tables_order_whatever_order_they_are_named_in() -> None:
+    one = statements.change_source(["SOURCE_PORT", "SOURCE_HOST"])
+    assert one.text == "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = %s FOR CHANNEL %s"
+    with pytest.raises(KeyError):
+        statements.change_source(["RELAY_LOG_FILE"])
+
+
+def calls(name: str) -> list[tuple[str, ast.Call]]:
+    """All calls of a method of that name in the driver."""
+    return [
+        (path.name, found)
+        for path in MANAGING
+        for found in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(found, ast.Call) and isinstance(found.func, ast.Attribute) and found.func.attr == name
+    ]
+
+
+def test_only_the_session_speaks_to_the_library() -> None:
+    assert {place for place, _ in calls("execute")} == {"session.py"}
+    assert not calls("query")
+    assert not calls("executemany")
+
+
+def test_the_manager_uses_nothing_of_the_labs() -> None:
+    for path in MANAGING:
+        for found in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(found, ast.ImportFrom):
+                assert not {f"{found.module}.py".rpartition("mysql.")[2]} & OUT_OF_BAND, path
+    bootstrap = (DRIVER.parents[1] / "bootstrap.py").read_text(encoding="utf-8")
+    assert not any(f"mysql.{name.removesuffix('.py')}" in bootstrap for name in OUT_OF_BAND)
+
+
+@pytest.mark.parametrize("method", ["rows", "change"])
+def test_only_statements_of_the_table_are_said(method: str) -> None:
+    found = calls(method)
+    assert found
+    for place, call in found:
+        said = ast.unparse(call.args[0])
+        known = said.startswith("statements.") or said in {"statement", "PREPARE_SESSION"}
+        assert known, f"{place}:{call.lineno} says {said}"

@@ -67,8 +67,12 @@ class Hands:
     def claim_again(self, names: Iterable[str]) -> None:
         """Fresh claims: old sessions end by that, with any late statement. Who cannot be claimed stays out."""
         self.release()
+        self.claim_more(names)
+
+    def claim_more(self, names: Iterable[str]) -> None:
+        """Claim those that are not claimed yet and can be."""
         timeout = self.policy.detection.timeout * 2
-        for name in names:
+        for name in set(names) - self.claims.keys():
             with contextlib.suppress(ServerError):
                 self.claims[name] = self.servers.claim(self.cluster, name, self.lease, timeout)
 

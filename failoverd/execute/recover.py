@@ -13,7 +13,7 @@ from failoverd.model.host import Holding
 from failoverd.model.plans import Saved
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.steps import SPLICE_CHANNEL, Drain, Splice
-from failoverd.ports import ClaimedServer
+from failoverd.ports import ClaimedServer, Clock
 
 # One wait on the server; between two of them progress is judged and told.
 SLICE = 0.5
@@ -47,23 +47,43 @@ def splice(step: Splice, hands: Hands) -> str:
     claim = hands.claimed(step.server)
     clear_partial(claim)
     claim.drop_spliced()
-    started = hands.clock.now()
+    watch = Stopwatch(hands.clock)
     wanted = Holding(step.origin, step.kind, step.gtids, step.size)
     try:
         laid = hands.agents.transfer(hands.cluster, step.origin, step.server, wanted, progress_of(step, hands))
     except AgentError as error:
         raise StepFailed(f"the logs of {step.origin} could not be brought to {step.server}", str(error)) from error
+    watch.lap("copied")
     hands.lease.check()
     held = claim.adopt_spliced(laid.relay_log_file)
+    watch.lap("adopted")
     if not step.gtids <= held:
         lost = step.gtids - held
         raise StepFailed(f"the copied logs of {step.origin} lack {lost.shorten()}", "the server reads fewer than asked")
     wait_until_executed(claim, step.gtids, hands, hands.policy.failover.salvage_timeout)
+    watch.lap("executed")
     claim.drop_spliced()
-    how = f"{step.kind} logs over SSH, spliced"
-    hands.saved.append(Saved(step.gtids, step.origin, how))
-    seconds = hands.clock.now() - started
-    return f"{len(step.gtids)} transactions, {laid.size} bytes in {seconds:.2f} s on channel {SPLICE_CHANNEL}"
+    watch.lap("removed")
+    hands.saved.append(Saved(step.gtids, step.origin, f"{step.kind} logs over SSH, spliced"))
+    return f"{len(step.gtids)} transactions, {laid.size} bytes on channel {SPLICE_CHANNEL}: {watch}"
+
+
+class Stopwatch:
+    """Seconds of the parts of a step, in words."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = clock.now()
+        self._laps: list[str] = []
+
+    def lap(self, what: str) -> None:
+        """The part that ends now."""
+        now = self._clock.now()
+        self._laps.append(f"{what} in {now - self._last:.3f} s")
+        self._last = now
+
+    def __str__(self) -> str:
+        return ", ".join(self._laps)
 
 
 def progress_of(step: Splice, hands: Hands) -> Callable[[int, int], None]:

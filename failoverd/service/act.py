@@ -60,6 +60,10 @@ def operate(world: World, memory: Memory, occasion: Occasion, kind: Kind, reques
     hands = hands_for(world, occasion, operation, tell)
     try:
         course = carry_out(world, occasion, hands, request)
+    except BaseException:
+        # The journal stays open: whoever is active next finds it, and until then nothing is done by itself.
+        memory.phase = after(memory.phase, Event.PERSON_NEEDED)
+        raise
     finally:
         hands.release()
     report = account(world, occasion, hands, course)

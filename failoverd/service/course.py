@@ -110,6 +110,7 @@ def undo(world: World, hands: Hands, course: Course, result: Result) -> Course:
     """Take back what was done; what cannot be taken back needs a person."""
     course.result = result
     back = plan_undo(world.policy, hands.operation.plan.old_primary, tuple(course.changed))
+    hands.claim_more(task.step.server for group in back.groups for task in group.tasks)
     ended = execute(back, hands, course)
     if any(o.result is StepResult.FAILED for o in ended.outcomes):
         course.result = Result.NEEDS_PERSON

@@ -59,6 +59,24 @@ def test_every_section_of_the_sample_is_read(folder: Folder) -> None:
     assert (third.endpoint.port, third.ssh.port, third.hold) == (3307, 2222, "systemd:mysql.service")
 
 
+def test_how_to_log_in_to_zookeeper_is_read(folder: Folder) -> None:
+    text = """\
+zookeeper:
+  hosts: ["zk1:2181", "[::1]:2182"]
+  auth: {scheme: digest, username: fo, password_file: repl.secret}
+  tls: {ca_file: known_hosts, cert_file: known_hosts, key_file: id}
+"""
+    zookeeper = folder.load(HEAD + text + SHOP).config.zookeeper
+    assert zookeeper is not None
+    assert zookeeper.auth is not None
+    assert zookeeper.tls is not None
+    assert zookeeper.hosts == ("zk1:2181", "[::1]:2182")
+    assert (zookeeper.auth.scheme, zookeeper.auth.username) == ("digest", "fo")
+    assert zookeeper.auth.password_file.reveal() == "r-canary"
+    known, key = folder.path / "known_hosts", folder.path / "id"
+    assert (zookeeper.tls.ca_file, zookeeper.tls.cert_file, zookeeper.tls.key_file) == (known, known, key)
+
+
 def test_a_server_overrides_its_cluster_and_a_cluster_the_top(folder: Folder) -> None:
     config = folder.load(
         HEAD.replace("mysql: {", "mysql: {user: top, port: 1111, ")

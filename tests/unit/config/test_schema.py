@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from failoverd.config.schema import ClusterConfig, Config, ServerConfig, ZookeeperAuth, ZookeeperTls
+from failoverd.config.schema import ClusterConfig, Config, MysqldConfig, ServerConfig, ZookeeperAuth, ZookeeperTls
 from failoverd.config.walk import dissect
 from failoverd.model.errors import ConfigError
 from failoverd.model.policy import (
@@ -29,7 +29,7 @@ TUNED = """\
 clusters:
   shop:
     servers:
-      - {name: db1, host: h1, promote: never, site: a, maintenance: true, mysqld: {service: mysql}}
+      - {name: db1, host: h1, promote: never, site: a, maintenance: true, mysqld: {service: mysql, datadir: /data}}
       - {name: db2, host: h2, port: 3307}
       - {name: db3, host: h3}
     replication: {user: r, tls: required, connect_retry: 2s, retry_count: 7, heartbeat: 1s, net_timeout: 5s,
@@ -52,7 +52,9 @@ def test_defaults_of_the_file_are_the_defaults_of_deciding(folder: Folder) -> No
 
 
 def test_every_key_reaches_deciding(folder: Folder) -> None:
-    policy = folder.load(HEAD + TUNED).config.policy("shop")
+    config = folder.load(HEAD + TUNED).config
+    policy = config.policy("shop")
+    assert config.access("shop", "db1").mysqld == MysqldConfig("/data", "mysql")
     assert policy.servers[0] == ServerSpec("db1", Endpoint("h1", 3306), Promote.NEVER, "a", True, "systemd:mysql")
     assert policy.servers[1] == ServerSpec("db2", Endpoint("h2", 3307))
     assert policy.detection == DetectionPolicy(1.0, 2.0, 4, 5.0, 6.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -113,17 +114,17 @@ def make_read_only(host: Host) -> None:
     # What nobody synced would be lost, and that is the template's copy too.
     run(["sync", "-f", str(host.disk)])
     trigger.write_text("broken by the lab\n", encoding="utf-8")
-    wait_until(lambda: not writable(host), deadline=5, what=f"the read-only disk of {host.name}")
+    wait_until(lambda: is_read_only(host), deadline=5, what=f"the read-only disk of {host.name}")
 
 
 def make_writable(host: Host) -> None:
     """Repair a disk that turned read-only: its processes must have ended; check the file system and mount it again."""
-    if writable(host):
+    if not is_read_only(host):
         return
     run(["umount", str(host.disk)])
     run(["sh", "-c", 'e2fsck -fp "$0" || [ $? -eq 1 ]', str(host.folder / "disk.img")])
     run(["mount", "-o", _MOUNT_OPTIONS, str(host.folder / "disk.img"), str(host.disk)])
-    if not writable(host):
+    if is_read_only(host):
         raise FailoverdError(
             f"the disk of {host.name} stays read-only",
             "a process in another mount namespace still holds it",
@@ -131,12 +132,12 @@ def make_writable(host: Host) -> None:
         )
 
 
-def writable(host: Host) -> bool:
-    """Whether a file can be made on the host's disk."""
+def is_read_only(host: Host) -> bool:
+    """Whether the host's disk has turned read-only; a full one has not."""
     probe = Path(host.disk / "probe")
     try:
         probe.touch()
         probe.unlink()
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return error.errno == errno.EROFS
+    return False

@@ -57,7 +57,7 @@ class Faults:
             network.set_link(self.layout, host, up=True)
 
     def _start_kept(self, host: Host) -> None:
-        if not disks.writable(host):
+        if disks.is_read_only(host):
             keeping.power_off(host)
             disks.make_writable(host)
         if not keeping.is_on(host):

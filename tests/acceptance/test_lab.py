@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,13 @@ def traces(name: str) -> list[str]:
     return found
 
 
+def gone(name: str) -> None:
+    """Nothing of the lab is left; another lab's host that starts just now may hold its disk for a moment."""
+    with suppress(AssertionError):
+        eventually(lambda: traces(name) == [], 5.0)
+    assert traces(name) == []
+
+
 def test_a_lab_replicates_and_begins_with_one_writable_server(lab: Factory) -> None:
     one = lab()
     assert one.servers == ("db1", "db2", "db3")
@@ -229,7 +237,7 @@ def test_two_labs_stand_side_by_side(lab: Factory) -> None:
     first.fault.poweroff("db1")
     assert second.sql("db1", "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema='app'") == ((0,),)
     first.down()
-    assert traces(first.name) == []
+    gone(first.name)
     assert second.mysqld_pid("db1") > 0
     assert replica(second, "db2")["Replica_IO_Running"] == "Yes"
 
@@ -324,19 +332,20 @@ def test_loss_is_a_share_of_the_packets(lab: Factory) -> None:
 def test_the_switch_delays_packets_each_way_and_one_way(lab: Factory) -> None:
     one = lab(replicas=1, zookeepers=0, switch=True)
     assert replica(one, "db2")["Replica_IO_Running"] == "Yes"
-    assert round_trip(one) < 0.05
-    one.fault.slow("mgr1", "db1", 60)
-    assert 0.12 <= round_trip(one) < 0.3
+    assert round_trip(one) < 0.1
+    one.fault.slow("mgr1", "db1", 100)
+    assert round_trip(one) >= 0.2
     one.fault.heal()
-    assert round_trip(one) < 0.05
-    one.fault.slow("mgr1", "db1", 80, jitter=10, one_way=True)
-    assert 0.07 <= round_trip(one) < 0.2
+    assert round_trip(one) < 0.1
+    one.fault.slow("mgr1", "db1", 150, jitter=10, one_way=True)
+    assert 0.14 <= round_trip(one) < 0.3, "one way only"
+    one.fault.heal()
     one.fault.poweroff("db1")
     assert not reaches(one, "mgr1", "db1")
     one.start_mysqld("db1")
     assert reaches(one, "mgr1", "db1")
     one.down()
-    assert traces(one.name) == []
+    gone(one.name)
 
 
 def test_a_lab_without_a_switch_says_so_when_asked_for_a_delay(lab: Factory) -> None:
@@ -446,6 +455,20 @@ def test_managers_run_in_their_own_network_and_signals_reach_them(lab: Factory) 
     assert manager.wait(timeout=5) == -signal.SIGKILL
 
 
+def test_power_off_takes_a_managers_host_with_all_that_runs_there(lab: Factory) -> None:
+    one = lab(replicas=0, zookeepers=0)
+    manager, other = one.run_in("mgr1", ["sleep", "60"]), one.run_in("mgr2", ["sleep", "60"])
+    eventually(lambda: {manager.pid, other.pid} <= set(network.members(one.name)))
+    one.fault.poweroff("mgr1")
+    assert manager.wait(timeout=5) == -signal.SIGKILL
+    assert other.poll() is None
+    assert not reaches(one, "mgr1", "db1")
+    one.fault.start("mgr1")
+    assert reaches(one, "mgr1", "db1")
+    other.kill()
+    other.wait(timeout=5)
+
+
 def test_down_leaves_nothing_behind(lab: Factory) -> None:
     one = lab(supervised=True)
     stray = one.run_in("mgr1", ["sleep", "600"])
@@ -453,7 +476,7 @@ def test_down_leaves_nothing_behind(lab: Factory) -> None:
     one.fault.cut("mgr1", "db1")
     assert traces(one.name) != []
     one.down()
-    assert traces(one.name) == []
+    gone(one.name)
     assert stray.wait(timeout=5) == -signal.SIGKILL
 
 
@@ -465,7 +488,7 @@ def test_down_leaves_nothing_behind_after_a_keeper_was_killed(lab: Factory) -> N
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: not Path(f"/proc/{server}").exists())
     one.down()
-    assert traces(one.name) == []
+    gone(one.name)
 
 
 def test_down_ends_what_an_interrupted_up_had_made() -> None:
@@ -481,7 +504,7 @@ def test_down_ends_what_an_interrupted_up_had_made() -> None:
     assert done.returncode == -signal.SIGKILL
     assert traces(name) != []
     Lab.take_down(name)
-    assert traces(name) == []
+    gone(name)
 
 
 def test_down_ends_what_outlived_a_restart_of_the_machine() -> None:
@@ -494,7 +517,7 @@ def test_down_ends_what_outlived_a_restart_of_the_machine() -> None:
         Lab.up(Options(name=name))
     Lab.take_down(name)
     assert name not in Lab.names()
-    assert traces(name) == []
+    gone(name)
 
 
 def test_two_ends_at_once_do_not_disturb_each_other(lab: Factory) -> None:
@@ -502,7 +525,7 @@ def test_two_ends_at_once_do_not_disturb_each_other(lab: Factory) -> None:
     with ThreadPoolExecutor(3) as pool:
         for end in [pool.submit(one.down) for _ in range(3)]:
             end.result()
-    assert traces(one.name) == []
+    gone(one.name)
 
 
 def test_the_written_configurations_are_what_failoverd_reads(lab: Factory) -> None:
@@ -527,4 +550,4 @@ def test_an_up_that_fails_takes_away_what_it_made(monkeypatch: pytest.MonkeyPatc
     name = f"bad{os.getpid()}"
     with pytest.raises(FailoverdError, match="planted"):
         Lab.up(Options(name=name))
-    assert traces(name) == []
+    gone(name)

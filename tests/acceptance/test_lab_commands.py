@@ -17,7 +17,7 @@ from failoverd.cli.session import Session
 from failoverd.config.schema import Config
 from failoverd.drivers.clock import SystemClock
 from failoverd.lab import Lab
-from tests.acceptance.test_lab import eventually, traces
+from tests.acceptance.test_lab import eventually, gone
 
 NAME = f"t{os.getpid()}-0"
 Command = Callable[..., str]
@@ -187,16 +187,17 @@ def test_where_namespaces_are_not_permitted_it_says_so_in_one_sentence() -> None
     first, *rest = done.stderr.splitlines()
     assert "does not permit them" in first
     assert any("hint: run it as root" in line for line in rest)
-    assert traces("refused") == []
+    gone("refused")
 
 
 def test_down_takes_it_away_and_all_takes_every_lab(monkeypatch: pytest.MonkeyPatch) -> None:
     do("down")
-    assert traces(NAME) == []
+    gone(NAME)
     others = (f"{NAME}a", f"{NAME}b")
     for other in others:
         assert call("up", "--name", other, "--replicas", "0", "--zookeepers", "0").exit_code == 0
     monkeypatch.setattr(Lab, "names", lambda: others)  # the labs of other tests stay
     assert call("down", "--all").exit_code == 0
-    assert traces(others[0]) == traces(others[1]) == []
+    gone(others[0])
+    gone(others[1])
     assert call("status", "--name", NAME).exit_code == 2

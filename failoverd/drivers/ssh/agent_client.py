@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -19,6 +20,9 @@ from failoverd.model.errors import AgentError
 PROTOCOL = 1
 _PIECE = 32 * 1024  # what one SSH packet carries
 _SLICE = 1.0
+_DOOR_STARTS = (
+    5.0  # before it says hello the agent starts its door, which it gives 3 s; nobody waits for this but the line
+)
 _WHOLE_DAY = 86400.0
 _LONGEST_COMPLAINT = 2000
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -126,12 +130,14 @@ class AgentChannel:
         with self._uploading:
             pending = self.begin(ask, _WHOLE_DAY, uploads=True)
             try:
-                for data in frames:
-                    if (refusal := _reply_in(pending)) is not None:
-                        return self.result_of(refusal)
-                    self._send(wire.pack(wire.RAW, data), time.monotonic() + idle)
-            finally:
-                self._send(wire.END_OF_UPLOAD, time.monotonic() + idle)
+                refusal = self._send_all(pending, frames, idle)
+            except BaseException:
+                with contextlib.suppress(AgentError):
+                    self._send(wire.END_OF_UPLOAD, time.monotonic() + idle)
+                raise
+            self._send(wire.END_OF_UPLOAD, time.monotonic() + idle)
+            if refusal is not None:
+                return self.result_of(refusal)
             while True:
                 came = self.next_of(pending, idle)
                 if not isinstance(came, bytes) and "progress" not in came:
@@ -166,19 +172,17 @@ class AgentChannel:
         """Send a request whose answer is bytes; one at a time, because raw frames carry no id."""
         if not self._downloading.acquire(timeout=idle):
             raise AgentError(f"the channel to {self.access} is busy with another download", code="BUSY")
-        try:
-            return self.begin(ask, _WHOLE_DAY, downloads=True)
-        except AgentError:
-            self._downloading.release()
-            raise
+        return self.begin(ask, _WHOLE_DAY, downloads=True)
 
-    def end_download(self, pending: Pending, *, whole: bool) -> None:
-        """Make room for the next download; one that was given up ends the channel, because its bytes still come."""
-        pending.abandoned = True
-        self._download = None if whole else self._download
-        self._downloading.release()
-        if not whole:
-            self._finish(AgentError(f"a download from {self.access} was given up", code="TIMEOUT"))
+    def _send_all(self, pending: Pending, frames: Iterable[bytes], idle: float) -> Mapping[str, Any] | None:
+        """Send the bytes; the reply, where one comes before their end: only a refusal does. Progress is passed over."""
+        for data in frames:
+            while not pending.inbox.empty():
+                came = pending.next(0)
+                if not isinstance(came, bytes) and "progress" not in came:
+                    return came
+            self._send(wire.pack(wire.RAW, data), time.monotonic() + idle)
+        return None
 
     def _opened(self, command: str) -> paramiko.Channel:
         transport = self._client.get_transport()
@@ -195,7 +199,7 @@ class AgentChannel:
 
     def _greeted(self) -> Mapping[str, Any]:
         try:
-            told = self._hello.get(timeout=self.access.timeout)
+            told = self._hello.get(timeout=self.access.timeout + _DOOR_STARTS)
         except queue.Empty:
             told = AgentError(f"the agent on {self.access} does not say hello", self._complaint(), code="TIMEOUT")
         if isinstance(told, AgentError):
@@ -243,7 +247,8 @@ class AgentChannel:
             data = self._channel.recv(1024 * 1024)
         except TimeoutError:
             return None
-        self.heard_at = time.monotonic()
+        if data:
+            self.heard_at = time.monotonic()
         return bytes(data)
 
     def _deliver(self, frame: wire.Frame) -> None:
@@ -259,7 +264,13 @@ class AgentChannel:
         if pending is not None:
             if "progress" not in value:
                 self._waiting.pop(pending.number, None)
+                self._make_room(pending)
             self._put(pending, value)
+
+    def _make_room(self, done: Pending) -> None:
+        if done is self._download:
+            self._download = None
+            self._downloading.release()
 
     def _deliver_raw(self, payload: bytes) -> None:
         if self._download is None:
@@ -313,18 +324,10 @@ class AgentChannel:
         self.on_end()
 
     def _client_done(self) -> None:
-        self._channel.close()
+        with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+            self._channel.close()
         if not self._shared:
             self._client.close()
-
-
-def _reply_in(pending: Pending) -> Mapping[str, Any] | None:
-    """The reply that came before all was sent: only a refusal does; progress is passed over."""
-    while not pending.inbox.empty():
-        came = pending.next(0)
-        if not isinstance(came, bytes) and "progress" not in came:
-            return came
-    return None
 
 
 class Download:
@@ -339,17 +342,22 @@ class Download:
 
     def __iter__(self) -> Iterator[bytes]:
         pending = self._channel.start_download(self._ask, self._idle)
-        whole = False
         try:
             while True:
-                came = self._channel.next_of(pending, self._idle)
+                came = self._awaited(pending)
                 if isinstance(came, bytes):
                     yield came
                 elif "progress" in came:
                     self._progress(int(came["progress"]["bytes"]), int(came["progress"]["total"]))
                 else:
-                    whole = True
                     self.result = self._channel.result_of(came)
                     return
         finally:
-            self._channel.end_download(pending, whole=whole)
+            pending.abandoned = True  # what still comes for it is thrown away until its reply
+
+    def _awaited(self, pending: Pending) -> Mapping[str, Any] | bytes:
+        try:
+            return self._channel.next_of(pending, self._idle)
+        except AgentError:
+            self._channel.close()  # a download that stands still is ended at its other end by nothing else
+            raise

@@ -102,8 +102,8 @@ class SshAgents:
     def facts(self, cluster: str, server: str, timeout: float) -> HostSight:
         """What is true on that host now. Never raises for what a host does."""
         begun = time.monotonic()
-        access = self._access(cluster, server)
         try:
+            access = self._access(cluster, server)
             channel = self._line(access).channel(timeout)
             left = max(timeout - (time.monotonic() - begun), 0.01)
             asked = channel.begin(Ask("facts", self._named(access), cluster), left)
@@ -289,7 +289,7 @@ def fence_proof(server: str, told: Mapping[str, Any]) -> FenceProof:
     if not proven:
         why = str(hold.get("problem") or f"processes {told.get('left')} are left")
         return FenceProof(server, UNFENCED, proven=False, killed=killed, hold=why)
-    deaths = f"mysqld {', '.join(map(str, killed))} killed" if killed else "no mysqld ran"
+    deaths = f"mysqld {', '.join(map(str, killed))} killed" if killed else "no mysqld is left"
     return FenceProof(
         server, f"agent: {deaths}, held by {hold.get('how', '?')}", True, killed, str(hold.get("how", ""))
     )

@@ -46,7 +46,7 @@ class Built:
     config: Config
     clock: SystemClock
     tasks: ThreadTasks
-    bells: dict[str, Bell]
+    bells: Mapping[str, Bell]
     coordination: Coordination
     servers: MysqlServers
     agents: SshAgents

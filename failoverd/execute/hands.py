@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from failoverd.gtid import GtidSet
@@ -17,25 +17,41 @@ from failoverd.model.snapshot import TopologySnapshot
 from failoverd.ports import Agents, ClaimedServer, Clock, Coordination, Lease, Servers, Tasks
 
 
-@dataclass(slots=True)
-class Hands:
-    """One operation's means of acting; mutable because claims, proofs and what was saved gather while it runs."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """The ports that acting needs."""
 
     servers: Servers
     agents: Agents
     coordination: Coordination
     tasks: Tasks
     clock: Clock
-    lease: Lease
-    policy: ClusterPolicy
-    operation: Operation
-    tell: Callable[[str], None]
-    claims: dict[str, ClaimedServer] = field(default_factory=dict)
-    fence: FenceProof | None = None
-    saved: list[Saved] = field(default_factory=list)
-    intended: bool = False  # the promote-intent may be in the journal: from here only forward
-    opened_at: float | None = None
-    opened_with: GtidSet = field(default_factory=GtidSet)
+
+
+class Hands:
+    """One operation's means of acting, and what gathers while it runs: claims, proofs, what was saved.
+
+    `intended` is true from the moment that the promote-intent may be in the journal: from there only forward.
+    """
+
+    def __init__(
+        self, means: Means, lease: Lease, policy: ClusterPolicy, operation: Operation, tell: Callable[[str], None]
+    ) -> None:
+        self.servers = means.servers
+        self.agents = means.agents
+        self.coordination = means.coordination
+        self.tasks = means.tasks
+        self.clock = means.clock
+        self.lease = lease
+        self.policy = policy
+        self.operation = operation
+        self.tell = tell
+        self.claims: dict[str, ClaimedServer] = {}
+        self.fence: FenceProof | None = None
+        self.saved: list[Saved] = []
+        self.intended = False
+        self.opened_at: float | None = None
+        self.opened_with = GtidSet()
 
     @property
     def cluster(self) -> str:

@@ -12,7 +12,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from failoverd.drivers.mysql.application import ApplicationSession
 from failoverd.lab.lab import Lab
@@ -35,13 +35,13 @@ class Ack:
     server: str
 
 
-@dataclass(slots=True)
 class Account:
-    """What the client saw."""
+    """What the client saw; it grows while the client writes."""
 
-    acks: list[Ack] = field(default_factory=list)
-    unknown: list[int] = field(default_factory=list)
-    errors: Counter[int] = field(default_factory=Counter)
+    def __init__(self) -> None:
+        self.acks: list[Ack] = []
+        self.unknown: list[int] = []
+        self.errors: Counter[int] = Counter()
 
     def longest_gap(self, after: float = 0.0) -> tuple[float, float, float]:
         """The longest time between two acknowledged rows, in seconds, with when it began and ended (wall seconds)."""

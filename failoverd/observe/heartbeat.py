@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.verdict import Advice, Verdict, VerdictName
 
@@ -15,22 +13,22 @@ FRESH = 2.0
 HOSTS_EVERY = 5.0
 
 
-@dataclass(slots=True)
 class Heartbeat:
     """The rhythm of one cluster's looks; times are the clock's seconds."""
 
-    hosts_asked_at: float = float("-inf")
+    def __init__(self) -> None:
+        self._hosts_asked_at = float("-inf")
 
     def hosts_due(self, now: float) -> bool:
         """Whether this look should ask the agents too; answering yes counts as having asked."""
-        if now - self.hosts_asked_at < HOSTS_EVERY:
+        if now - self._hosts_asked_at < HOSTS_EVERY:
             return False
-        self.hosts_asked_at = now
+        self._hosts_asked_at = now
         return True
 
     def ask_soon(self) -> None:
         """Let the next look ask the agents: they know more than before."""
-        self.hosts_asked_at = float("-inf")
+        self._hosts_asked_at = float("-inf")
 
 
 def rest_after(verdict: Verdict, policy: ClusterPolicy, missed_for: float) -> float:

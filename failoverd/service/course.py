@@ -8,7 +8,7 @@ failing step is tried again on fresh claims, and if that does not help a person 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from failoverd.decide.judge import settle
 from failoverd.decide.refusals import standing
@@ -32,16 +32,20 @@ FORWARD_ATTEMPTS = 3
 RETRY_PAUSE = 0.2
 
 
-@dataclass(slots=True)
 class Course:
-    """What has become of an operation so far."""
+    """What has become of an operation so far.
 
-    plan: Plan
-    outcomes: list[StepOutcome] = field(default_factory=list)
-    changed: list[Step] = field(default_factory=list)
-    refusals: tuple[Refusal, ...] = ()
-    result: Result = Result.DONE
-    tail_unread: bool = False  # the old primary's logs could not be read to their end
+    `changed` are the steps that took effect or may have; `tail_unread` tells that the old primary's logs could not be
+    read to their end.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.outcomes: list[StepOutcome] = []
+        self.changed: list[Step] = []
+        self.refusals: tuple[Refusal, ...] = ()
+        self.result = Result.DONE
+        self.tail_unread = False
 
 
 def carry_out(world: World, occasion: Occasion, hands: Hands, request: Request | None) -> Course:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from failoverd.decide.judge import prospect
 from failoverd.decide.refusals import standing
 from failoverd.decide.situation import Situation
-from failoverd.execute.hands import Hands
+from failoverd.execute.hands import Hands, Means
 from failoverd.model.plans import Kind, Operation, Plan, Request, Requester
 from failoverd.plan.failover import plan_reopen, predict
 from failoverd.service.world import Occasion, Tell, World
@@ -60,14 +60,5 @@ def name_of(cluster: str, epoch: int, wall: datetime) -> str:
 def hands_for(world: World, occasion: Occasion, operation: Operation, tell: Tell) -> Hands:
     """The means of acting for one operation."""
     eyes = world.eyes
-    return Hands(
-        eyes.servers,
-        eyes.agents,
-        world.coordination,
-        eyes.tasks,
-        eyes.clock,
-        occasion.lease,
-        world.policy,
-        operation,
-        tell,
-    )
+    means = Means(eyes.servers, eyes.agents, world.coordination, eyes.tasks, eyes.clock)
+    return Hands(means, occasion.lease, world.policy, operation, tell)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from failoverd.model.errors import CoordinationError
 from failoverd.model.published import operation_json
@@ -18,13 +17,13 @@ Document = Mapping[str, object]
 AGAIN_AFTER = 5.0
 
 
-@dataclass(slots=True)
 class Published:
     """The last published status of one cluster; `keep` writes it where this host's commands find it."""
 
-    keep: Callable[[str, str], None]
-    last: str = ""
-    at: float = field(default=float("-inf"))
+    def __init__(self, keep: Callable[[str, str], None]) -> None:
+        self._keep = keep
+        self._last = ""
+        self._at = float("-inf")
 
     def put(self, world: World, memory: Memory, snapshot: TopologySnapshot, lease: Lease | None) -> None:
         """Publish the status if it says something new or is old. Raises CoordinationError."""
@@ -33,12 +32,12 @@ class Published:
         document = describe(world, memory, snapshot, active=lease is not None)
         said = json.dumps({key: value for key, value in document.items() if key != "seen"}, sort_keys=True)
         now = world.eyes.clock.now()
-        if said == self.last and now - self.at < AGAIN_AFTER:
+        if said == self._last and now - self._at < AGAIN_AFTER:
             return
-        self.keep(world.cluster, json.dumps(document))
+        self._keep(world.cluster, json.dumps(document))
         if lease is not None:
             world.coordination.publish_status(lease, world.cluster, document)
-        self.last, self.at = said, now
+        self._last, self._at = said, now
 
 
 def describe(world: World, memory: Memory, snapshot: TopologySnapshot, *, active: bool) -> Document:

@@ -4,8 +4,6 @@ once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from failoverd.model.errors import CoordinationError
 from failoverd.ports import Wakeups
 from failoverd.service.cycle import turn
@@ -15,17 +13,17 @@ from failoverd.service.world import Memory, World
 STOP = "stop"
 
 
-@dataclass(slots=True)
 class Watch:
     """One cluster, its memory and the bell it rests on; `looked` turns true when the first look is done."""
 
-    world: World
-    bell: Wakeups
-    published: Published
-    memory: Memory = field(default_factory=Memory)
-    looked: bool = False
-    stopping: bool = False
-    stopped: bool = False
+    def __init__(self, world: World, bell: Wakeups, published: Published) -> None:
+        self.world = world
+        self.bell = bell
+        self.published = published
+        self.memory = Memory()
+        self.looked = False
+        self.stopping = False
+        self.stopped = False
 
     def run(self) -> None:
         """Contend for the lock and take turns until `stop`. An error that leaves it is a bug and ends the process."""

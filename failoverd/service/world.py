@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from failoverd.model.history import History
 from failoverd.model.host import HostSight
@@ -36,20 +36,20 @@ class World:
         return self.policy.name
 
 
-@dataclass(slots=True)
 class Memory:
-    """What this manager remembers of one cluster; mutable, used by one thread only."""
+    """What this manager remembers of one cluster; used by one thread only."""
 
-    history: History = field(default_factory=History)
-    heartbeat: Heartbeat = field(default_factory=Heartbeat)
-    phase: Phase = Phase.STANDBY
-    epoch: int = 0
-    verdict: Verdict | None = None
-    detected_at: float | None = None
-    operation: Operation | None = None
-    last_report: Report | None = None
-    hosts: Mapping[str, HostSight] = field(default_factory=dict)
-    remembered: dict[str, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.history = History()
+        self.heartbeat = Heartbeat()
+        self.phase = Phase.STANDBY
+        self.epoch = 0
+        self.verdict: Verdict | None = None
+        self.detected_at: float | None = None
+        self.operation: Operation | None = None
+        self.last_report: Report | None = None
+        self.hosts: Mapping[str, HostSight] = {}
+        self.remembered: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from failoverd.model.errors import CoordinationError
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.plans import Entry, EntryKind, Kind, Operation, Report, Request, Requester, Result
 from failoverd.model.published import operation_json, plan_json, report_json
+from failoverd.model.steps import Step
 
 VERSION = 1
 Data = dict[str, Any]
@@ -23,11 +24,12 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def plain(value: object) -> Any:
-    """Nouns as JSON data: dataclasses by field, GTID sets as their text, sets sorted."""
+    """Nouns as JSON data: dataclasses by field, steps with their class, GTID sets as text, sets sorted."""
     if isinstance(value, GtidSet):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        shown = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"step": type(value).__name__, **shown} if isinstance(value, Step) else shown
     if isinstance(value, Mapping):
         return {str(plain(key)): plain(item) for key, item in value.items()}
     if isinstance(value, (frozenset, set)):
@@ -64,8 +66,9 @@ def opened(data: Mapping[str, Any], where: str) -> Mapping[str, Any]:
 
 
 def begin_record(operation: Operation) -> Data:
-    """What opens an operation's journal."""
-    return versioned({"operation": operation_json(operation), "plan": plan_json(operation.plan)})
+    """What opens an operation's journal: as published, and whole, so that another manager can go on with it."""
+    shown = {"operation": operation_json(operation), "plan": plan_json(operation.plan)}
+    return versioned({**shown, "whole": plain(operation)})
 
 
 def entry_record(entry: Entry) -> Data:

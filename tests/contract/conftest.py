@@ -26,3 +26,12 @@ def mortal_zookeeper(tmp_path: Path) -> Iterator[ZooKeeperServer]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def patient_zookeeper(tmp_path: Path) -> Iterator[ZooKeeperServer]:
+    """The same with longer ticks: it grants sessions that outlive its own restart on a busy machine."""
+    server = ZooKeeperServer(tmp_path / "server", tick_ms=1000)
+    server.start()
+    yield server
+    server.kill()

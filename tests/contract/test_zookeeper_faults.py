@@ -292,13 +292,13 @@ def test_after_a_restart_of_zookeeper_everything_goes_on(mortal_zookeeper: ZooKe
     world.close()
 
 
-def test_a_short_absence_of_zookeeper_only_makes_acts_wait(mortal_zookeeper: ZooKeeperServer) -> None:
-    manager = zookeeper_manager(mortal_zookeeper.address, "/faults", "mgr1", Bell(), session=4.0)
+def test_a_short_absence_of_zookeeper_only_makes_acts_wait(patient_zookeeper: ZooKeeperServer) -> None:
+    manager = zookeeper_manager(patient_zookeeper.address, "/faults", "mgr1", Bell(), session=15.0)
     lease, op = active(manager), operation("op-1")
     manager.begin(lease, op)
-    mortal_zookeeper.kill()
+    patient_zookeeper.kill()
     until(lambda: manager.state() == "lost", "the loss")
-    mortal_zookeeper.start()
+    patient_zookeeper.start()
     lease.check()
     manager.write(lease, op, intent(1), wait=False)
     manager.end(lease, op, report(op))
@@ -309,16 +309,16 @@ def test_a_short_absence_of_zookeeper_only_makes_acts_wait(mortal_zookeeper: Zoo
     manager.close()
 
 
-def test_records_sent_while_zookeeper_was_away_are_settled(mortal_zookeeper: ZooKeeperServer) -> None:
-    manager = zookeeper_manager(mortal_zookeeper.address, "/faults", "mgr1", Bell(), session=4.0)
+def test_records_sent_while_zookeeper_was_away_are_settled(patient_zookeeper: ZooKeeperServer) -> None:
+    manager = zookeeper_manager(patient_zookeeper.address, "/faults", "mgr1", Bell(), session=15.0)
     lease, op = active(manager), operation("op-1")
     manager.begin(lease, op)
-    mortal_zookeeper.signal(signal.SIGSTOP)
+    patient_zookeeper.signal(signal.SIGSTOP)
     for number in range(5):
         manager.write(lease, op, intent(number), wait=False)
-    mortal_zookeeper.kill()
-    mortal_zookeeper.start()
-    manager.settle(lease, op, 10.0)
+    patient_zookeeper.kill()
+    patient_zookeeper.start()
+    manager.settle(lease, op, 30.0)
     told = manager.operation("op-1")
     assert told is not None
     assert [entry["body"]["number"] for entry in told["entries"]] == list(range(5))  # type: ignore[attr-defined]

@@ -73,11 +73,11 @@ class AgentProcess:
 
     def reply(self, number: int, wait: float = 15.0) -> dict[str, Any]:
         """The reply to one request; nothing else may come but its raw frames and its progress."""
-        raw = b""
+        raw: list[bytes] = []
         while True:
             frame = self.frame(wait)
             if frame.kind == wire.RAW:
-                raw += frame.payload
+                raw.append(frame.payload)
                 continue
             value = frame.json()
             assert value["id"] == number, value
@@ -85,7 +85,7 @@ class AgentProcess:
                 continue
             if not value["ok"]:
                 raise AgentRefused(value["error"])
-            return {**value["result"], **({"raw": raw} if raw else {})}
+            return {**value["result"], **({"raw": b"".join(raw)} if raw else {})}
 
     def close(self) -> int:
         """Hang up and wait for the end."""

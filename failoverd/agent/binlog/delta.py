@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from failoverd.agent.binlog.logfile import LogFile, State, Transaction
 
 LARGEST_FILE = 100 * 1024 * 1024
-_LEVEL = 1
+_SAMPLE = 256 * 1024
+_WORTH_IT = 0.9
 _FRAME = 256 * 1024
 _SLICE = 1024 * 1024
 _LENGTH = struct.Struct(">I")
@@ -35,7 +36,8 @@ class DeltaWriter:
     def __init__(self, send: Callable[[bytes], None], largest_file: int = LARGEST_FILE) -> None:
         self._send = send
         self._largest = largest_file
-        self._compressor = zlib.compressobj(_LEVEL)
+        self._compressor: zlib._Compress | None = None
+        self._sample = bytearray()
         self._waiting = bytearray()
         self._holds = GtidSetBuilder()
         self._description = b""
@@ -78,7 +80,8 @@ class DeltaWriter:
         """End the stream; give what was sent."""
         self._flush_slice()
         self._put(b"Z")
-        self._waiting += self._compressor.flush()
+        compressor = self._compressor or self._choose()
+        self._waiting += compressor.flush()
         self._ship(least=1)
         return self._holds.build()
 
@@ -114,8 +117,21 @@ class DeltaWriter:
         self.bytes += len(data)
 
     def _put(self, data: bytes) -> None:
-        self._waiting += self._compressor.compress(data)
-        self._ship(least=_FRAME)
+        if self._compressor is None:
+            self._sample += data
+            if len(self._sample) >= _SAMPLE:
+                self._choose()
+        else:
+            self._waiting += self._compressor.compress(data)
+            self._ship(least=_FRAME)
+
+    def _choose(self) -> zlib._Compress:
+        """Compress only where the first bytes show that it pays: else it costs more time than the network would."""
+        small = len(zlib.compress(self._sample, 1)) < _WORTH_IT * len(self._sample)
+        self._compressor = zlib.compressobj(1 if small else 0)
+        self._waiting += self._compressor.compress(bytes(self._sample))
+        self._sample.clear()
+        return self._compressor
 
     def _ship(self, least: int) -> None:
         if len(self._waiting) >= least:

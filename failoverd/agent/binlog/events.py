@@ -68,7 +68,7 @@ class BadEvent(ValueError):
     """Bytes that are not the event they claim to be."""
 
 
-def header(data: bytes) -> Header:
+def header(data: bytes | memoryview) -> Header:
     """Read a header out of at least 19 bytes."""
     return Header._make(_HEADER.unpack_from(data))
 

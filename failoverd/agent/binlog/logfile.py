@@ -158,10 +158,35 @@ class LogFile:
         return Torn(self.name, state.position, self.size - state.position)
 
     def verify(self, start: int, end: int, checksums: bool) -> None:
-        """Compute the checksums of the events in [start, end); Fault DAMAGED names the first wrong one."""
+        """Compute the checksums of a transaction's events; Fault DAMAGED names the first that is wrong."""
+        if not self._sound(start, end, checksums):
+            raise self.damaged(start, "the transaction's events do not fill its length")
+
+    def _sound(self, start: int, end: int, checksums: bool) -> bool:
+        """Whether whole events of one transaction fill [start, end) exactly; Fault DAMAGED for a wrong checksum."""
+        if end - start > _PIECE:
+            return self._sound_in_pieces(start, end, checksums)
+        data = memoryview(self.read(start, end - start))
+        at, size = 0, len(data)
+        while at + events.HEADER_SIZE <= size:
+            found = events.header(data[at : at + events.HEADER_SIZE])
+            after = at + found.size
+            if not events.HEADER_SIZE <= found.size <= size - at or (at and found.kind in events.BETWEEN):
+                return False
+            if checksums and zlib.crc32(data[at : after - 4]) != int.from_bytes(data[after - 4 : after], "little"):
+                raise self.damaged(start + at, f"the checksum of an event of type {found.kind} is wrong")
+            at = after
+        return at == end - start
+
+    def _sound_in_pieces(self, start: int, end: int, checksums: bool) -> bool:
+        """Do the same for a transaction that is too large to be held in memory."""
         position = start
         while position < end:
-            position = self._checked(position, self._header(position), checksums)
+            found = self._header(position)
+            if position > start and found.kind in events.BETWEEN:
+                return False
+            position = self._checked(position, found, checksums)
+        return position == end
 
     def _header(self, position: int) -> events.Header:
         data = self.read(position, events.HEADER_SIZE)
@@ -223,7 +248,8 @@ class LogFile:
         except events.BadEvent as error:
             raise self.damaged(start, str(error)) from error
         end = start + gtid.length
-        if verify or not gtid.length or not self._ends_at(start + found.size, end):
+        jumps = gtid.length and self._ends_at(start + found.size, end)
+        if not jumps or (verify and not self._sound(start, end, state.checksums)):
             end = self._walk(state, found, verify)
         return Transaction(gtid.uuid, gtid.tag, gtid.number, start, end)
 

@@ -1,0 +1,233 @@
+"""A rehearsal: a lab with managers and a writing client, something that goes wrong, and what must hold afterwards.
+
+Everything at the end is read from the servers themselves and from the client's own list; what failoverd says about
+itself is compared with that, never taken for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from failoverd.drivers.mysql.local import query_with_names
+from failoverd.lab import Lab
+from failoverd.lab.compare import compare
+from failoverd.lab.managers import Managers
+from failoverd.lab.writer import TABLE, Account, Writer, writer_for
+from failoverd.model.errors import ServerError
+
+Value = TypeVar("Value")
+PATIENCE = 60.0  # a limit for what ought to happen, on a machine that may be busy with other tests
+MANAGERS = ("mgr1", "mgr2")
+
+# What the contract promises of every operation; more may be there.
+OPERATION_KEYS = frozenset(
+    {"operation", "kind", "cluster", "outcome", "old_primary", "new_primary", "cause", "requested_by", "epoch"}
+    | {"started", "detected", "decided", "writable", "ended", "outage_seconds"}
+    | {"lost", "saved", "fenced", "steps", "refusals", "replicas"}
+)
+STEP_KEYS = frozenset({"stage", "title", "server", "outcome", "started", "seconds", "detail"})
+REQUESTER_KEYS = frozenset({"kind", "user", "host", "reason"})
+
+
+def eventually(
+    read: Callable[[], Value], holds: Callable[[Value], bool], what: str, seconds: float = PATIENCE
+) -> Value:
+    """The first value that holds; an AssertionError with the last value when none does in time."""
+    end = time.monotonic() + seconds
+    while True:
+        value = read()
+        if holds(value):
+            return value
+        assert time.monotonic() < end, f"{what} did not come; the last value was {value!r}"
+        time.sleep(0.05)
+
+
+def replication(lab: Lab, server: str) -> Mapping[str, object]:
+    """SHOW REPLICA STATUS of the default channel; empty where nothing is configured."""
+    names, rows = query_with_names(lab.socket(server), "SHOW REPLICA STATUS")
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return next((row for row in found if row["Channel_Name"] == ""), {})
+
+
+def executed(lab: Lab, server: str) -> str:
+    """The server's executed set."""
+    ((value,),) = lab.sql(server, "SELECT @@GLOBAL.gtid_executed")
+    return str(value)
+
+
+def inside(lab: Lab, server: str, gtids: str) -> bool:
+    """Whether that server has executed all of these."""
+    ((answer,),) = lab.sql(server, f"SELECT GTID_SUBSET('{gtids}', @@GLOBAL.gtid_executed)")
+    return answer == 1
+
+
+def takes_writes(lab: Lab, server: str) -> bool:
+    """Whether the server answers over its socket and is open; one that is dead or held takes none."""
+    try:
+        return lab.sql(server, "SELECT @@read_only + @@super_read_only", deadline=2.0) == ((0,),)
+    except ServerError:
+        return False
+
+
+def writable(lab: Lab) -> tuple[str, ...]:
+    """The servers that take writes now, also where a held mysqld comes and goes."""
+    return tuple(server for server in lab.servers if takes_writes(lab, server))
+
+
+class Rehearsal:
+    """One cluster under managers, with a client that writes."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.managers = Managers(lab)
+        self.writer: Writer = writer_for(lab)
+        self.primary = lab.servers[0]
+
+    def begin(self, names: tuple[str, ...] = MANAGERS) -> Mapping[str, Any]:
+        """Start the managers, wait until the cluster is watched, and let the client write; the status then."""
+        for name in names:
+            self.managers.start(name)
+        status = self.managers.wait_ready(standbys=len(names) - 1, timeout=PATIENCE)
+        assert status["primary"] == self.primary
+        self.write()
+        return status
+
+    def write(self) -> None:
+        """Make the table and let the client write until it has been answered fifty times."""
+        self.lab.sql(self.primary, TABLE)
+        self.writer.start()
+        self.go_on(50)
+
+    def go_on(self, count: int = 100) -> None:
+        """That many more rows are acknowledged to the client."""
+        assert self.writer.wait_for_acks(count, PATIENCE), f"the client could not write: {self.writer.account.errors}"
+
+    def replicas(self) -> tuple[str, ...]:
+        """All servers but the one that began as the primary."""
+        return tuple(server for server in self.lab.servers if server != self.primary)
+
+    def deaf(self, *servers: str) -> None:
+        """Stop these receivers, then let the client write what they do not get."""
+        for server in servers:
+            self.lab.sql(server, "STOP REPLICA IO_THREAD FOR CHANNEL ''")
+        self.go_on(60)
+
+    def kill_primary(self) -> float:
+        """SIGKILL of the primary's mysqld; wall seconds of the kill. Who watches is not waited for."""
+        pid = self.lab.mysqld_pid(self.primary)
+        at = time.time()
+        os.kill(pid, signal.SIGKILL)
+        return at
+
+    def ended(self, kind: str = "failover", outcome: str = "done") -> Mapping[str, Any]:
+        """The one operation of that kind when it has ended, from the journal, held against the contract's shape."""
+
+        def closed() -> list[Mapping[str, Any]]:
+            return [o for o in self.operations() if o["kind"] == kind and o["ended"] is not None]
+
+        found = eventually(closed, bool, f"the end of a {kind}")
+        assert len(found) == 1, found
+        shown = self.shown(found[0]["operation"])
+        assert shown["outcome"] == outcome, shown
+        in_contracts_shape(shown)
+        assert {key: found[0][key] for key in OPERATION_KEYS - {"steps"}} == {
+            key: shown[key] for key in OPERATION_KEYS - {"steps"}
+        }
+        return shown
+
+    def operations(self) -> list[Mapping[str, Any]]:
+        """The journal, newest first."""
+        answer = self.managers.command("ops", "list", "--json")
+        found: list[Mapping[str, Any]] = json.loads(answer.stdout)["operations"]
+        return found
+
+    def shown(self, operation: str) -> Mapping[str, Any]:
+        """One operation with its steps."""
+        found: Mapping[str, Any] = json.loads(self.managers.command("ops", "show", operation, "--json").stdout)
+        return found
+
+    def settled(self, elect: str, attached: tuple[str, ...]) -> Account:
+        """The client goes on at the elect, it alone takes writes, the others follow it, and no row is lost anywhere."""
+        eventually(lambda: self.writer.account.acks[-1].server, lambda server: server == elect, f"a row on {elect}")
+        self.go_on()
+        account = self.writer.stop()
+        assert writable(self.lab) == (elect,)
+        follows(self.lab, elect, attached)
+        for server in (elect, *attached):
+            compared = compare(self.lab, server, account)
+            assert compared.clean, (server, compared)
+        told = eventually(self.managers.status, lambda s: s.get("operation") is None, "a quiet status")
+        if told["active_manager"] is not None:
+            told = self.managers.wait_for(f"{elect} as primary", lambda s: s["primary"] == elect, PATIENCE)
+        assert {s["name"]: s["source"] for s in told["servers"] if s["name"] in attached} == dict.fromkeys(
+            attached, elect
+        )
+        return account
+
+    def quiet(self, turns: int = 6) -> None:
+        """No operation was begun, and the first primary alone takes writes while the manager looks again and again."""
+        for _ in range(turns):
+            assert self.operations() == []
+            self.go_on(20)
+        assert writable(self.lab) == (self.primary,)
+
+
+def follows(lab: Lab, elect: str, attached: tuple[str, ...]) -> None:
+    """Each of these servers follows the elect with both threads, has all that it has, and is closed."""
+    address = lab.hosts[elect].address
+    for server in attached:
+        eventually(
+            lambda server=server: replication(lab, server),  # type: ignore[misc]
+            lambda row: (
+                (row["Source_Host"], row["Replica_IO_Running"], row["Replica_SQL_Running"]) == (address, "Yes", "Yes")
+            ),
+            f"{server} following {elect}",
+        )
+        wanted = executed(lab, elect)
+        eventually(lambda server=server, wanted=wanted: inside(lab, server, wanted), bool, f"{server} at {wanted}")  # type: ignore[misc]
+        assert lab.sql(server, "SELECT @@super_read_only") == ((1,),)
+    assert replication(lab, elect) == {}, "the new primary has no source any more"
+
+
+def in_contracts_shape(shown: Mapping[str, Any]) -> None:
+    """What scripts may rely on in the document of an operation that has ended."""
+    assert shown.keys() >= OPERATION_KEYS, OPERATION_KEYS - shown.keys()
+    assert shown["requested_by"].keys() >= REQUESTER_KEYS
+    assert shown["lost"].keys() >= {"transactions", "gtids"}
+    assert all(step.keys() >= STEP_KEYS for step in shown["steps"])
+    assert {step["outcome"] for step in shown["steps"]} <= {"done", "already", "failed", "skipped"}
+    assert all(saved.keys() >= {"gtids", "transactions", "from", "how"} for saved in shown["saved"])
+    assert all(replica.keys() >= {"name", "attached", "problem"} for replica in shown["replicas"])
+    assert all(isinstance(shown[key], str) and shown[key].endswith("Z") for key in ("started", "ended"))
+
+
+def saved_count(shown: Mapping[str, Any]) -> int:
+    """How many transactions were brought to the elect."""
+    return sum(int(saved["transactions"]) for saved in shown["saved"])
+
+
+def ends_of(shown: Mapping[str, Any]) -> dict[str, tuple[bool, str | None]]:
+    """Each replica of the report: attached, and what is wrong with it."""
+    return {replica["name"]: (replica["attached"], replica["problem"]) for replica in shown["replicas"]}
+
+
+@contextmanager
+def rehearsal(lab: Lab) -> Iterator[Rehearsal]:
+    """A rehearsal in this lab; the client and all managers end with it."""
+    one = Rehearsal(lab)
+    try:
+        yield one
+    finally:
+        try:
+            one.writer.stop()
+        except RuntimeError as error:  # a thread that was never started cannot be joined
+            if "before it is started" not in str(error):
+                raise
+        finally:
+            one.managers.stop()

@@ -31,8 +31,8 @@ from failoverd.model.verdict import Advice, Evidence, Refusal, Verdict, VerdictN
 
 UUID = "00000000-0000-0000-0000-000000000001"
 FIVE = GtidSet.parse(f"{UUID}:101-105")
-WORDS = """operation kind cluster outcome old_primary new_primary cause requested_by epoch started detected decided writable
-ended outage_seconds lost saved fenced steps refusals replicas"""
+WORDS = """operation kind cluster outcome old_primary new_primary cause requested_by epoch
+started detected decided writable ended outage_seconds lost saved fenced steps refusals replicas"""
 
 REPORT = Report(
     operation="shop-1",

@@ -139,7 +139,7 @@ def bring_up(options: Options, say: Say) -> tuple[Layout, Passwords]:
     network.require_namespaces()
     require_programs(options.zookeepers)
     mysql = find_mysql()
-    template = ready_template(mysql)
+    template = ready_template(mysql, timed)
     timed("template ready")
     layout = state.claim(options)
     try:

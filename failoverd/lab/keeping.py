@@ -6,13 +6,13 @@ import json
 import socket
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from failoverd.lab import keeper
 from failoverd.lab.layout import STATE_PARENT, STATE_PREFIX, Host
-from failoverd.lab.processes import children, end, inner_number, run, wait_until
+from failoverd.lab.processes import children, end, inner_number, last_words, run, wait_until
 from failoverd.model.errors import FailoverdError
 
 # /run is the host's own; other hosts' disks are let go, or this host would hold them when they are taken away.
@@ -73,7 +73,10 @@ def power_on(host: Host) -> None:
     argv += [sys.executable, "-I", "-S", str(keeper.__file__), str(host.folder / "keeper.json")]
     log = Path(host.log / "keeper.log")
     run(["sh", "-c", 'exec "$@" >>"$0" 2>&1 </dev/null', str(log), *argv])
-    wait_until(lambda: is_on(host), deadline=20, what=f"the start of {host.name}'s keeper")
+    try:
+        wait_until(lambda: is_on(host), deadline=20, what=f"the start of {host.name}'s keeper")
+    except FailoverdError as error:
+        raise FailoverdError(error.what, f"{error.detail}: {last_words(log)}") from error
     Path(host.folder / "keeper.pid").write_text(f"{keeper_pid(host)}\n", encoding="utf-8")
 
 
@@ -140,6 +143,17 @@ def given_up(host: Host, service: str) -> bool:
     services = ask(host, "status")["services"]
     facts = services[service] if isinstance(services, dict) else {}
     return bool(facts["pid"] == 0 and facts["restart"] is None)
+
+
+def wait_for_service(host: Host, service: str, ready: Callable[[], bool], *, log: PurePath, deadline: float) -> None:
+    """Wait until the service is ready; FailoverdError with the end of its log, at once when it ended for good."""
+    what = f"the start of {service} on {host.name}"
+    try:
+        wait_until(lambda: ready() or given_up(host, service), deadline=deadline, what=what, every=0.02)
+    except FailoverdError as error:
+        raise FailoverdError(error.what, f"{error.detail}: {last_words(log)}") from error
+    if not ready():
+        raise FailoverdError(f"{service} on {host.name} ended at its start", last_words(log))
 
 
 def service_pid(host: Host, service: str) -> int:

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from failoverd.model.errors import FailoverdError
 
@@ -41,6 +41,12 @@ def wait_until(true: Callable[[], bool], *, deadline: float, what: str, every: f
         if time.monotonic() > end:
             raise FailoverdError(f"{what} did not happen", f"within {deadline:g} s")
         time.sleep(every)
+
+
+def last_words(log: PurePath) -> str:
+    """The end of a log, for an error's detail."""
+    path = Path(log)
+    return path.read_text(encoding="utf-8", errors="replace")[-1200:].strip() if path.exists() else f"no {path.name}"
 
 
 def side_by_side(work: Iterable[Callable[[], object]]) -> None:

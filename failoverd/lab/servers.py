@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from failoverd.drivers.mysql.local import query
 from failoverd.lab import keeping
@@ -93,21 +92,7 @@ def answers(host: Host) -> bool:
 
 def wait_for_start(host: Host, *, deadline: float = 60.0) -> None:
     """Wait until the server takes statements; FailoverdError with the end of its error log."""
-
-    def over() -> bool:
-        return answers(host) or keeping.given_up(host, "mysqld")
-
-    try:
-        wait_until(over, deadline=deadline, what=f"the start of mysqld on {host.name}", every=0.02)
-    except FailoverdError as error:
-        raise FailoverdError(error.what, f"{error.detail}: {_last_words(host)}") from error
-    if not answers(host):
-        raise FailoverdError(f"mysqld on {host.name} ended at its start", _last_words(host))
-
-
-def _last_words(host: Host) -> str:
-    log = Path(host.log / "error.log")
-    return log.read_text(encoding="utf-8", errors="replace")[-1000:] if log.exists() else "no error log"
+    keeping.wait_for_service(host, "mysqld", lambda: answers(host), log=host.log / "error.log", deadline=deadline)
 
 
 def open_primary(host: Host) -> None:

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class Template:
     passwords: Passwords
 
 
-def ready_template(mysql: MySQL) -> Template:
+def ready_template(mysql: MySQL, say: Callable[[str], None]) -> Template:
     """The template for this mysqld, made now if it was never made; the key covers its version, options and accounts."""
     text = "\n".join((mysql.version(), *_OPTIONS, *_ACCOUNTS))
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -61,6 +62,7 @@ def ready_template(mysql: MySQL) -> Template:
         with (CACHE / "lab-template.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
+                say("initialising a data directory, once for this mysqld")
                 _make(mysql, folder)
     stored = json.loads((folder / "passwords.json").read_text(encoding="utf-8"))
     return Template(folder / "data", Passwords(**stored))

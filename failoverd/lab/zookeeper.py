@@ -6,9 +6,9 @@ import shutil
 import socket
 from collections.abc import Sequence
 
+from failoverd.lab import keeping
 from failoverd.lab.keeping import Service
 from failoverd.lab.layout import Host
-from failoverd.lab.processes import wait_until
 from failoverd.lab.software import ZOOKEEPER_JARS
 
 TICK_MS = 200
@@ -74,5 +74,5 @@ def serves(host: Host) -> bool:
 
 
 def wait_for_start(host: Host) -> None:
-    """Wait until the member serves."""
-    wait_until(lambda: serves(host), deadline=60, what=f"the start of ZooKeeper on {host.name}", every=0.02)
+    """Wait until the member serves; FailoverdError with the end of its log."""
+    keeping.wait_for_service(host, "zookeeper", lambda: serves(host), log=host.log / "zookeeper.log", deadline=60.0)

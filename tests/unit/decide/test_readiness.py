@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from failoverd.decide.fitness import SERVER_ROWS
 from failoverd.decide.grants import PRIVILEGES
-from failoverd.decide.readiness import CLUSTER_ROWS, SERVER_ROWS, findings
+from failoverd.decide.readiness import CLUSTER_ROWS, findings
 from failoverd.gtid import GtidSet
 from failoverd.model.finding import Finding, Severity
 from failoverd.model.history import History, Pause, Recorded
@@ -192,6 +193,16 @@ def test_without_anybody_to_promote_the_reasons_are_told() -> None:
     assert "db2: it writes no binary log" in finding.sentence
     assert "db3: " in finding.sentence
     assert "candidate" not in {f.id for f in world.found()}
+
+
+def test_before_anything_is_recorded_the_writable_server_is_not_its_own_successor() -> None:
+    found = World(history=History()).found()
+    assert "db2 would win now" in {f.sentence for f in found}
+
+
+def test_servers_that_cannot_be_read_are_told_one_by_one() -> None:
+    silent_world = {n: Unreachable(n, Why.ACCESS_DENIED, "no", NOW) for n in NAMES}
+    assert World(sights=dict(silent_world)).wrong() == {("access-denied", n) for n in NAMES}
 
 
 def test_required_fencing_closes_the_window_that_is_told_otherwise() -> None:

@@ -20,6 +20,7 @@ from failoverd.lab.processes import run, wait_until
 from failoverd.lab.software import CACHE, MySQL
 from failoverd.model.errors import FailoverdError, ServerError
 
+_MAKING = "lab-template-making-"
 _USER = 29999  # owns the template while it is made; no account of a machine has this number
 _OPTIONS = ("--innodb-redo-log-capacity=16M", "--innodb-buffer-pool-size=32M")
 _ACCOUNTS = (
@@ -70,7 +71,9 @@ def ready_template(mysql: MySQL, say: Callable[[str], None]) -> Template:
 
 def _make(mysql: MySQL, folder: Path) -> None:
     """Make it in a temporary folder and rename it at the end: what has the final name is whole."""
-    work = Path(tempfile.mkdtemp(prefix="lab-template-making-", dir=CACHE))
+    for killed in CACHE.glob(f"{_MAKING}*"):  # we hold the lock: nobody makes these any more
+        shutil.rmtree(killed)
+    work = Path(tempfile.mkdtemp(prefix=_MAKING, dir=CACHE))
     try:
         work.chmod(0o711)
         (work / "run").mkdir()

@@ -26,6 +26,7 @@ class SshServer:
         self.agent_dir.mkdir(parents=True)
         (self.agent_dir / "state").mkdir()
         self.sha256 = build(self.agent_dir / ZIPAPP)
+        self.before: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         for name in ("host", "client", "other"):
             make_key(folder / name)
@@ -33,7 +34,8 @@ class SshServer:
         self.know(folder / "host.pub")
         (folder / "sshd_config").write_text(
             f"HostKey {folder}/host\nPort {self.port}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nUseDNS no\n"
-            f"StrictModes no\nAuthorizedKeysFile {folder}/authorized_keys\nPasswordAuthentication no\n"
+            f"StrictModes no\nAuthorizedKeysFile {folder}/authorized_keys .ssh/authorized_keys\n"
+            "PasswordAuthentication no\n"
             "KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 100\nMaxSessions 50\n"
             "SetEnv SHLVL=2\n"  # or bash would read this account's start-up files first, whatever they cost
         )
@@ -56,7 +58,7 @@ class SshServer:
     def start(self) -> None:
         """Start it and wait for its port."""
         Path("/run/sshd").mkdir(exist_ok=True)
-        argv = ["/usr/sbin/sshd", "-D", "-e", "-f", str(self.folder / "sshd_config")]
+        argv = [*self.before, "/usr/sbin/sshd", "-D", "-e", "-f", str(self.folder / "sshd_config")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(argv, stdout=log, stderr=log)
         end = time.monotonic() + 20

@@ -34,7 +34,7 @@ class SshAccess:
 
 def connect(access: SshAccess) -> paramiko.SSHClient:
     """Connect and log in. Raises AgentError UNREACHABLE, TIMEOUT, HOST_KEY or AUTH."""
-    key = _private_key(access)
+    key = open_key(access)
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(_Refuse(access))
     _load_known_hosts(client, access)
@@ -90,7 +90,8 @@ class _Refuse(paramiko.MissingHostKeyPolicy):
         raise AgentError(f"the host key of {self._access} is not known", shown, hint, code="HOST_KEY")
 
 
-def _private_key(access: SshAccess) -> paramiko.PKey:
+def open_key(access: SshAccess) -> paramiko.PKey:
+    """The private key of an access. Raises AgentError where others can read it, or it is none."""
     path = access.key_file
     try:
         if path.stat().st_mode & 0o077:

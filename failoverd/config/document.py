@@ -80,7 +80,7 @@ def parse(file: Path) -> Section | Complaint:
     except (OSError, UnicodeDecodeError) as error:
         return Complaint("", Place(file, 1), f"cannot be read: {error}")
     try:
-        item = convert(yaml.compose(text, Loader=yaml.SafeLoader), file, ())
+        item = Conversion(file).item(yaml.compose(text, Loader=yaml.SafeLoader), ())
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         hint = "indentation is by blanks, never by tabs"
@@ -92,23 +92,36 @@ def parse(file: Path) -> Section | Complaint:
     return item
 
 
-def convert(found: Any, file: Path, above: tuple[int, ...]) -> Item:
-    """The library's tree as ours; Wrong where an alias contains itself or a key is no plain text."""
-    if found is None:
-        return Section(Place(file, 1), ())
-    place = Place(file, found.start_mark.line + 1)
-    if id(found) in above:
-        raise Wrong(f"line {place.line}: an alias contains itself")
-    if found.id == "scalar":
-        return Scalar(place, found.value, found.tag.rpartition(":")[2])
-    chain = (*above, id(found))
-    if found.id == "sequence":
-        return Sequence(place, tuple(convert(item, file, chain) for item in found.value))
-    return Section(place, tuple(_entry(key, item, file, chain) for key, item in found.value))
+class Conversion:
+    """One file's tree of the library's as ours; an alias is converted once, however often it is used."""
 
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known: dict[int, Item] = {}
 
-def _entry(key: Any, item: Any, file: Path, above: tuple[int, ...]) -> Entry:
-    place = Place(file, key.start_mark.line + 1)
-    if key.id != "scalar":
-        raise Wrong(f"line {place.line}: a key must be plain text")
-    return Entry(key.value, place, convert(item, file, above))
+    def item(self, found: Any, above: tuple[int, ...]) -> Item:
+        """The item; Wrong where an alias contains itself or a key is no plain text."""
+        if found is None:
+            return Section(Place(self._file, 1), ())
+        if id(found) in above:
+            raise Wrong(f"line {self._place(found).line}: an alias contains itself")
+        if id(found) not in self._known:
+            self._known[id(found)] = self._new(found, (*above, id(found)))
+        return self._known[id(found)]
+
+    def _new(self, found: Any, above: tuple[int, ...]) -> Item:
+        place = self._place(found)
+        if found.id == "scalar":
+            return Scalar(place, found.value, found.tag.rpartition(":")[2])
+        if found.id == "sequence":
+            return Sequence(place, tuple(self.item(item, above) for item in found.value))
+        return Section(place, tuple(self._entry(key, item, above) for key, item in found.value))
+
+    def _entry(self, key: Any, item: Any, above: tuple[int, ...]) -> Entry:
+        place = self._place(key)
+        if key.id != "scalar":
+            raise Wrong(f"line {place.line}: a key must be plain text")
+        return Entry(key.value, place, self.item(item, above))
+
+    def _place(self, found: Any) -> Place:
+        return Place(self._file, found.start_mark.line + 1)

@@ -11,11 +11,11 @@ from typing import Final, Protocol, runtime_checkable
 
 from failoverd.config.complaints import Wrong
 from failoverd.config.document import Scalar
-from failoverd.config.secret import Secret, check_file, check_private, read_secret
+from failoverd.config.secret import Secret, check_file, check_private, credential_file, read_secret
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_WHOLE: Final = re.compile(r"-?\d{1,18}")
+_WHOLE: Final = re.compile(r"0|-?[1-9]\d{0,17}")
 
 
 class Kind(Protocol):
@@ -141,7 +141,10 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file of this machine that must be there; a `private` one only its owner may read."""
+    """A file of this machine that must be there; a `private` one only its owner may read.
+
+    A private one can also be a `${credential:NAME}` of systemd's, which sees to who may read it.
+    """
 
     private: bool = False
     null: bool = False
@@ -153,8 +156,9 @@ class LocalFile:
             if self.null:
                 return None
             raise Wrong("a file must be named")
-        path = base / scalar.text
-        (check_private if self.private else check_file)(path)
+        credential = credential_file(scalar.text) if self.private else None
+        path = credential or base / scalar.text
+        (check_private if self.private and not credential else check_file)(path)
         return path
 
     def absent(self) -> Path:

@@ -49,7 +49,7 @@ def read_secret(written: str, base: Path) -> Secret:
         check_private(path)
         return Secret(only_line(path), str(path))
     source, name = indirect.groups()
-    return Secret(from_environment(name) if source == "env" else from_credentials(name), written)
+    return Secret(from_environment(name) if source == "env" else only_line(credential_of(name)), written)
 
 
 def from_environment(name: str) -> str:
@@ -60,12 +60,18 @@ def from_environment(name: str) -> str:
     return text
 
 
-def from_credentials(name: str) -> str:
-    """A credential that systemd laid out for this service; Wrong where there is none of that name."""
+def credential_file(written: str) -> Path | None:
+    """The file that `${credential:NAME}` means, None for anything else; Wrong where systemd laid out nothing."""
+    indirect = _INDIRECT.fullmatch(written)
+    return credential_of(indirect[2]) if indirect and indirect[1] == "credential" else None
+
+
+def credential_of(name: str) -> Path:
+    """The file of a credential that systemd laid out for this service; Wrong where it laid out none."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
     if not folder:
         raise Wrong("there are no systemd credentials here", f"LoadCredential={name}:... in the unit sets them up")
-    return only_line(Path(folder) / name)
+    return Path(folder) / name
 
 
 def only_line(path: Path) -> str:

@@ -188,6 +188,11 @@ WRONG_CLUSTER = [
     ("port in quotes", "servers: [{name: a, host: b, port: '1'}]", "clusters.shop.servers[0].port: '1' is not a whole"),
     ("port with a point", "servers: [{name: a, host: b, port: 1.5}]", "clusters.shop.servers[0].port: '1.5' is not a"),
     (
+        "port that looks octal",
+        "servers: [{name: a, host: b, port: 010}]",
+        "clusters.shop.servers[0].port: '010' is not a whole number",
+    ),
+    (
         "no such wish",
         "servers: [{name: a, host: b, promote: maybe}]",
         "clusters.shop.servers[0].promote: 'maybe' is not",
@@ -327,6 +332,12 @@ def test_aliases_and_merged_text_stay_text(folder: Folder) -> None:
     )
     first, second = loaded.config.clusters["s"].servers
     assert (first.name, first.host, first.site, second.name) == ("08", "off", "yes", "on")
+
+
+def test_a_heap_of_aliases_is_read_once(folder: Folder) -> None:
+    heap = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+    found = folder.complaints(f"a0: &a0 [x]\n{heap}{HEAD}{SHOP}")
+    assert len(found) == 30
 
 
 def test_off_is_a_word_where_a_word_is_wanted(folder: Folder) -> None:

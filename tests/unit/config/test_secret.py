@@ -72,6 +72,17 @@ def test_systemd_gives_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         read_secret("${credential:mysql}", tmp_path)
 
 
+def test_systemd_gives_a_key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = prepared(tmp_path)
+    laid = folder.put("laid/key", "key", 0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(laid.parent))
+    head = HEAD.replace("key_file: id", "key_file: '${credential:key}'")
+    assert folder.load(head + SHOP).config.access("shop", "db1").ssh.key_file == laid
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+    [complaint] = folder.complaints(head + SHOP)
+    assert complaint.startswith("3 ssh.key_file: there are no systemd credentials here")
+
+
 @pytest.mark.parametrize("written", ["${vault:x}", "${env:}", "${env:A} ", "x${env:A}", "${credential:../x}"])
 def test_another_source_is_refused(tmp_path: Path, written: str) -> None:
     with pytest.raises(Wrong, match="is no place for a secret"):

@@ -54,16 +54,19 @@ def fence(home: Home, doorway: Doorway, order: Order, deadline: Deadline) -> dic
         "operation": order.operation,
         "epoch": order.epoch,
         "since": round(time.time(), 3),
+        "boot": processes.boot(),
         "guard": (home.load(mark_path) or {}).get("guard", 0),
     }
     home.save(mark_path, mark)
     kept = _keep(doorway, order, inner)
+    # the guard may kill before we do: what lived until now and does not afterwards counts as killed, too
+    lived = _living(doorway, datadir, inner)
     held = _hold(doorway, mark, mark_path, inner)
-    home.save(mark_path, {**mark, "guard": held.get("pid", 0)})
+    home.save(mark_path, {**mark, "guard": held.get("pid", mark["guard"])})
     killed = _kill(doorway, datadir, order.uuid, inner)
     left = _left(doorway, datadir, killed["pending"], inner)
     return {
-        "killed": [*killed["gone"], *killed["pending"]],
+        "killed": sorted({*lived, *killed["gone"], *killed["pending"]} - set(left)),
         "pending": killed["pending"],
         "left": left,
         "proven": bool(held["ok"]) and not left,
@@ -111,14 +114,17 @@ def _kill(doorway: Doorway, datadir: str, uuid: str, deadline: Deadline) -> dict
     return killed
 
 
+def _living(doorway: Doorway, datadir: str, deadline: Deadline) -> list[int]:
+    return [one["pid"] for one in doorway.call("look", {"datadir": datadir}, deadline)["processes"]]
+
+
 def _left(doorway: Doorway, datadir: str, pending: list[int], deadline: Deadline) -> list[int]:
     """Look once more: pids that are still there, without those that only wait for the kernel to let them go.
 
     A newcomer that the guard has already killed may still be visible for a moment.
     """
     while True:
-        found = doorway.call("look", {"datadir": datadir}, deadline)["processes"]
-        left = [one["pid"] for one in found if one["pid"] not in pending]
+        left = [pid for pid in _living(doorway, datadir, deadline) if pid not in pending]
         if not left or deadline.left() <= _SETTLE:
             return left
         with contextlib.suppress(Fault):
@@ -143,7 +149,7 @@ def release(home: Home, doorway: Doorway, cluster: str, server: str, epoch: int,
     os.unlink(path)
     sync_folder(home.state)
     pid = mark.get("guard")
-    if how == "guard" and isinstance(pid, int) and pid > 1:
+    if isinstance(pid, int) and pid > 1:
         args = {"pid": pid, "mark": path, "datadir": mark["datadir"]}
         if not doorway.call("stop_guard", args, deadline)["ended"]:
             raise Fault(DOOR, "the guard did not end", f"process {pid}")
@@ -151,10 +157,14 @@ def release(home: Home, doorway: Doorway, cluster: str, server: str, epoch: int,
 
 
 def resume_guards(home: Home, doorway: Doorway) -> None:
-    """Start the guards again that marks ask for and that are gone; a mark that cannot be served stays for the next."""
+    """Start the guards again that marks ask for and that are gone; a mark that cannot be served stays for the next.
+
+    A mark from before the host's last boot asks for nothing: mysqld may have been started on purpose since then.
+    """
     for path, mark in home.marks():
         pid = mark.get("guard")
-        if mark.get("hold") != "guard" or (isinstance(pid, int) and guard.is_running(pid, path)):
+        wanted = mark.get("hold") == "guard" and mark.get("boot") == processes.boot()
+        if not wanted or (isinstance(pid, int) and guard.is_running(pid, path)):
             continue
         with contextlib.suppress(Fault, OSError, KeyError):
             held = _hold(doorway, mark, path, Deadline(10.0))

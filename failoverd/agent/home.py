@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from failoverd.agent.binlog.places import LogPlace
 from failoverd.agent.faults import BAD_REQUEST, BUSY, IO, NOT_FOUND, STALE_EPOCH, Fault
-from failoverd.agent.processes import Doomed, argv_of
+from failoverd.agent.processes import Doomed, started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -161,8 +161,8 @@ class Home:
                     raise Fault(BUSY, f"another operation of cluster {cluster} is being done")
                 deadline.pause(0.01)
             self._not_stale(cluster, epoch)
-            holder = {"epoch": epoch, "pid": os.getpid(), "door": door_pid()}
-            self.save(self.path(cluster, "epoch"), holder)
+            holders = [[pid, started(pid)] for pid in (os.getpid(), door_pid()) if pid]
+            self.save(self.path(cluster, "epoch"), {"epoch": epoch, "holders": holders})
             yield
         finally:
             os.close(lock)
@@ -174,11 +174,11 @@ class Home:
 
     def _evict_lower(self, cluster: str, epoch: int) -> None:
         holder = self.load(self.path(cluster, "epoch")) or {}
-        if int(holder.get("epoch", 0)) >= epoch or holder.get("pid") == os.getpid():
+        holders = holder.get("holders", [])
+        if int(holder.get("epoch", 0)) >= epoch or any(pid == os.getpid() for pid, _ in holders):
             return
-        for pid in (holder.get("pid"), holder.get("door")):
-            if isinstance(pid, int) and pid > 0:
-                _end_agent(pid)
+        for pid, since in holders:
+            _end_agent(pid, since)
 
 
 def _locked(fd: int) -> bool:
@@ -189,15 +189,14 @@ def _locked(fd: int) -> bool:
     return True
 
 
-def _end_agent(pid: int) -> None:
-    """End an agent process (or wait for its door, which ends with it), if the number still means one."""
+def _end_agent(pid: int, since: int) -> None:
+    """End an agent process (or wait for its door, which ends with it), if the number still means the same one."""
     try:
         doomed = Doomed(pid)
     except ProcessLookupError:
         return
     try:
-        words = argv_of(pid) or []
-        if any(b"failoverd" in word for word in words):
+        if started(pid) == since:
             with contextlib.suppress(PermissionError):
                 doomed.kill(signal.SIGKILL)
             doomed.gone(1.0)

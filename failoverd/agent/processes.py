@@ -138,6 +138,21 @@ def state_of(pid: int) -> str | None:
     return None if alone else state
 
 
+def started(pid: int) -> int:
+    """When a process began, in the kernel's ticks since boot: with the pid it names one process; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as stream:
+            return int(stream.read(1024).rpartition(b")")[2].split()[19])
+    except OSError:
+        return 0
+
+
+def boot() -> str:
+    """The id of the host's present boot."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+        return stream.read().strip()
+
+
 def kill_pending(pid: int) -> bool:
     """Whether SIGKILL was sent and only waits for the process to leave the kernel."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -44,7 +45,7 @@ class Ground:
         self._write("group", "".join(f"{name}:x:{uid}:\n" for name, uid in names.items()))
         self._write("shadow", "".join(f"{name}:*:19000:0:99999:7:::\n" for name in names))
         door = f"/usr/bin/python3 -I -S {self.program} door"
-        self._write("sudoers", f"root ALL=(ALL) ALL\nlab-agent ALL=(root) NOPASSWD: {door}\n")
+        self._write("sudoers", f"Defaults use_pty\nroot ALL=(ALL) ALL\nlab-agent ALL=(root) NOPASSWD: {door}\n")
         (self.folder / "sudoers").chmod(0o440)
 
     def _write(self, name: str, text: str) -> None:
@@ -252,3 +253,64 @@ def test_a_stale_manager_changes_nothing(host: Host) -> None:
     assert refused.value.code == "STALE_EPOCH"
     assert host.mysqld()["alive"]
     assert host.agent.call("epoch", {})["epoch"] == 9
+
+
+def test_a_mark_from_before_the_last_boot_holds_nobody(supervised: Host) -> None:
+    """Who started mysqld after a reboot may have meant it: a manager decides, not an old mark."""
+    host = supervised
+    guard = host.fence()["hold"]["pid"]
+    path = host.agent_folder / "state/shop.db1.fenced"
+    mark = json.loads(path.read_text())
+    path.unlink()
+    comes_back(host)
+    assert state_of(guard) is None
+    path.write_text(json.dumps({**mark, "boot": "an earlier one"}))
+    host.agent = host.open_agent()
+    facts = host.agent.call("facts", {"server": "db1"})
+    assert facts["mysqld"]["alive"]
+    assert not facts["fenced"]["guarded"]
+    time.sleep(0.5)
+    assert host.mysqld()["pids"] == facts["mysqld"]["pids"]
+
+
+def test_files_put_through_the_door_belong_to_mysqld(host: Host, ground: Ground) -> None:
+    host.server.rows("CREATE DATABASE IF NOT EXISTS t", "CREATE TABLE t.a (v LONGBLOB)")
+    for _ in range(3):
+        host.server.rows("INSERT INTO t.a VALUES (REPEAT(RANDOM_BYTES(1024), 2048))")
+    wanted = host.server.executed()
+    sent = host.agent.call("extract", {"server": "db1", "kind": "binary", "wanted": wanted})
+    put = host.agent.call("put", {"server": "db1"}, epoch=1, raw=sent["raw"], deadline=30)
+    assert put["gtids"] == wanted
+    for path in host.server.datadir.glob("relay-fo_recover*"):
+        assert path.stat().st_uid == SERVER_UID
+        assert path.stat().st_mode & 0o777 == 0o640
+    assert len(host.agent.call("splice_clean", {"server": "db1"}, epoch=1)["removed"]) == 2
+
+
+def test_a_datadir_that_only_the_door_can_see(host: Host) -> None:
+    """A mysqld that is told its data directory by an option file shows it in its working directory alone."""
+    host.agent.call("fence", {"server": "db1", "server_uuid": host.uuid, "operation": "op", "hold": "none"}, epoch=1)
+    if host.supervisor is not None:
+        os.killpg(host.supervisor.pid, signal.SIGKILL)
+        host.supervisor.wait()
+        host.supervisor = None
+        host.fence(hold="none")
+    host.server.kill()
+    host.agent.call("release", {"server": "db1"}, epoch=1)
+    become = ["setpriv", f"--reuid={SERVER_UID}", f"--regid={SERVER_UID}", "--clear-groups"]
+    # a program by mysqld's name that opens nothing: only its working directory tells where it belongs
+    words = [*become, "bash", "-c", "exec -a /usr/sbin/mysqld sleep 60"]
+    lookalike = subprocess.Popen(words, cwd=host.server.datadir)
+    elsewhere = subprocess.Popen(words, cwd="/")
+    try:
+        deadline = time.monotonic() + 10
+        while host.mysqld()["pids"] != [lookalike.pid]:
+            assert time.monotonic() < deadline, host.mysqld()
+            time.sleep(0.02)
+        assert host.mysqld()["how"] == "process"
+        assert host.fence(hold="none")["killed"] == [lookalike.pid]
+        assert elsewhere.poll() is None
+    finally:
+        for one in (lookalike, elsewhere):
+            one.kill()
+            one.wait()

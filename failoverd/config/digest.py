@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from failoverd.config.secret import Secret
@@ -25,8 +24,6 @@ def canonical(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name not in _LOCAL}
         return {name: canonical(item) for name, item in fields.items() if not isinstance(item, Secret | Path)}
-    if isinstance(value, Mapping):
-        return {str(name): canonical(item) for name, item in value.items()}
     if isinstance(value, tuple):
         return [canonical(item) for item in value]
     return value

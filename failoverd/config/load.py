@@ -52,6 +52,8 @@ def with_clusters_beside(root: Section, file: Path, walk: Walk) -> Section:
     if found and not isinstance(found.item, Section):
         return root
     entries = list(found.item.entries) if found and isinstance(found.item, Section) else []
+    for misnamed in sorted((file.parent / "clusters.d").glob("*.yaml")):
+        walk.complain("", Place(misnamed, 1), "is not read", "only files that end in .yml are")
     for beside in sorted((file.parent / "clusters.d").glob("*.yml")):
         part = parse(beside)
         if isinstance(part, Complaint):

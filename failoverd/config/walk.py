@@ -134,7 +134,9 @@ class Walk:
 
     def _named(self, shape: Any, kind: Kind, entry: Entry | None, at: At) -> object:
         section = entry.item if entry else Section(at.place, ())
-        if not isinstance(section, Section) or not section.entries:
+        if not isinstance(section, Section):
+            return self.complain(at.path, at.place, f"is {kind_of(section)} instead of sections with names")
+        if not section.entries:
             return self.complain(at.path, at.place, "holds nothing", "name at least one")
         self._same_twice(section, at.path)
         found: dict[str, object] = {}

@@ -126,6 +126,21 @@ def test_a_cluster_given_twice_and_other_sections_beside_are_errors(folder: Fold
     ]
 
 
+def test_a_broken_file_of_clusters_is_told_with_the_rest(folder: Folder) -> None:
+    folder.put("clusters.d/b.yml", "clusters: {")
+    folder.put("clusters.d/c.yaml", "clusters: {}")
+    found = folder.complaints("manager: {nam: x}\n" + HEAD + SHOP)
+    assert [line.partition(" is not")[0] for line in found] == [
+        "clusters.d/b.yml:1",
+        "clusters.d/c.yaml:1",
+        "1 manager.nam:",
+    ]
+
+
+def test_clusters_must_be_sections(folder: Folder) -> None:
+    assert folder.complaints(HEAD + "clusters: [shop]\n") == ["4 clusters: is a list instead of sections with names"]
+
+
 def test_paths_start_beside_the_file_that_names_them(folder: Folder) -> None:
     folder.put("clusters.d/own.secret", "other\n")
     folder.put(
@@ -166,6 +181,18 @@ WRONG = [
     ("list as a value", "manager: {name: [a]}", "4 manager.name: is a list instead of a single value"),
     ("bad name", "manager: {name: a/b}", "4 manager.name: 'a/b' is not a name"),
     ("name that climbs", "manager: {name: ..}", "4 manager.name: '..' is not a name"),
+    ("nameless folder", "manager: {state_dir: null}", "4 manager.state_dir: a folder must be named"),
+    (
+        "nameless file",
+        "zookeeper: {hosts: ['a:1'], tls: {ca_file: null}}",
+        "4 zookeeper.tls.ca_file: a file must be named",
+    ),
+    (
+        "nameless secret",
+        "zookeeper: {hosts: ['a:1'], auth: {username: a, password_file: null}}",
+        "4 zookeeper.auth.password_file: a place for the password must be named",
+    ),
+    ("long account", f"agent: {{install_user: {'u' * 33}}}", f"4 agent.install_user: '{'u' * 33}' is longer than 32"),
     ("no such level", "manager: {log_level: loud}", "4 manager.log_level: 'loud' is not one of debug"),
     ("folder is a file", "manager: {state_dir: id}", "4 manager.state_dir: id is not a folder"),
 ]

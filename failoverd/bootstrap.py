@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from failoverd.config.install import Install
 from failoverd.config.schema import Access, Config
 from failoverd.decide.grants import held
+from failoverd.decide.rights import rights_findings
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.files import replace_file
 from failoverd.drivers.identity import Identity
@@ -19,7 +21,9 @@ from failoverd.drivers.mysql.servers import Manager as MysqlManager
 from failoverd.drivers.mysql.servers import MysqlServers
 from failoverd.drivers.ssh.agents import Account, AgentAccess, SshAgents
 from failoverd.drivers.ssh.connection import SshAccess
-from failoverd.drivers.ssh.zipapp import shipped_sha256
+from failoverd.drivers.ssh.install import Order
+from failoverd.drivers.ssh.install import install as put_agent
+from failoverd.drivers.ssh.zipapp import shipped, shipped_sha256
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.drivers.wakeups import Bell
 from failoverd.drivers.zookeeper.coordination import ZooKeeperCoordination
@@ -231,6 +235,24 @@ class Application:
         with self._built() as built:
             return built.coordination.operation(operation)
 
+    def agents_install(self, install: Install, on_progress: Callable[[str], None]) -> tuple[Document, ...]:
+        """Put the agent on the hosts, one after the other."""
+        zipapp, sha256 = shipped()
+        names = install.servers or tuple(server.name for server in self._config.cluster(install.cluster).servers)
+        told = []
+        for name in names:
+            on_progress(f"{name}: installing")
+            told.append(put_agent(order_for(self._config, install, name), zipapp, sha256))
+        return tuple(told)
+
+    def agents_check(self, cluster: str) -> tuple[Finding, ...]:
+        """Ask each agent to prove every right it needs."""
+        with self._built() as built:
+            names = [server.name for server in self._config.cluster(cluster).servers]
+            desk.own_look(desk.patient(built.world(cluster)))  # tells the agents where their servers are
+            answers = ask_all(built.tasks, names, lambda name: built.agents.check(cluster, name, 5.0), 5.0)
+        return tuple(finding for name in names for finding in rights_findings(cluster, name, answers[name]))
+
     @contextmanager
     def _built(self) -> Iterator[Built]:
         built = build(self._config)
@@ -248,6 +270,15 @@ class Application:
         names = [server.name for server in self._config.cluster(cluster).servers]
         answers = ask_all(built.tasks, names, lambda name: built.servers.grants(cluster, name, 2.0), 2.0)
         return {name: held(rows) for name, rows in answers.items() if not isinstance(rows, Exception)}
+
+
+def order_for(config: Config, install: Install, server: str) -> Order:
+    """Where the agent of one server is put, and by which login."""
+    access = config.access(install.cluster, server)
+    agent = agent_access(config, access)
+    section, key = access.agent, install.key or access.agent.install_key_file or access.ssh.key_file
+    login = replace(agent.ssh, user=install.user or section.install_user, key_file=key)
+    return Order(agent, login, install.write_key, install.upgrade)
 
 
 def open_app(config: Config) -> Application:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from failoverd.cli.app import Install
 from failoverd.cli.check import finding_document, tell, worst
 from failoverd.cli.documents import Document, word
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option, yes_option
+from failoverd.config.install import Install
 
 
 @click.group()

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
+from failoverd.config.install import Install
 from failoverd.model.finding import Finding
 from failoverd.model.plans import Plan, Request
 
 Document = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Install:
-    """What `agent install` is asked for; no servers means all, no user or key the configured one."""
-
-    cluster: str
-    servers: tuple[str, ...] = ()
-    user: str | None = None
-    key: Path | None = None
-    write_key: bool = False
-    upgrade: bool = False
 
 
 class App(Protocol):

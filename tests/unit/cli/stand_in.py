@@ -10,9 +10,10 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from failoverd.cli.app import App, Document, Install
+from failoverd.cli.app import App, Document
 from failoverd.cli.main import main
 from failoverd.cli.session import Session
+from failoverd.config.install import Install
 from failoverd.config.schema import Config
 from failoverd.model.errors import FailoverdError
 from failoverd.model.finding import Finding

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from failoverd.cli.app import Install
 from failoverd.cli.main import main
+from failoverd.config.install import Install
 from failoverd.model.errors import CoordinationError, FailoverdError, PlanRefused
 from failoverd.model.finding import Finding, Severity
 from failoverd.model.verdict import Refusal

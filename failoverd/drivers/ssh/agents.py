@@ -115,25 +115,17 @@ class SshAgents:
 
     def probe(self, cluster: str, origin: str, target: str, timeout: float) -> ProbeReport | None:
         """A complete login to `target` from the host of `origin`; None where that agent cannot be asked."""
-        begun, aim = time.monotonic(), self._access(cluster, target)
-        args = {
-            "host": aim.endpoint.host,
-            "port": aim.endpoint.port,
-            "user": aim.account.user,
-            "password": aim.account.password,
-            "timeout": timeout * _PROBE_SHARE,
-            "tls": "required" if aim.account.tls == "verify" else aim.account.tls,
-        }
-        access = self._access(cluster, origin)
+        begun = time.monotonic()
         try:
+            access, aim = self._access(cluster, origin), self._access(cluster, target)
             channel = self._line(access).channel(timeout)
-            asked = Ask("probe", args, cluster, patience=timeout)
+            asked = Ask("probe", probe_args(aim, timeout * _PROBE_SHARE), cluster, patience=timeout)
             told = channel.call(asked, max(timeout - (time.monotonic() - begun), 0.01))
-            outcome = ProbeOutcome(told["outcome"])
         except AgentError:
             return None
         code = told.get("code")
         number = code if isinstance(code, int) else 0
+        outcome = ProbeOutcome(told["outcome"])
         return ProbeReport(origin, target, outcome, float(told["seconds"]), self._clock.now(), number)
 
     def remember(self, cluster: str, state: ServerState) -> None:
@@ -251,6 +243,18 @@ class SshAgents:
             if error.code == "STALE_EPOCH":
                 raise FencedOut(error.what, error.detail, "a newer manager is at work") from error
             raise
+
+
+def probe_args(aim: AgentAccess, timeout: float) -> dict[str, Any]:
+    """What a probe of a server needs to know; an agent knows no authorities, so `verify` asks for TLS alone."""
+    return {
+        "host": aim.endpoint.host,
+        "port": aim.endpoint.port,
+        "user": aim.account.user,
+        "password": aim.account.password,
+        "timeout": timeout,
+        "tls": "required" if aim.account.tls == "verify" else aim.account.tls,
+    }
 
 
 def silence(error: AgentError) -> str:

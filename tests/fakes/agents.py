@@ -1,0 +1,129 @@
+"""Agents in memory: hosts with a mysqld that lives or not, log files as GTID sets, epochs and fence marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import AgentError, FencedOut, LockLost
+from failoverd.model.host import (
+    AgentSilent,
+    FenceProof,
+    Holding,
+    HostFacts,
+    HostSight,
+    LogKind,
+    ProbeOutcome,
+    ProbeReport,
+    Spliced,
+)
+from failoverd.model.sight import ServerState
+from failoverd.ports import Lease, Progress
+
+BYTES_EACH = 300  # what one transaction takes in a log file
+
+
+@dataclass
+class FakeHost:
+    """One host; `silent` is the state of an agent that does not answer, empty where it does."""
+
+    uuid: str
+    alive: bool = False
+    pid: int = 4711
+    logs: dict[LogKind, GtidSet] = field(default_factory=dict)
+    remembered: bool = False
+    epoch: int = 0
+    fenced: int | None = None
+    spliced: GtidSet = field(default_factory=GtidSet)
+    silent: str = ""
+
+    def begin(self) -> None:
+        """mysqld is started by whoever starts it; a held host kills it at once."""
+        self.alive = self.fenced is None
+
+    def accept(self, lease: Lease) -> None:
+        """Take a change under an epoch, or refuse a lower one."""
+        lease.check()
+        if lease.epoch < self.epoch:
+            raise FencedOut(f"epoch {lease.epoch} is over", f"seen: {self.epoch}")
+        self.epoch = lease.epoch
+
+
+class FakeAgents:
+    """Implements `ports.Agents` over hosts by server name; `lease_of` as the real one has it."""
+
+    def __init__(self, hosts: dict[str, FakeHost], lease_of: Callable[[str], Lease | None]) -> None:
+        self.hosts = hosts
+        self._lease_of = lease_of
+
+    def facts(self, cluster: str, server: str, timeout: float) -> HostSight:
+        try:
+            host = self._host(server)
+        except AgentError as error:
+            state = {"MISSING": "missing", "OLD": "old"}.get(error.code, "unreachable")
+            return AgentSilent(server, state, str(error), 0.0)
+        pids = (host.pid,) if host.alive else ()
+        return HostFacts(
+            server, host.alive, pids, "S" if host.alive else "", host.uuid, 0.0,
+            fenced_epoch=host.fenced, disk_free=1 << 30, highest_epoch=host.epoch, version="fake",
+        )  # fmt: skip
+
+    def probe(self, cluster: str, origin: str, target: str, timeout: float) -> ProbeReport | None:
+        asked = self.hosts.get(origin)
+        if asked is None or asked.silent:
+            return None
+        outcome = ProbeOutcome.OK if self.hosts[target].alive else ProbeOutcome.REFUSED
+        return ProbeReport(origin, target, outcome, 0.001, 0.0)
+
+    def remember(self, cluster: str, state: ServerState) -> None:
+        host = self._host(state.name, known=False)
+        host.remembered = True
+
+    def scan(self, cluster: str, server: str, kind: LogKind, lacking: GtidSet, timeout: float) -> Holding:
+        try:
+            missing = self._host(server).logs.get(kind, GtidSet()) - lacking
+        except AgentError as error:
+            return Holding(server, kind, complete=False, problem=str(error))
+        return Holding(server, kind, missing, len(missing) * BYTES_EACH, files=1)
+
+    def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
+        lease = self._lease_of(cluster)
+        if lease is None:
+            raise LockLost(f"nothing is laid out on {target}", f"no lease on {cluster}")
+        giver, taker = self._host(origin), self._host(target)
+        taker.accept(lease)
+        taker.spliced = giver.logs.get(wanted.kind, GtidSet()) & wanted.missing
+        size = len(taker.spliced) * BYTES_EACH
+        progress(size, size)
+        return Spliced("relay-fo_recover.000001", taker.spliced, size, 1)
+
+    def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
+        host = self._host(server)
+        host.accept(lease)
+        host.spliced = GtidSet()
+
+    def fence(self, cluster: str, server: str, server_uuid: str, lease: Lease, operation: str) -> FenceProof:
+        host = self._host(server)
+        lease.check()
+        if host.uuid != server_uuid:
+            raise AgentError("the data directory belongs to another server", code="NOT_FOUND")
+        host.accept(lease)
+        killed = (host.pid,) if host.alive else ()
+        host.alive, host.fenced = False, lease.epoch
+        return FenceProof(server, "agent: killed, held by guard", proven=True, killed=killed, hold="guard")
+
+    def release(self, cluster: str, server: str, lease: Lease) -> None:
+        host = self._host(server)
+        host.accept(lease)
+        host.fenced = None
+
+    def _host(self, server: str, *, known: bool = True) -> FakeHost:
+        host = self.hosts.get(server)
+        if host is None:
+            raise AgentError(f"no agent is known for {server}", code="MISSING")
+        if host.silent:
+            raise AgentError(f"the agent of {server} is {host.silent}", code=host.silent.upper())
+        if known and not host.remembered:
+            raise AgentError(f"{server} was never remembered", code="NOT_FOUND")
+        return host

@@ -17,7 +17,7 @@ from typing import Any, Callable
 from failoverd.agent import fields, folders, guard, keeping, processes, splicing
 from failoverd.agent.binlog.places import LogPlace
 from failoverd.agent.conversation import Call, Op
-from failoverd.agent.faults import DOOR, NOT_FOUND, Fault
+from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault
 from failoverd.agent.fields import REQUIRED, Field
 
 _SYSTEMCTL_TIME = 5.0
@@ -196,9 +196,11 @@ def _runs_in(unit: str, datadir: str) -> bool:
 
 
 def _systemctl(*words: str) -> None:
-    done = subprocess.run(
-        ["systemctl", *words], check=False, capture_output=True, timeout=_SYSTEMCTL_TIME, stdin=subprocess.DEVNULL
-    )
+    command, nothing = ["systemctl", *words], subprocess.DEVNULL
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, timeout=_SYSTEMCTL_TIME, stdin=nothing)
+    except subprocess.TimeoutExpired as error:
+        raise Fault(TIMEOUT, f"systemctl {' '.join(words)} was not done within {_SYSTEMCTL_TIME:g} s") from error
     if done.returncode:
         raise Fault(DOOR, f"systemctl {' '.join(words)} failed", done.stderr.decode("utf-8", "replace")[:500])
 

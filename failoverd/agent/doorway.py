@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Answer = Union["dict[str, Any]", Fault]
 
 _START_TIME = 3.0
+_GREETING_TIME = 1.0
 _PYTHON = "/usr/bin/python3"
 
 
@@ -39,13 +40,21 @@ class Doorway:
         return self._child.pid if self._child is not None else 0
 
     def state(self) -> str:
-        """Start the door where one is needed; "ok" or "missing: why"."""
+        """Start the door where one is needed; "ok" or "missing: why", within a second: greeting cannot wait longer."""
         if os.geteuid() == 0:
             return "ok"
+        answers: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=lambda: answers.put(self._state()), daemon=True).start()
+        try:
+            return answers.get(timeout=_GREETING_TIME)
+        except queue.Empty:
+            return "missing: sudo takes its time"
+
+    def _state(self) -> str:
         try:
             self._open()
-        except Fault as fault:
-            return f"missing: {fault.detail or fault.what}"
+        except (Fault, OSError) as error:
+            return f"missing: {getattr(error, 'detail', '') or error}"
         return "ok"
 
     def call(
@@ -82,9 +91,11 @@ class _Child:
     """A door process and the thread that reads its replies."""
 
     def __init__(self, command: list[str]) -> None:
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/"
-        )
+        pipe = subprocess.PIPE
+        try:
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd="/")
+        except OSError as error:
+            raise Fault(DOOR, "the door does not open", str(error), "install sudo and the agent's rule") from error
         self._writing = threading.Lock()
         self._uploading = threading.Lock()
         self._waiting: dict[int, queue.Queue[dict[str, Any] | None]] = {}

@@ -28,6 +28,8 @@ def mysqld(server: Server, doorway: Doorway, deadline: Deadline) -> dict[str, An
     """
     with contextlib.suppress(Fault):
         holder = processes.lock_holder(server.datadir)
+        if holder == processes.OUT_OF_SIGHT:
+            return {"alive": True, "pids": [], "state": "", "how": "lock"}
         state = processes.state_of(holder) if holder is not None else None
         if holder is not None and state is not None and processes.is_mysqld(processes.argv_of(holder) or [b""]):
             return {"alive": True, "pids": [holder], "state": state, "how": "lock"}

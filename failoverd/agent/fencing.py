@@ -56,20 +56,24 @@ def fence(home: Home, doorway: Doorway, order: Order, deadline: Deadline) -> dic
         "since": round(time.time(), 3),
         "boot": processes.boot(),
         "guard": (home.load(mark_path) or {}).get("guard", 0),
+        "proven": False,
     }
     home.save(mark_path, mark)
     kept = _keep(doorway, order, inner)
     # the guard may kill before we do: what lived until now and does not afterwards counts as killed, too
     lived = _living(doorway, datadir, inner)
     held = _hold(doorway, mark, mark_path, inner)
-    home.save(mark_path, {**mark, "guard": held.get("pid", mark["guard"])})
+    mark["guard"] = held.get("pid", mark["guard"])
+    home.save(mark_path, mark)
     killed = _kill(doorway, datadir, order.uuid, inner)
     left = _left(doorway, datadir, killed["pending"], inner)
+    mark["proven"] = bool(held["ok"]) and not left
+    home.save(mark_path, mark)
     return {
         "killed": sorted({*lived, *killed["gone"], *killed["pending"]} - set(left)),
         "pending": killed["pending"],
         "left": left,
-        "proven": bool(held["ok"]) and not left,
+        "proven": mark["proven"],
         "hold": held,
         "keep": kept,
     }

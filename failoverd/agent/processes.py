@@ -21,6 +21,7 @@ _FLOCK = struct.Struct("@hhqqi4x")
 _UUID = re.compile(rb"^\s*server[-_]uuid\s*=\s*([0-9A-Fa-f-]{36})\s*$", re.MULTILINE)
 _PROGRAMS = frozenset({b"mysqld", b"mysqld-debug", b"mariadbd"})
 _LOADER = re.compile(rb"ld[-.].*so.*|ld-linux.*|ld-musl.*")
+OUT_OF_SIGHT = 0
 _SIGKILL_BIT = 1 << (signal.SIGKILL - 1)
 
 
@@ -49,8 +50,9 @@ def server_uuid(datadir: str) -> str:
 def lock_holder(datadir: str) -> int | None:
     """The process that holds InnoDB's lock on ibdata1, None when nobody does or the file does not exist.
 
-    A lock of an open file description (which the guard uses) has no process and is not reported: mysqld takes the
-    POSIX kind. Asking needs read permission only.
+    OUT_OF_SIGHT is a holder that lives where we see no processes (another container). A lock of an open file
+    description (which the guard uses) has no process and is not reported: mysqld takes the POSIX kind. Asking needs
+    read permission only.
     """
     try:
         fd = os.open(os.path.join(datadir, "ibdata1"), os.O_RDONLY | os.O_CLOEXEC)
@@ -63,7 +65,7 @@ def lock_holder(datadir: str) -> int | None:
     finally:
         os.close(fd)
     kind, _, _, _, pid = _FLOCK.unpack(answer)
-    return pid if kind != fcntl.F_UNLCK and pid > 0 else None
+    return pid if kind != fcntl.F_UNLCK and pid >= OUT_OF_SIGHT else None
 
 
 def is_mysqld(argv: list[bytes]) -> bool:
@@ -89,7 +91,10 @@ def look(datadir: str) -> list[Process]:
             if process is not None:
                 found[process.pid] = process
     holder = lock_holder(datadir)
-    if holder is not None and holder not in found:
+    if holder == OUT_OF_SIGHT:
+        # it lives, and cannot be killed from here
+        found[OUT_OF_SIGHT] = Process(OUT_OF_SIGHT, "", proven=False)
+    elif holder is not None and holder not in found:
         # a dying leader of living threads has no command line any more, but the lock names it
         state = state_of(holder)
         if state is not None and (state == "Z" or is_mysqld(argv_of(holder) or [b""])):

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,17 @@ class Ground:
         self._write("group", "".join(f"{name}:x:{uid}:\n" for name, uid in names.items()))
         self._write("shadow", "".join(f"{name}:*:19000:0:99999:7:::\n" for name in names))
         door = f"/usr/bin/python3 -I -S {self.program} door"
-        self._write("sudoers", f"Defaults use_pty\nroot ALL=(ALL) ALL\nlab-agent ALL=(root) NOPASSWD: {door}\n")
+        rules = "Defaults use_pty\nroot ALL=(ALL) ALL\n"
+        self.rules = {False: f"{rules}lab-agent ALL=(root) NOPASSWD: {door}\n", True: rules}
+        self._write("sudoers", rules)
         (self.folder / "sudoers").chmod(0o440)
 
     def _write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
 
-    def as_agent(self) -> tuple[str, ...]:
-        """A command prefix: the agent's account, on a host where only this test's sudo rule exists."""
+    def as_agent(self, shut: bool = False) -> tuple[str, ...]:
+        """A command prefix: the agent's account, on a host where only this test's sudo rule exists (or no rule)."""
+        (self.folder / "sudoers").write_text(self.rules[shut])
         return ("unshare", "--mount", "--propagation", "private", "sh", "-ec", PRIVATE, "host", str(self.folder))
 
 
@@ -231,7 +235,9 @@ def test_a_stopped_server_is_fenced_too(supervised: Host) -> None:
     host = supervised
     pid = host.mysqld()["pids"][0]
     os.kill(pid, signal.SIGSTOP)
-    assert host.mysqld()["state"] == "T"
+    deadline = time.monotonic() + 10
+    while host.mysqld()["state"] != "T":
+        assert time.monotonic() < deadline
     fenced = host.fence()
     assert fenced["proven"], fenced
     assert pid in fenced["killed"]
@@ -314,3 +320,52 @@ def test_a_datadir_that_only_the_door_can_see(host: Host) -> None:
         for one in (lookalike, elsewhere):
             one.kill()
             one.wait()
+
+
+def test_a_door_that_died_is_opened_again(host: Host) -> None:
+    for _ in range(2):
+        assert host.agent.call("agent_check", {"server": "db1"})["ok"]
+        children = Path(f"/proc/{host.agent.process.pid}/task/{host.agent.process.pid}/children").read_text().split()
+        assert children
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+            wait_until(partial(is_gone, int(child)))
+
+
+def test_a_shut_door_is_said_at_once_and_proves_nothing(host: Host, ground: Ground) -> None:
+    shut = AgentProcess(ground.program, host.agent_folder, ground.as_agent(shut=True))
+    host.agents.append(shut)
+    assert shut.hello["door"].startswith("missing: sudo")
+    check = shut.call("agent_check", {"server": "db1"})
+    assert [one["right"] for one in check["rights"] if one["why"]] == ["door"]
+    with pytest.raises(AgentRefused) as refused:
+        shut.call("fence", {"server": "db1", "server_uuid": host.uuid, "operation": "op"}, epoch=1)
+    assert refused.value.code == "DOOR"
+    facts = shut.call("facts", {"server": "db1"})
+    assert facts["mysqld"]["alive"]
+    assert not facts["fenced"]["proven"]
+
+
+def test_a_server_in_another_container_lives_and_cannot_be_proven_dead(host: Host, ground: Ground) -> None:
+    """Its lock has a holder that we cannot see: alive, and a fence says that it proved nothing."""
+    folder = host.home / "inside"
+    inside = AgentProcess(ground.program, folder, ("unshare", "--pid", "--fork", "--mount-proc"))
+    host.agents.append(inside)
+    inside.call("remember", host.facts)
+    assert inside.call("facts", {"server": "db1"})["mysqld"] == {"alive": True, "pids": [], "state": "", "how": "lock"}
+    args = {"server": "db1", "server_uuid": host.uuid, "operation": "op", "hold": "none"}
+    fenced = inside.call("fence", args, epoch=1, deadline=1.0)
+    assert not fenced["proven"]
+    assert fenced["left"] == [0]
+    assert host.mysqld()["alive"]
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_gone(pid: int) -> bool:
+    return state_of(pid) is None

@@ -285,13 +285,26 @@ INSTALLED = {"server": "db1", "outcome": "done", "key_line": "restrict ssh-ed255
 
 def test_agents_are_installed_where_it_was_said(screen: Terminal) -> None:
     app = StandIn(agents_install=(INSTALLED,))
-    words = ("agent", "install", "shop", "db1", "--user", "anna", "--write-key", "--yes")
+    key = screen.folder / "id"
+    words = (
+        "agent",
+        "install",
+        "shop",
+        "db1",
+        "--user",
+        "anna",
+        "--key",
+        str(key),
+        "--write-key",
+        "--upgrade",
+        "--yes",
+    )
     result = screen.call(app, *words)
     assert result.exit_code == 0
     assert "db1: log in as anna@10.0.0.1, put the agent into /var/lib/failoverd-agent" in result.stderr
     assert "db2" not in result.stderr
     assert "restrict ssh-ed25519 x" in result.stdout
-    assert app.asked == [("agents_install", Install("shop", ("db1",), "anna", None, True, False))]
+    assert app.asked == [("agents_install", Install("shop", ("db1",), "anna", key, True, True))]
 
 
 def test_a_host_without_its_agent_is_a_finding(screen: Terminal) -> None:

@@ -33,8 +33,8 @@ class Plan:
     """What will be done, in order, and why: data that is shown, journalled and executed.
 
     `elect` is the server to be opened, empty while positions can still move. `why_not` says for every other server why
-    it lost.
-    `missing` are legitimate transactions that nobody reachable can give back. `eta` is a guess in seconds, for people.
+    it lost. `missing` are legitimate transactions that nobody reachable can give back. `left_alone` are servers that
+    stay as they are, with the reason. `eta` is a guess in seconds, for people.
     """
 
     cluster: str
@@ -47,6 +47,7 @@ class Plan:
     target: GtidSet = field(default_factory=GtidSet)
     missing: GtidSet = field(default_factory=GtidSet)
     errant: tuple[tuple[str, GtidSet], ...] = ()
+    left_alone: tuple[tuple[str, str], ...] = ()
     eta: float | None = None
 
     def titles(self) -> tuple[str, ...]:

@@ -84,6 +84,7 @@ def plan_closing(
         target=ranking.target,
         missing=ranking.missing,
         errant=ranking.errant,
+        left_alone=untouched,
     )
 
 
@@ -109,6 +110,7 @@ def predict(
         target=closing.target,
         missing=closing.missing,
         errant=closing.errant,
+        left_alone=closing.left_alone,
         eta=eta(groups, snapshot) if closing.elect else None,
     )
 

@@ -18,7 +18,8 @@ from failoverd.model.snapshot import TopologySnapshot
 class Claimed:
     """What an operation says it has reached: the new primary and its executed set as read after it was opened.
 
-    `old_primary` is the same name where an operation only reopened it; `fence` is None where none was due.
+    `old_primary` is the same name where an operation only reopened it; `fence` is None where none was due. `left_alone`
+    are the servers that the plan did not touch: what is wrong with them is said, and no waiting heals it.
     """
 
     elect: str
@@ -26,6 +27,7 @@ class Claimed:
     old_primary: str
     old_uuid: str
     fence: FenceProof | None = None
+    left_alone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,11 @@ def verify(
         for row in rows
         for server, sentence in row.broken(scene)
     )
+
+
+def may_heal(findings: tuple[Finding, ...], claimed: Claimed) -> bool:
+    """Whether another look can be better: replicas still catch up, but a missing fence does not come by itself."""
+    return any(f.id != "old-fenced" and f.server not in claimed.left_alone for f in findings)
 
 
 def replica_results(

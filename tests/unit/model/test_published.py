@@ -110,12 +110,14 @@ def test_a_plan_shows_stages_steps_losses() -> None:
         ),
         why_not=(("db3", "it comes second"),),
         missing=FIVE,
+        left_alone=(("db3", "not touched"),),
         eta=1.23456,
     )
     shown = plan_json(plan)
     assert shown["predicted_loss"] == {"transactions": 5, "gtids": f"{UUID}:101-105"}
     assert (shown["new_primary"], shown["eta_seconds"]) == ("db2", 1.235)
     assert shown["why_not"] == [{"name": "db3", "sentence": "it comes second"}]
+    assert shown["left_alone"] == [{"name": "db3", "sentence": "not touched"}]
     groups = json.loads(json.dumps(shown))["groups"]
     assert [[step["stage"] for step in group["steps"]] for group in groups] == [
         ["FREEZE"],

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.access import ReplicationAccess
 from failoverd.drivers.mysql.claim_session import ClaimSession
+from failoverd.drivers.mysql.partial import Partial
 from failoverd.drivers.mysql.statements import Statement
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError, StepFailed
@@ -72,14 +73,14 @@ class Channels:
         self._change(main, options)
         self._session.change(statements.START_RECEIVER, MAIN)
 
-    def forget(self, end_partial: Callable[[], object]) -> None:
-        """Stop and remove the default channel; `end_partial` is called when nothing else is left to apply."""
+    def forget(self, partial: Partial) -> None:
+        """Stop and remove the default channel, with what it has received only in part."""
         if self._session.read().main is None:
             return
         self.stop_receiver(_STOP_PATIENCE)
         self._must_be_executed(self._session.read(), MAIN)
-        end_partial()
-        self._stop(statements.STOP_CHANNEL, MAIN, _STOP_PATIENCE)
+        partial.end()
+        self._stop(statements.STOP_CHANNEL, MAIN, _STOP_PATIENCE, meanwhile=partial.end_begun)
         self._session.change(statements.FORGET_CHANNEL, MAIN)
 
     def adopt(self, relay_log_file: str) -> GtidSet:
@@ -176,7 +177,9 @@ class Channels:
                 "start its applier, or keep its relay logs first",
             )
 
-    def _stop(self, statement: Statement, channel: str, timeout: float) -> None:
+    def _stop(
+        self, statement: Statement, channel: str, timeout: float, meanwhile: Callable[[], object] = lambda: None
+    ) -> None:
         """Stop threads and confirm it. After 1875 the stop stays pending, so it is waited for, not sent again."""
         end = self._session.clock.now() + timeout
         with self._session.short_stops() as limit:
@@ -191,6 +194,7 @@ class Channels:
         while not _stopped(_channel(self._session.read(), channel), whole):
             if self._session.clock.now() > end:
                 raise StepFailed(f"{self._session.where}: a replication thread did not stop", f"within {timeout:g} s")
+            meanwhile()
             self._session.clock.sleep(_POLL)
 
 

@@ -7,12 +7,13 @@ import math
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.channels import Channels
-from failoverd.drivers.mysql.claim_session import LIMIT, ClaimSession
+from failoverd.drivers.mysql.claim_session import ClaimSession
+from failoverd.drivers.mysql.partial import Partial
 from failoverd.drivers.mysql.reader import Growth, Reader
 from failoverd.drivers.mysql.session import Row, Session
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError, StepFailed
-from failoverd.model.sight import Endpoint, ServerState, Thread
+from failoverd.model.sight import Endpoint, ServerState
 from failoverd.ports import Clock, Lease
 
 _NO_SUCH_SESSION = 1094
@@ -35,6 +36,7 @@ class Claimed:
         self._own = frozenset({access.user, replication.user})
         self._session = ClaimSession(session, lease, clock, reader)
         self._channels = Channels(self._session, replication)
+        self._partial = Partial(self._session, self._kill)
 
     @property
     def name(self) -> str:
@@ -70,7 +72,7 @@ class Claimed:
 
         What was received only in part goes with it: its worker is ended, or stopping would take a minute.
         """
-        self._channels.forget(end_partial=self.kill_partial)
+        self._channels.forget(self._partial)
 
     def adopt_spliced(self, relay_log_file: str) -> GtidSet:
         """Let the splice channel apply laid-out files; what the server says they hold."""
@@ -93,33 +95,7 @@ class Claimed:
 
         Raises StepFailed where they cannot be told from others yet, or may not be ended. The applier stops with them.
         """
-        main = self.read().main
-        if main is None or main.receiver is not Thread.NO or not main.queueing:
-            return 0
-        killed = sum(self._kill(number) for number in self._partial_workers(main.queueing))
-        if killed:
-            self._await_applier_off()  # its locks are free only when the rollback has ended
-        return killed
-
-    def _await_applier_off(self) -> None:
-        end = self._session.clock.now() + LIMIT
-        while (main := self.read().main) is not None and main.applier is not Thread.NO:
-            if self._session.clock.now() > end:
-                raise StepFailed(f"{self._session.where}: the half-received transaction is still rolling back")
-            self._session.clock.sleep(0.01)
-
-    def _partial_workers(self, queueing: str) -> tuple[int, ...]:
-        workers = [w for w in self._session.rows(statements.READ_WORKERS) if w["channel"] == ""]
-        named = [w for w in workers if w["applying"] == queueing and w["session"] is not None]
-        if named:
-            return tuple(int(w["session"]) for w in named)
-        if not any(w["applying"] == queueing for w in workers):
-            return ()  # the applier has not come to it, so nothing is held
-        # without performance_schema workers have no numbers: then only an otherwise idle applier can be judged
-        state = self.read()
-        if not state.received <= state.executed:
-            raise StepFailed(f"{self._session.where}: {queueing} cannot be told apart yet", "", "drain first")
-        return tuple(int(row["session"]) for row in self._session.rows(statements.READ_OPEN_APPLIERS))
+        return self._partial.end()
 
     def open_writes(self) -> None:
         """SET GLOBAL read_only = OFF, read back; never persisted. StepFailed where it stays closed."""

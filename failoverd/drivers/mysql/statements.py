@@ -73,7 +73,8 @@ READ_WORKERS = Statement(
     "read its applier's workers",
 )
 READ_OPEN_APPLIERS = Statement(
-    "SELECT t.trx_mysql_thread_id AS session FROM information_schema.innodb_trx t"
+    "SELECT t.trx_mysql_thread_id AS session, t.trx_id AS trx, t.trx_rows_modified AS modified, p.STATE AS state"
+    " FROM information_schema.innodb_trx t"
     " JOIN information_schema.processlist p ON p.ID = t.trx_mysql_thread_id"
     " WHERE p.USER = 'system user' AND t.trx_rows_modified > 0",
     "list the transactions of its applier",

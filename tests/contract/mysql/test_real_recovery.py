@@ -14,6 +14,7 @@ from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.steps import SPLICE_CHANNEL
+from failoverd.ports import ClaimedServer
 from tests.contract.mysql.worlds import CLUSTER, RealWorld, within
 from tests.fakes.coordination import FakeLease
 
@@ -73,10 +74,13 @@ def test_files_that_are_not_there_are_refused_and_leave_the_default_channel_alon
     assert state.main.receiver is Thread.YES
 
 
-def half_received(world: RealWorld, server: str) -> str:
-    """Kill db1 while it sends a big transaction, so that `server` alone holds the first part of it; its name."""
+def half_received(world: RealWorld, server: str, first: str = "DO 0") -> str:
+    """Kill db1 while it sends a big transaction, so that `server` alone holds the first part of it; its name.
+
+    `first` is executed just before it.
+    """
     source = world.mysqlds["db1"]
-    world.mysqlds["db3"].rows("STOP REPLICA")
+    world.mysqlds["db3" if server == "db2" else "db2"].rows("STOP REPLICA")
     source.rows(
         "INSERT INTO app.t (body) VALUES (REPEAT('x', 2000))", *["INSERT INTO app.t (body) SELECT body FROM app.t"] * 13
     )
@@ -90,6 +94,7 @@ def half_received(world: RealWorld, server: str) -> str:
         table = "performance_schema.replication_connection_status"
         return world.mysqlds[server].value(f"SELECT QUEUEING_TRANSACTION FROM {table} WHERE CHANNEL_NAME = ''")
 
+    source.rows(first)
     writing = threading.Thread(target=big)
     writing.start()
     within(30, lambda: queueing() != "", "the transaction began to arrive")
@@ -98,9 +103,10 @@ def half_received(world: RealWorld, server: str) -> str:
     return queueing()
 
 
-def test_a_half_received_transaction_is_ended_and_its_locks_are_free(real: RealWorld) -> None:
-    name = half_received(real, "db2")
-    claimed = real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG)
+@pytest.mark.parametrize("server", ["db2", "db3"])
+def test_a_half_received_transaction_is_ended_and_its_locks_are_free(real: RealWorld, server: str) -> None:
+    name = half_received(real, server)
+    claimed = real.servers().claim(CLUSTER, server, FakeLease(5), LONG)
     claimed.stop_receiver(LONG)
     main = claimed.read().main
     assert main is not None
@@ -110,8 +116,42 @@ def test_a_half_received_transaction_is_ended_and_its_locks_are_free(real: RealW
     assert claimed.kill_partial() == 0
     claimed.open_writes()
     claimed.forget_source()
-    real.mysqlds["db2"].rows("SET innodb_lock_wait_timeout = 1", "UPDATE app.t SET body = 'z'")
-    assert not GtidSet.parse(name) <= real.executed("db2")
+    real.mysqlds[server].rows("SET innodb_lock_wait_timeout = 1", "UPDATE app.t SET body = 'z'")
+    assert not GtidSet.parse(name) <= real.executed(server)
+
+
+@pytest.mark.parametrize("server", ["db2", "db3"])
+def test_only_the_half_received_transaction_is_ended_while_others_wait(real: RealWorld, server: str) -> None:
+    replica = real.mysqlds[server]
+    real.mysqlds["db1"].rows("CREATE TABLE app.s (id INT PRIMARY KEY)", "INSERT INTO app.s VALUES (1)")
+    within(LONG, lambda: real.executed(server) == real.executed("db1"), "the replica caught up")
+    replica.rows("SET GLOBAL read_only = OFF")  # or nobody could hold a row lock there
+    blocker = replica.connect()
+    try:
+        with blocker.cursor() as cursor:
+            for statement in ("BEGIN", "SELECT * FROM app.s FOR UPDATE"):
+                cursor.execute(statement)
+        name = half_received(real, server, first="UPDATE app.s SET id = 2")
+        claimed = real.servers().claim(CLUSTER, server, FakeLease(5), LONG)
+        claimed.stop_receiver(LONG)
+        waiting = claimed.read()
+        assert len(waiting.received - waiting.executed) == 1
+        killed = claimed.kill_partial()
+        assert killed <= 1
+    finally:
+        blocker.close()
+    if killed:
+        within(LONG, lambda: _applier(claimed) is Thread.NO, "the applier stopped")
+        claimed.start_applier("")
+    assert claimed.wait_executed(waiting.received, LONG)
+    claimed.forget_source()
+    assert not GtidSet.parse(name) <= real.executed(server)
+
+
+def _applier(claimed: ClaimedServer) -> Thread:
+    main = claimed.read().main
+    assert main is not None
+    return main.applier
 
 
 def test_forgetting_the_source_of_a_half_received_transaction_does_not_hang(real: RealWorld) -> None:

@@ -177,13 +177,13 @@ class FakeClient:
 
 
 class RealWorld:
-    """Three mysqlds on loopback, put back in order before each test."""
+    """Three mysqlds on loopback, put back in order before each test; only db2 has performance_schema."""
 
-    def __init__(self, home: Path, extra: tuple[str, ...] = ()) -> None:
+    def __init__(self, home: Path) -> None:
         self.bell = Bell()
         made = template(home)
         self.mysqlds = {
-            name: RealMysqld(home / name, number, extra=(*extra, "--max-connections=20", "--skip-name-resolve"))
+            name: RealMysqld(home / name, number, extra=(_schema(name), "--max-connections=20", "--skip-name-resolve"))
             for number, name in enumerate(NAMES, 1)
         }
         self._made: list[MysqlServers] = []
@@ -213,7 +213,7 @@ class RealWorld:
             within(10, lambda mysqld=mysqld: _without_sessions(mysqld), "the end of left sessions")  # type: ignore[misc]
             mysqld.rows(
                 "SET GLOBAL offline_mode = OFF", "SET GLOBAL read_only = OFF", "STOP REPLICA", "RESET REPLICA ALL",
-                "RESET BINARY LOGS AND GTIDS", "SET sql_log_bin = 0", "TRUNCATE app.t",
+                "RESET BINARY LOGS AND GTIDS", "SET sql_log_bin = 0", "TRUNCATE app.t", "DROP TABLE IF EXISTS app.s",
             )  # fmt: skip
             if name != "db1":
                 mysqld.rows(*self.follow("db1"), "SET GLOBAL super_read_only = ON")
@@ -310,6 +310,10 @@ class RealClient:
 
     def lock_tables(self) -> None:
         self.say("LOCK TABLES app.t WRITE")
+
+
+def _schema(server: str) -> str:
+    return f"--performance-schema={'ON' if server == 'db2' else 'OFF'}"
 
 
 def _without_sessions(mysqld: RealMysqld) -> bool:

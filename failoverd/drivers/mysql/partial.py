@@ -1,0 +1,109 @@
+"""Half-received transactions: a worker that holds locks for a rest that will never come, found and ended.
+
+Stopping the applier instead takes a minute, and until then the locks fail clients of the new primary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeGuard
+
+from failoverd.drivers.mysql import statements
+from failoverd.drivers.mysql.claim_session import LIMIT, ClaimSession
+from failoverd.model.errors import StepFailed
+from failoverd.model.sight import Channel, Thread
+
+_PAUSE = 0.02
+_CALM = 3  # readings in a row: a worker may still be about to take what the coordinator has just handed out
+_READ_ALL = "Replica has read all relay log"
+# States of an applier that waits for the next event, with and without workers.
+_WAITING = frozenset(
+    {
+        "Waiting for an event from Coordinator",
+        "Replica has read all relay log; waiting for more updates",
+    }
+)
+
+
+class Partial:
+    """The half-received transaction of a claimed server's default channel; `kill` ends a session by number."""
+
+    def __init__(self, session: ClaimSession, kill: Callable[[int], bool]) -> None:
+        self._session = session
+        self._kill = kill
+
+    def end(self) -> int:
+        """End its workers and return how many, once it is sure that none is about to begin; 0 where there is none.
+
+        While other received transactions wait, only what has begun is ended: call again when they are executed.
+        """
+        calm, until = 0, self._session.clock.now() + LIMIT / 2
+        while calm < _CALM and self._session.clock.now() < until:
+            state = self._session.read()
+            if not _half_received(state.main):
+                return 0
+            if killed := self.end_begun():
+                return killed
+            if state.main.applier is Thread.NO or not state.received <= state.executed:
+                return 0
+            calm = calm + 1 if self._all_read() else 0
+            self._session.clock.sleep(_PAUSE)
+        return 0
+
+    def end_begun(self) -> int:
+        """End the workers that are in it now; how many."""
+        main = self._session.read().main
+        if not _half_received(main):
+            return 0
+        killed = frozenset(number for number in self._workers(main.queueing) if self._kill(number))
+        self._await_end(killed)
+        return len(killed)
+
+    def _all_read(self) -> bool:
+        rows = [row for row in self._session.rows(statements.READ_CHANNELS) if row["Channel_Name"] == ""]
+        return any(str(row["Replica_SQL_Running_State"]).startswith(_READ_ALL) for row in rows)
+
+    def _workers(self, queueing: str) -> tuple[int, ...]:
+        workers = self._session.rows(statements.READ_WORKERS)
+        at_it = [w for w in workers if w["channel"] == "" and w["applying"] == queueing]
+        named = tuple(int(w["session"]) for w in at_it if w["session"] is not None)
+        return named if named or not at_it else self._nameless(queueing)
+
+    def _nameless(self, queueing: str) -> tuple[int, ...]:
+        """Without performance_schema workers have no numbers: who holds a transaction open and waits for more of it.
+
+        With everything else executed, that is any open one; else one that has not moved between two readings.
+        """
+        end = self._session.clock.now() + LIMIT / 2
+        before: frozenset[tuple[object, ...]] = frozenset()
+        while self._session.clock.now() < end:
+            state = self._session.read()
+            found = self._session.rows(statements.READ_OPEN_APPLIERS)
+            if state.received <= state.executed:
+                return tuple(int(row["session"]) for row in found)
+            waiting = frozenset(
+                (row["session"], row["trx"], row["modified"]) for row in found if row["state"] in _WAITING
+            )
+            if still := before & waiting:
+                return tuple(int(str(session)) for session, *_ in still)
+            before = waiting
+            self._session.clock.sleep(0.1)
+        raise StepFailed(
+            f"{self._session.where}: the worker of {queueing} cannot be told from others", "", "drain first"
+        )
+
+    def _await_end(self, sessions: frozenset[int]) -> None:
+        """Return when these are gone: their locks are free only when the rollback has ended.
+
+        The applier as a whole may take longer: its other workers end what they are at.
+        """
+        end = self._session.clock.now() + LIMIT
+        while sessions & {int(row["Id"]) for row in self._session.rows(statements.READ_SESSIONS)}:
+            if self._session.clock.now() > end:
+                raise StepFailed(f"{self._session.where}: the half-received transaction is still rolling back")
+            self._session.clock.sleep(0.01)
+
+
+def _half_received(main: Channel | None) -> TypeGuard[Channel]:
+    """Whether part of a transaction was received whose rest will not come: the receiver is off."""
+    return main is not None and main.receiver is Thread.NO and main.queueing != ""

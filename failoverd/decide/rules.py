@@ -124,7 +124,7 @@ def leaving(s: Situation) -> str | None:
 def within_grace(s: Situation) -> str | None:
     """Crash grace has not passed: the restart of a crashed server may be quicker than a failover."""
     grace = s.policy.detection.crash_grace
-    return f"{s.elapsed:.1f} s of {grace:g} s" if s.history.misses and s.elapsed < grace else None
+    return f"{s.elapsed:.1f} s of {grace:g} s" if s.elapsed < grace else None
 
 
 def gone(s: Situation) -> str | None:
@@ -139,7 +139,7 @@ def process_without_port(s: Situation) -> str | None:
 
 
 def own_side(s: Situation) -> str | None:
-    """The fault was on our side: no evidence about the primary."""
+    """The fault was on our side: no evidence about the primary, and no time from which a grace could be counted."""
     return s.missed.text if s.missed.why in {Why.OWN_SIDE, Why.NOT_ASKED} else None
 
 
@@ -199,6 +199,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("closed", _V.PRIMARY_UNFIT, _A.ALERT, "somebody closed {primary} for writes ({detail})", answers_closed),
     Rule("alive-after-all", _V.SUSPECT, _A.ALERT, "{primary} lives and refuses us: {detail}", spoke),
+    Rule("own-side", _V.BLIND, _A.ALERT, "the fault is on our side, not on {primary}: {detail}", own_side),
     Rule("orderly-stop", _V.SUSPECT, _A.LOOK_AGAIN, "{primary} was stopped by order, waiting {detail}", leaving),
     Rule("crash-grace", _V.SUSPECT, _A.LOOK_AGAIN, "{primary} is missed, waiting {detail}", within_grace),
     Rule("gone", _V.PRIMARY_DEAD, _A.FAIL_OVER, "no mysqld is left on the host of {primary}, and {detail}", gone),
@@ -209,7 +210,6 @@ RULES: tuple[Rule, ...] = (
         "the mysqld of {primary} lives and its port refuses: it is ending or starting",
         process_without_port,
     ),
-    Rule("own-side", _V.BLIND, _A.ALERT, "the fault is on our side, not on {primary}: {detail}", own_side),
     Rule("few-misses", _V.SUSPECT, _A.LOOK_AGAIN, "{primary} did not answer, {detail} times in a row", few_misses),
     Rule("vetoed", _V.SUSPECT, _A.ALERT, "{primary} does not answer us, but {detail}", vetoed),
     Rule("no-second-route", _V.BLIND, _A.ALERT, "{primary} does not answer, and nobody else can tell why", nobody_else),

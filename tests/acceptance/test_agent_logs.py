@@ -227,3 +227,40 @@ def test_the_probe_tells_life_from_death(pair: Pair) -> None:
         primary.process.send_signal(18)
     primary.kill()
     assert probe() == ("refused", None)
+
+
+def test_an_orderly_end_is_told_from_a_crash(pair: Pair) -> None:
+    primary = pair.primary
+    assert not pair.agent.call("facts", {"server": "db1"})["orderly"]
+    primary.rows("SHUTDOWN")
+    assert primary.process is not None
+    primary.process.wait(60)
+    told = pair.agent.call("facts", {"server": "db1"})
+    assert not told["mysqld"]["alive"]
+    assert told["orderly"]
+    primary.start()
+    primary.kill()
+    told = pair.agent.call("facts", {"server": "db1"})
+    assert not told["mysqld"]["alive"]
+    assert not told["orderly"]
+    assert told["mysqld"]["how"] == "none"
+    assert told["server_uuid"] == told["remembered"]["server_uuid"]
+
+
+def test_a_half_sent_transaction_is_left_to_its_owner(pair: Pair) -> None:
+    """What a kill tears off the end of a binary log is said, and only whole transactions travel."""
+    pair.fill()
+    executed = pair.primary.executed()
+    pair.primary.kill()
+    last = max(pair.primary.datadir.glob("binlog.0*"))
+    with last.open("r+b") as stream:
+        stream.truncate(last.stat().st_size - 40)
+    scan = pair.agent.call("scan", {"server": "db1", "kind": "binary"})
+    lost = GtidSet.parse(executed) - GtidSet.parse(scan["holds"])
+    assert lost.count() == 1
+    assert scan["torn"][0]["file"] == last.name
+    sent = pair.agent.call("extract", {"server": "db1", "kind": "binary", "wanted": executed})
+    assert GtidSet.parse(sent["gtids"]) == GtidSet.parse(executed) - lost
+    put = pair.agent.call("put", {"server": "db2"}, epoch=1, raw=sent["raw"])
+    pair.splice(put["relay_log_file"], sent["gtids"])
+    assert pair.candidate.executed() == scan["holds"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -235,3 +236,21 @@ def test_bad_previous_gtids_are_bad_events(junk: bytes) -> None:
         return
     with pytest.raises(events.BadEvent):
         events.previous_gtids(junk)
+
+
+@pytest.mark.parametrize("name", ["binlog.000002", "binlog.000003", "relay.000012"])
+def test_a_quick_walk_over_damage_ends_and_raises_nothing_else(name: str, tmp_path: Path) -> None:
+    data = (LOGS / name).read_bytes()
+    path = tmp_path / "mutated"
+    chance = random.Random(name)
+    for _ in range(400):
+        mutated = bytearray(data)
+        for _ in range(chance.randint(1, 6)):
+            mutated[chance.randrange(len(mutated))] = chance.randrange(256)
+        start = chance.randrange(len(mutated))
+        del mutated[start : start + chance.choice([0, 0, 1, 19, 300])]
+        path.write_bytes(mutated)
+        for kind in (LogFile, Walking):
+            with contextlib.suppress(Fault):
+                found, _ = read(path, kind=kind)
+                assert all(4 <= one.start < one.end <= len(mutated) for one in found)

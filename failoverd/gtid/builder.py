@@ -35,6 +35,6 @@ class GtidSetBuilder:
 
     def build(self) -> GtidSet:
         """Give what was added so far; adding may go on afterwards."""
-        return GtidSet.of({
-            origin: canonical([*self._closed.get(origin, ()), (run[0], run[1])]) for origin, run in self._open.items()
-        })
+        return GtidSet.of(
+            {origin: canonical([*self._closed.get(origin, ()), (run[0], run[1])]) for origin, run in self._open.items()}
+        )

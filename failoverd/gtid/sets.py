@@ -107,9 +107,9 @@ class GtidSet:
 
     def __or__(self, other: GtidSet) -> GtidSet:
         mine, theirs = self._by_origin(), other._by_origin()
-        return GtidSet.of({
-            origin: algebra.union(mine.get(origin, ()), theirs.get(origin, ())) for origin in {**mine, **theirs}
-        })
+        return GtidSet.of(
+            {origin: algebra.union(mine.get(origin, ()), theirs.get(origin, ())) for origin in {**mine, **theirs}}
+        )
 
     def __and__(self, other: GtidSet) -> GtidSet:
         return self._each(other, algebra.intersection)

@@ -121,15 +121,17 @@ def make_writable(host: Host) -> None:
     """Repair a disk that turned read-only: its processes must have ended; check the file system and mount it again."""
     if not is_read_only(host):
         return
+    image = str(host.folder / "disk.img")
     run(["umount", str(host.disk)])
-    run(["sh", "-c", 'e2fsck -fp "$0" || [ $? -eq 1 ]', str(host.folder / "disk.img")])
-    run(["mount", "-o", _MOUNT_OPTIONS, str(host.folder / "disk.img"), str(host.disk)])
-    if is_read_only(host):
-        raise FailoverdError(
-            f"the disk of {host.name} stays read-only",
-            "a process in another mount namespace still holds it",
-            "end what was started with `ip netns exec`",
-        )
+    # Another host that starts just now has a copy of all mounts until it lets go of those that are not its own.
+    wait_until(lambda: not _is_attached(image), deadline=30, what=f"the release of {image} by all mount namespaces")
+    run(["sh", "-c", 'e2fsck -fp "$0" || [ $? -eq 1 ]', image])
+    run(["mount", "-o", _MOUNT_OPTIONS, image, str(host.disk)])
+
+
+def _is_attached(image: str) -> bool:
+    """Whether a loop device still has the file."""
+    return image in run(["losetup", "--noheadings", "--output", "BACK-FILE", "--list"]).split()
 
 
 def is_read_only(host: Host) -> bool:

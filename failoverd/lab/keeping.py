@@ -15,15 +15,16 @@ from failoverd.lab.layout import STATE_PARENT, STATE_PREFIX, Host
 from failoverd.lab.processes import children, end, inner_number, last_words, run, wait_until
 from failoverd.model.errors import FailoverdError
 
-# /run is the host's own; other hosts' disks are let go, or this host would hold them when they are taken away.
-_BEGIN = f"""
+# Other hosts' disks are let go before anything else, or this host would hold them when they are taken away.
+_LET_GO = f"""
 for disk in {STATE_PARENT}/{STATE_PREFIX}*/hosts/*/disk; do
     [ "$disk" = "$1" ] || ! mountpoint -q "$disk" || umount -l "$disk"
 done
-mount -t tmpfs -o mode=755,size=16m tmpfs /run && mkdir -p /run/sshd && chmod 755 /run/sshd || exit 1
 shift
 exec "$@"
 """
+# /run is the host's own.
+_BEGIN = 'mount -t tmpfs -o mode=755,size=16m tmpfs /run && mkdir -p -m 755 /run/sshd && exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,9 @@ def power_on(host: Host) -> None:
     """Start the host's keeper, and with it all its services; returns when it takes requests."""
     Path(host.keeper_socket).unlink(missing_ok=True)
     argv = ["setsid", "--fork", "ip", "netns", "exec", host.namespace]
+    argv += ["sh", "-c", _LET_GO, "keeper", str(host.disk)]
     argv += ["unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc"]
-    argv += ["sh", "-c", _BEGIN, "keeper", str(host.disk)]
+    argv += ["sh", "-c", _BEGIN, "keeper"]
     argv += [sys.executable, "-I", "-S", str(keeper.__file__), str(host.folder / "keeper.json")]
     log = Path(host.log / "keeper.log")
     run(["sh", "-c", 'exec "$@" >>"$0" 2>&1 </dev/null', str(log), *argv])

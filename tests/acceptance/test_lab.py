@@ -18,6 +18,7 @@ import pytest
 
 from failoverd.config.load import load
 from failoverd.lab import Lab, Options, keeping, network
+from failoverd.lab.layout import Kind
 from failoverd.model.errors import ConfigError, FailoverdError, ServerError
 
 Factory = Callable[..., Lab]
@@ -126,7 +127,7 @@ def traces(name: str) -> list[str]:
 def gone(name: str) -> None:
     """Nothing of the lab is left; another lab's host that starts just now may hold its disk for a moment."""
     with suppress(AssertionError):
-        eventually(lambda: traces(name) == [], 5.0)
+        eventually(lambda: traces(name) == [], 15.0)
     assert traces(name) == []
 
 
@@ -193,6 +194,19 @@ def test_nothing_on_a_database_host_runs_with_more_rights_than_it_needs(lab: Fac
     assert "auto.cnf" in one.call_in("db1", [*as_db1, str(one.hosts["db1"].datadir)]).stdout
     assert one.call_in("db1", [*as_db1, str(one.hosts["db2"].datadir)]).returncode != 0
     assert one.call_in("db1", [*as_db1, str(one.folder / "keys")]).returncode != 0
+
+
+def test_no_host_holds_the_disk_of_another(lab: Factory) -> None:
+    one, other = lab(replicas=1), lab(replicas=0, zookeepers=0)
+    for host in (*one.layout.servers, *one.layout.of_kind(Kind.ZOOKEEPER), *other.layout.servers):
+        keeper = keeping.keeper_pid(host)
+        parent = Path(f"/proc/{keeper}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
+        for pid in (keeper, int(parent)):
+            lines = Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines()
+            held = [
+                point for point in (line.split()[4] for line in lines) if point.startswith("/dev/shm/failoverd-lab-")
+            ]
+            assert held == [str(host.disk)]
 
 
 def test_the_agent_is_reached_by_ssh_with_strict_host_keys_and_runs_as_its_own_user(lab: Factory) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -190,10 +190,11 @@ def keeper_of(run_dir: Path) -> Callable[[str, str], None]:
 
 
 class Application:
-    """What the commands ask for: each method builds what it needs, and ends it again."""
+    """What the commands ask for; drivers are built when the first method needs them, and ended with the process."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._drivers: Built | None = None
         logs.configure("warning")
 
     def run(self) -> int:
@@ -202,38 +203,38 @@ class Application:
 
     def status(self, cluster: str | None) -> Document:
         """The published status of one or all clusters, or our own look where nobody publishes."""
-        with self._built() as built:
-            clusters = {name: desk.status(built.world(name)) for name in self._names(cluster)}
+        built = self._built()
+        clusters = {name: desk.status(built.world(name)) for name in self._names(cluster)}
         return {"clusters": list(clusters.values())}
 
     def check(self, cluster: str | None) -> tuple[Finding, ...]:
         """Everything a failover will need, tried, read-only."""
         found: list[Finding] = []
-        with self._built() as built:
-            for name in self._names(cluster):
-                found += desk.check(built.world(name), self._held(built, name))
+        built = self._built()
+        for name in self._names(cluster):
+            found += desk.check(built.world(name), self._held(built, name))
         return tuple(found)
 
     def plan(self, cluster: str, kill: tuple[str, ...], to: str) -> Plan:
         """What would happen if the named servers were dead."""
-        with self._built() as built:
-            return desk.plan(built.world(cluster), kill, to)
+        built = self._built()
+        return desk.plan(built.world(cluster), kill, to)
 
     def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
         """Run the failover, or hand it to the active manager and follow it."""
-        with self._built() as built:
-            return desk.failover(built.world(request.cluster), request, on_progress)
+        built = self._built()
+        return desk.failover(built.world(request.cluster), request, on_progress)
 
     def operations(self, cluster: str | None) -> tuple[Document, ...]:
         """All operations of one or all clusters, newest first."""
-        with self._built() as built:
-            found = [o for name in self._names(cluster) for o in built.coordination.operations(name)]
+        built = self._built()
+        found = [o for name in self._names(cluster) for o in built.coordination.operations(name)]
         return tuple(sorted(found, key=lambda operation: str(operation["started"]), reverse=True))
 
     def operation(self, operation: str) -> Document | None:
         """One operation with its steps and journal."""
-        with self._built() as built:
-            return built.coordination.operation(operation)
+        built = self._built()
+        return built.coordination.operation(operation)
 
     def agents_install(self, install: Install, on_progress: Callable[[str], None]) -> tuple[Document, ...]:
         """Put the agent on the hosts, one after the other."""
@@ -247,20 +248,18 @@ class Application:
 
     def agents_check(self, cluster: str) -> tuple[Finding, ...]:
         """Ask each agent to prove every right it needs."""
-        with self._built() as built:
-            names = [server.name for server in self._config.cluster(cluster).servers]
-            desk.own_look(desk.patient(built.world(cluster)))  # tells the agents where their servers are
-            answers = ask_all(built.tasks, names, lambda name: built.agents.check(cluster, name, 5.0), 5.0)
+        built = self._built()
+        names = [server.name for server in self._config.cluster(cluster).servers]
+        desk.own_look(desk.patient(built.world(cluster)))  # tells the agents where their servers are
+        answers = ask_all(built.tasks, names, lambda name: built.agents.check(cluster, name, 5.0), 5.0)
         return tuple(finding for name in names for finding in rights_findings(cluster, name, answers[name]))
 
-    @contextmanager
-    def _built(self) -> Iterator[Built]:
-        built = build(self._config)
-        built.agents.keep_warm()
-        try:
-            yield built
-        finally:
-            built.close()
+    def _built(self) -> Built:
+        if self._drivers is None:
+            self._drivers = build(self._config)
+            self._drivers.agents.keep_warm()
+            atexit.register(self._drivers.close)
+        return self._drivers
 
     def _names(self, cluster: str | None) -> tuple[str, ...]:
         return (cluster,) if cluster else tuple(self._config.clusters)

@@ -38,8 +38,8 @@ class History:
     """What is remembered of one cluster between looks.
 
     `misses` counts looks in a row in which the primary did not answer; `down_since`, `refused_since` and
-    `leaving_since` are the
-    first such look. `last_writable_at` is our last look at the primary accepting writes; `last_executed` its set then.
+    `leaving_since` are the first such look. `last_writable_at` is our last look at the primary accepting writes;
+    `last_executed` its set then.
     `last_started_at` is when that server had been started then: a server found with a later start has been restarted.
     `about` is the server_uuid that misses and last looks are about: they start anew when another primary is recorded.
     `last_failover_at` is wall-clock seconds, because it outlives the process; `last_attempt_at` is the end of the last

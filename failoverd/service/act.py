@@ -86,6 +86,8 @@ def close(world: World, memory: Memory, occasion: Occasion, report: Report) -> N
     )
     if operation is not None and report.result is not Result.NEEDS_PERSON:
         world.coordination.end(occasion.lease, operation, report)
+    if report.result is not Result.DONE:
+        memory.history = replace(memory.history, last_attempt_at=report.stamps.ended)
     needs_person = report.result is Result.NEEDS_PERSON
     memory.phase = after(memory.phase, Event.PERSON_NEEDED if needs_person else Event.OPERATION_CLOSED)
     catch_up(world, memory)

@@ -75,10 +75,18 @@ def check(world: World, held: Mapping[str, frozenset[str]]) -> tuple[Finding, ..
     """Everything that a failover will need; `held` are the privileges read on each server."""
     world = patient(world)
     memory, snapshot = own_look(world)
-    active = holder(world)
-    managers = None if active is None else (active, *contenders(world))
+    managers = managers_of(world)
     state = world.coordination.state()
     return findings(snapshot, memory.history, world.policy, held, state, managers)
+
+
+def managers_of(world: World) -> tuple[str, ...] | None:
+    """The active manager and those in line; empty where there is none, None where coordination cannot be asked."""
+    try:
+        active = world.coordination.holder(world.cluster)
+        return () if active is None else (active, *world.coordination.contenders(world.cluster))
+    except CoordinationError:
+        return None
 
 
 def plan(world: World, kill: tuple[str, ...], to: str) -> Plan:

@@ -1,0 +1,118 @@
+"""Looking: every target has an answer, a silent primary brings the second routes, and resting follows the verdict."""
+
+from __future__ import annotations
+
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import ConnectFailed, TimedOut
+from failoverd.model.host import LogKind
+from failoverd.model.policy import ClusterPolicy
+from failoverd.model.sight import Thread, Unreachable, Why
+from failoverd.model.verdict import Advice, Verdict, VerdictName
+from failoverd.observe.fanout import as_sight
+from failoverd.observe.heartbeat import AGAIN_SOON, FRESH, Heartbeat, rest_after
+from failoverd.observe.logs import questions, scan_logs
+from failoverd.observe.look import look, read_claimed, slow_is_hung
+from tests.fakes.whole import CLUSTER, Whole, uuid_of
+
+
+def test_a_healthy_look_asks_no_agent_and_no_probe() -> None:
+    whole = Whole()
+    snapshot = look(whole.manager().world.eyes, whole.policy, "db1")
+    assert set(snapshot.sights) == {"db1", "db2", "db3"}
+    assert not snapshot.hosts
+    assert not snapshot.probes
+
+
+def test_a_silent_primary_brings_every_second_route_in_the_same_look() -> None:
+    whole = Whole()
+    manager = whole.manager().turns(2)
+    whole.mysqlds["db1"].kill()
+    snapshot = look(manager.world.eyes, whole.policy, "db1")
+    facts = snapshot.facts("db1")
+    assert facts is not None
+    assert not facts.alive
+    assert {(p.origin, p.target, str(p.outcome)) for p in snapshot.probes} == {
+        ("db2", "db1", "refused"),
+        ("db3", "db1", "refused"),
+    }
+
+
+def test_an_agent_that_is_silent_is_an_answer_too() -> None:
+    whole = Whole()
+    whole.hosts["db2"].silent = "unreachable"
+    snapshot = look(whole.manager().turns(2).world.eyes, whole.policy, None, hosts=True)
+    assert snapshot.agent_state("db2") == "unreachable"
+    assert snapshot.agent_state("db3") == "ok"
+
+
+def test_errors_that_escape_say_nothing_about_the_server() -> None:
+    sight = as_sight("db1", RuntimeError("no library"), 5.0)
+    assert isinstance(sight, Unreachable)
+    assert sight.why is Why.OWN_SIDE
+    refused = as_sight("db1", ConnectFailed("db1", why=Why.REFUSED), 5.0)
+    assert isinstance(refused, Unreachable)
+    assert refused.why is Why.REFUSED
+
+
+def test_a_look_that_does_not_come_back_is_a_hung_server() -> None:
+    late = TimedOut("db1 has not answered")
+    sight = slow_is_hung(as_sight("db1", late, 5.0), late)
+    assert isinstance(sight, Unreachable)
+    assert sight.why is Why.HUNG
+
+
+def test_servers_that_are_not_claimed_have_no_state_after_the_freeze() -> None:
+    whole = Whole()
+    manager = whole.manager().turns(3)
+    lease = manager.coordination.lease(CLUSTER)
+    assert lease is not None
+    before = look(manager.world.eyes, whole.policy, "db1")
+    claims = {"db2": manager.servers.claim(CLUSTER, "db2", lease, 1.0)}
+    frozen = read_claimed(manager.world.eyes, before, claims, 1.0)
+    assert frozen.state("db2") is not None
+    assert frozen.state("db3") is None
+    assert frozen.missed("db3").why is Why.NOT_ASKED
+
+
+def test_only_the_old_primarys_host_is_asked_where_the_replicas_agree() -> None:
+    whole = Whole()
+    manager = whole.manager().turns(2)
+    whole.mysqlds["db1"].kill()
+    snapshot = look(manager.world.eyes, whole.policy, "db1")
+    assert [(q.server, q.kind) for q in questions(snapshot, "db1")] == [("db1", LogKind.BINARY)]
+
+
+def test_a_peer_that_holds_more_is_asked_for_both_kinds_of_logs() -> None:
+    whole = Whole()
+    manager = whole.manager().turns(2)
+    whole.mysqlds["db3"].change("", receiver=Thread.NO)
+    whole.mysqlds["db1"].write(4)
+    look(manager.world.eyes, whole.policy, "db1")
+    whole.mysqlds["db1"].kill()
+    snapshot = look(manager.world.eyes, whole.policy, "db1")
+    asked = {(q.server, q.kind) for q in questions(snapshot, "db1")}
+    assert asked == {("db1", LogKind.BINARY), ("db2", LogKind.BINARY), ("db2", LogKind.RELAY)}
+    scanned = scan_logs(manager.world.eyes, whole.policy, snapshot, "db1")
+    held = {(h.server, h.kind): h.missing for h in scanned.holdings}
+    assert held["db2", LogKind.BINARY] == GtidSet.parse(f"{uuid_of('db1')}:11-14")
+
+
+def verdict(name: VerdictName, advice: Advice) -> Verdict:
+    return Verdict(name, "a-rule", "", advice, "db1")
+
+
+def test_rest_is_short_while_evidence_comes_in_and_long_when_all_is_well() -> None:
+    policy = ClusterPolicy("shop", ())
+    assert rest_after(verdict(VerdictName.HEALTHY, Advice.NOTHING), policy, 0.0) == policy.detection.interval
+    assert rest_after(verdict(VerdictName.SUSPECT, Advice.LOOK_AGAIN), policy, 0.0) == AGAIN_SOON
+    assert rest_after(verdict(VerdictName.SUSPECT, Advice.LOOK_AGAIN), policy, FRESH) == 0.1
+    assert rest_after(verdict(VerdictName.PRIMARY_DEAD, Advice.ALERT), policy, 9.0) == policy.detection.interval
+
+
+def test_agents_are_asked_now_and_then_and_soon_after_they_were_told() -> None:
+    heartbeat = Heartbeat()
+    assert heartbeat.hosts_due(100.0)
+    assert not heartbeat.hosts_due(101.0)
+    heartbeat.ask_soon()
+    assert heartbeat.hosts_due(101.0)
+    assert heartbeat.hosts_due(106.5)

@@ -1,0 +1,181 @@
+"""The production service over a cluster in memory: who acts, who does not, and what is left in the journal."""
+
+from __future__ import annotations
+
+import pytest
+
+from failoverd.gtid import GtidSet
+from failoverd.model.history import Pause
+from failoverd.model.plans import Kind, Request, Requester
+from failoverd.model.sight import Thread
+from failoverd.model.verdict import VerdictName
+from failoverd.service.phases import Phase
+from tests.fakes.whole import CLUSTER, START, Manager, Whole, uuid_of
+
+
+@pytest.fixture
+def whole() -> Whole:
+    return Whole()
+
+
+def watching(whole: Whole) -> Manager:
+    manager = whole.manager().turns(4)
+    assert manager.memory.phase is Phase.WATCHING
+    assert manager.memory.history.recorded is not None
+    return manager
+
+
+def writable(whole: Whole) -> list[str]:
+    return [m.name for m in whole.mysqlds.values() if m.alive and not m.read_only and not m.super_read_only]
+
+
+def test_the_first_start_records_the_primary_and_changes_no_server(whole: Whole) -> None:
+    manager = watching(whole)
+    recorded = manager.coordination.recorded(CLUSTER)
+    assert recorded is not None
+    assert (recorded.name, recorded.server_uuid, recorded.epoch) == ("db1", uuid_of("db1"), 1)
+    assert manager.coordination.operations(CLUSTER) == ()
+    assert writable(whole) == ["db1"]
+
+
+def test_a_killed_primary_is_replaced_and_nothing_it_wrote_is_lost(whole: Whole) -> None:
+    manager = watching(whole)
+    for name in ("db2", "db3"):
+        whole.mysqlds[name].change("", receiver=Thread.NO)
+    whole.mysqlds["db1"].write(5)
+    everything = whole.mysqlds["db1"].executed
+    whole.mysqlds["db1"].kill()
+    manager.turns(3)
+    assert writable(whole) == ["db2"]
+    assert whole.mysqlds["db2"].executed == everything
+    assert whole.mysqlds["db3"].channels[""].source == whole.mysqlds["db2"].endpoint
+    assert "" not in whole.mysqlds["db2"].channels
+    assert whole.hosts["db1"].fenced == 1
+    (shown,) = manager.coordination.operations(CLUSTER)
+    assert (shown["outcome"], shown["old_primary"], shown["new_primary"]) == ("done", "db1", "db2")
+    assert shown["saved"] == [
+        {"gtids": f"{uuid_of('db1')}:11-15", "transactions": 5, "from": "db1", "how": "binary logs over SSH, spliced"}
+    ]
+    assert manager.coordination.open_operation(CLUSTER) == ""
+
+
+def test_the_intent_is_in_the_journal_before_the_elect_opens(whole: Whole) -> None:
+    manager = watching(whole)
+    whole.mysqlds["db1"].kill()
+    manager.turns(3)
+    (listed,) = manager.coordination.operations(CLUSTER)
+    shown = manager.coordination.operation(str(listed["operation"]))
+    assert shown is not None
+    kinds = [entry["kind"] for entry in shown["entries"]]  # type: ignore[attr-defined]
+    titles = [
+        entry["body"].get("title", "") if entry["kind"] == "outcome" else entry["kind"]
+        for entry in shown["entries"]  # type: ignore[attr-defined]
+    ]
+    assert kinds.index("freeze") < kinds.index("promote-intent")
+    assert titles.index("promote-intent") < titles.index("open db2 for writes")
+
+
+def test_a_manager_without_the_lock_only_looks(whole: Whole) -> None:
+    active, standby = watching(whole), whole.manager("m2")
+    standby.turns(2)
+    whole.mysqlds["db1"].kill()
+    standby.turns(5)
+    assert standby.memory.verdict is not None
+    assert standby.memory.verdict.name is VerdictName.PRIMARY_DEAD
+    assert writable(whole) == []
+    active.turns(2)
+    assert writable(whole) == ["db2"]
+
+
+def test_a_deposed_manager_stops_and_the_next_one_does_the_failover(whole: Whole) -> None:
+    first, second = watching(whole), whole.manager("m2")
+    second.turns(1)
+    whole.store.depose(CLUSTER)
+    whole.mysqlds["db1"].kill()
+    first.turns(2)
+    assert first.memory.phase is Phase.STANDBY
+    assert writable(whole) == []
+    second.turns(3)
+    assert writable(whole) == ["db2"]
+    (shown,) = second.coordination.operations(CLUSTER)
+    assert shown["epoch"] == 2
+
+
+def test_a_pause_is_respected_and_a_person_may_act_all_the_same(whole: Whole) -> None:
+    manager = watching(whole)
+    whole.store.of(CLUSTER).paused = Pause("anna", "moving racks")
+    manager.memory.heartbeat.ask_soon()
+    whole.mysqlds["db1"].kill()
+    manager.turns(3)
+    assert writable(whole) == []
+    assert manager.memory.verdict is not None
+    assert [r.id for r in manager.memory.verdict.refusals] == ["paused"]
+    request = Request(CLUSTER, Kind.FAILOVER, Requester("person", "anna"), asked_at=whole.clock.wall().timestamp())
+    name = manager.coordination.ask(request)
+    manager.turns(1)
+    answer = manager.coordination.answered(CLUSTER, name)
+    assert answer is not None
+    assert answer["outcome"] == "done"
+    assert writable(whole) == ["db2"]
+
+
+def test_a_request_of_another_time_is_not_served(whole: Whole) -> None:
+    manager = watching(whole)
+    request = Request(CLUSTER, Kind.FAILOVER, Requester("person", "anna"), asked_at=START)
+    name = manager.coordination.ask(request)
+    manager.turns(1)
+    assert manager.coordination.answered(CLUSTER, name) == {"expired": True}
+    assert manager.coordination.operations(CLUSTER) == ()
+
+
+def test_a_living_primary_is_not_failed_over_by_request(whole: Whole) -> None:
+    manager = watching(whole)
+    request = Request(CLUSTER, Kind.FAILOVER, Requester("person", "anna"), asked_at=whole.clock.wall().timestamp())
+    name = manager.coordination.ask(request)
+    manager.turns(1)
+    answer = manager.coordination.answered(CLUSTER, name)
+    assert answer is not None
+    assert answer["outcome"] == "refused"
+    assert [r["id"] for r in answer["refusals"]] == ["primary-alive"]  # type: ignore[attr-defined]
+    assert writable(whole) == ["db1"]
+
+
+def test_what_nobody_can_give_back_is_refused_and_everything_is_put_back(whole: Whole) -> None:
+    manager = watching(whole)
+    for name in ("db2", "db3"):
+        whole.mysqlds[name].change("", receiver=Thread.NO)
+    whole.mysqlds["db1"].write(5)
+    manager.turns(1)
+    whole.mysqlds["db2"].change("", receiver=Thread.YES)
+    whole.mysqlds["db1"].kill()
+    whole.mysqlds["db1"].executed = GtidSet()  # the disk is gone, and with it what nobody received
+    whole.hosts["db1"].logs = {}
+    manager.turns(6)
+    assert writable(whole) == []
+    assert manager.memory.verdict is not None
+    assert [r.id for r in manager.memory.verdict.refusals] == ["tried-lately"]
+    (shown,) = manager.coordination.operations(CLUSTER)
+    assert [r["id"] for r in shown["refusals"]] == ["missing-transactions"]  # type: ignore[attr-defined]
+    assert whole.hosts["db1"].fenced is None
+    assert [whole.mysqlds[name].channels[""].receiver for name in ("db2", "db3")] != [Thread.NO, Thread.NO]
+
+
+def test_coordination_away_means_that_nobody_acts_and_watching_goes_on(whole: Whole) -> None:
+    manager = watching(whole)
+    whole.store.away = True
+    whole.mysqlds["db1"].kill()
+    manager.turns(4)
+    assert writable(whole) == []
+    assert manager.memory.verdict is not None
+    assert manager.memory.verdict.name is VerdictName.PRIMARY_DEAD
+    whole.store.away = False
+    manager.turns(3)
+    assert writable(whole) == ["db2"]
+
+
+def test_the_status_is_kept_on_this_host_and_published(whole: Whole) -> None:
+    manager = watching(whole)
+    assert CLUSTER in manager.kept
+    published = manager.coordination.status(CLUSTER)
+    assert published is not None
+    assert (published["primary"], published["verdict"], published["active_manager"]) == ("db1", "healthy", "m1")

@@ -257,7 +257,6 @@ class Application:
     def _built(self) -> Built:
         if self._drivers is None:
             self._drivers = build(self._config)
-            self._drivers.agents.keep_warm()
             atexit.register(self._drivers.close)
         return self._drivers
 

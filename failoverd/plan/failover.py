@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from failoverd.gtid import GtidSet
 from failoverd.model.history import History
-from failoverd.model.host import HostFacts
 from failoverd.model.plans import Group, Kind, Plan
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.ranking import Ranking
@@ -144,7 +143,8 @@ def fence_tasks(snapshot: TopologySnapshot, history: History, policy: ClusterPol
     old = history.recorded
     fails = IfItFails.STOP if policy.failover.fencing == "required" else IfItFails.GO_ON
     timeout = policy.failover.fencing_timeout
-    if isinstance(snapshot.hosts.get(old.name), HostFacts) or snapshot.missed(old.name).why in HOST_ANSWERS:
+    hiccup = snapshot.agent_state(old.name) == "unreachable" and snapshot.missed(old.name).why in HOST_ANSWERS
+    if snapshot.facts(old.name) is not None or hiccup:
         return (Task(FenceHost(old.name, old.server_uuid, policy.server(old.name).hold), timeout, fails),)
     if snapshot.state(old.name) is not None:
         return (Task(FenceSession(old.name), timeout, fails),)

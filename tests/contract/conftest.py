@@ -31,7 +31,7 @@ def mortal_zookeeper(tmp_path: Path) -> Iterator[ZooKeeperServer]:
 @pytest.fixture
 def patient_zookeeper(tmp_path: Path) -> Iterator[ZooKeeperServer]:
     """The same with longer ticks: it grants sessions that outlive its own restart on a busy machine."""
-    server = ZooKeeperServer(tmp_path / "server", tick_ms=1000)
+    server = ZooKeeperServer(tmp_path / "server", tick_ms=2000)
     server.start()
     yield server
     server.kill()

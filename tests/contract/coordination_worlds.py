@@ -20,6 +20,7 @@ from tests.contract.zookeeper_server import ZooKeeperServer
 from tests.fakes.coordination import FakeCoordination, Store
 
 SESSION = 1.0
+PATIENT = 4.0  # for tests that are about something else than time: it survives a busy machine
 
 
 class World(Protocol):
@@ -35,15 +36,16 @@ class World(Protocol):
 class ZooKeeperWorld:
     """Managers over one real server; each world has a root of its own."""
 
-    def __init__(self, server: ZooKeeperServer, root: str) -> None:
+    def __init__(self, server: ZooKeeperServer, root: str, session: float = PATIENT) -> None:
         self.server = server
         self.root = root
+        self.session = session
         self.bells: dict[str, Bell] = {}
         self._made: list[ZooKeeperCoordination] = []
 
     def manager(self, name: str) -> ZooKeeperCoordination:
         self.bells[name] = Bell()
-        made = zookeeper_manager(self.server.address, self.root, name, self.bells[name])
+        made = zookeeper_manager(self.server.address, self.root, name, self.bells[name], self.session)
         self._made.append(made)
         return made
 

@@ -23,6 +23,7 @@ _SLICE = 1.0
 _DOOR_STARTS = (
     5.0  # before it says hello the agent starts its door, which it gives 3 s; nobody waits for this but the line
 )
+_DEAD_AFTER = 1.5  # seconds without a word after a question; a busy host may well be silent for one short time-out
 _WHOLE_DAY = 86400.0
 _LONGEST_COMPLAINT = 2000
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -72,7 +73,8 @@ class AgentChannel:
         self.access = access
         self.alive = True
         self.on_end: Callable[[], None] = lambda: None
-        self.heard_at = 0.0
+        self._heard = False
+        self._silent_since: float | None = None
         self._client = client
         self._shared = shared
         self._sending = threading.Lock()
@@ -102,6 +104,7 @@ class AgentChannel:
             self._numbers += 1
             pending = Pending(self._numbers, ask, timeout, downloads=downloads)
             self._waiting[pending.number] = pending
+            self._silent_since = self._silent_since or pending.sent_at
             if downloads:
                 self._download = pending
         # The agent gives up a little earlier than we do, so that its own words arrive in time.
@@ -150,7 +153,8 @@ class AgentChannel:
         except queue.Empty:
             self._waiting.pop(pending.number, None)
             late = AgentError(f"the agent on {self.access} did not answer {pending.ask.op} in time", code="TIMEOUT")
-            if self.heard_at < pending.sent_at:
+            silent = self._silent_since
+            if silent is not None and time.monotonic() - silent > _DEAD_AFTER:
                 self._finish(late)  # not a word about anything: the channel is dead, whatever SSH thinks
             raise late from None
 
@@ -248,7 +252,7 @@ class AgentChannel:
         except TimeoutError:
             return None
         if data:
-            self.heard_at = time.monotonic()
+            self._heard, self._silent_since = True, None
         return bytes(data)
 
     def _deliver(self, frame: wire.Frame) -> None:
@@ -293,7 +297,7 @@ class AgentChannel:
 
     def _departure(self, error: Exception) -> AgentError:
         complaint = self._complaint()
-        if not self.heard_at:
+        if not self._heard:
             hint = "install it with `failoverd agent install`"
             return AgentError(f"there is no agent on {self.access}", complaint or str(error), hint, code="MISSING")
         return AgentError(f"the agent on {self.access} has gone", complaint or str(error), code="UNREACHABLE")

@@ -17,7 +17,7 @@ from failoverd.drivers.zookeeper.election import Election, contender_entry
 from failoverd.drivers.zookeeper.journal import Journal
 from failoverd.drivers.zookeeper.layout import Layout, in_line, sequence
 from failoverd.drivers.zookeeper.records import pack, unpack
-from failoverd.drivers.zookeeper.session import ABSENT, Session
+from failoverd.drivers.zookeeper.session import ABSENT, Away, Session
 from failoverd.drivers.zookeeper.settings import ZooKeeperSettings
 from failoverd.drivers.zookeeper.writes import Create, Delete, Set, Write, own, write
 from failoverd.model.errors import ConfigError, CoordinationError
@@ -50,6 +50,7 @@ class ZooKeeperCoordination:
         self._wakeups = wakeups
         self._digests: Mapping[str, str] = _NO_DIGESTS
         self._elections: dict[str, Election] = {}
+        self._leaving: tuple[Election, ...] = ()
         self._woken = threading.Event()
         self._ended = threading.Event()
         self._works = False
@@ -90,16 +91,20 @@ class ZooKeeperCoordination:
         if election is None:
             return None
         self._session.refuse_other_timeout()
-        if election.refusal is not None:
-            raise election.refusal
+        if (refusal := election.refusal or election.trouble) is not None:
+            raise refusal
         return election.lease
 
     def resign(self, cluster: str) -> None:
-        """Give the lock back at once and stop contending."""
+        """Give the lock back and stop contending: at once, or as soon as ZooKeeper can be told."""
         election = self._elections.get(cluster)
-        if election is not None:
-            self._elections = {name: other for name, other in self._elections.items() if name != cluster}
+        if election is None:
+            return
+        self._elections = {name: other for name, other in self._elections.items() if name != cluster}
+        try:
             election.leave()
+        except CoordinationError:
+            self._leaving = (*self._leaving, election)
 
     def holder(self, cluster: str) -> str | None:
         """The name of the manager that is first in line."""
@@ -215,10 +220,7 @@ class ZooKeeperCoordination:
         self._ended.set()
         self._woken.set()
         for cluster in tuple(self._elections):
-            try:
-                self.resign(cluster)
-            except CoordinationError:
-                continue  # the session's end takes the entry away
+            self.resign(cluster)
         self._session.close()
 
     def _work(self) -> None:
@@ -229,13 +231,18 @@ class ZooKeeperCoordination:
             self._round()
 
     def _round(self) -> None:
-        for election in tuple(self._elections.values()):
+        for election in (*self._elections.values(), *self._leaving):
             if self._ended.is_set() or not self._session.connected:
                 return
             try:
                 election.beat(self._woken.set)
-            except (CoordinationError, ConfigError, KazooException):
-                return  # ZooKeeper is away or slow for all clusters alike; leases end by their own deadlines
+            except Away:
+                return  # for all clusters alike; leases end by their own deadlines
+            except (CoordinationError, ConfigError, KazooException) as error:
+                election.trouble = in_words(error)
+            else:
+                election.trouble = None
+        self._leaving = tuple(election for election in self._leaving if not election.gone)
 
     def _changed(self, what: str) -> None:
         elections = tuple(getattr(self, "_elections", {}).values())
@@ -265,3 +272,10 @@ class ZooKeeperCoordination:
         known = self._session.read(path) is not None
         change: Write = Set(path, data) if known else Create(path, data)
         write(self._session, held, change)
+
+
+def in_words(error: Exception) -> CoordinationError:
+    """An error of the worker as those who ask for the lease are told it."""
+    if isinstance(error, CoordinationError):
+        return error
+    return CoordinationError("the lock cannot be contended for", f"{type(error).__name__} {error}".strip())

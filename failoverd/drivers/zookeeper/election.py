@@ -25,11 +25,15 @@ _FIRST_EPOCH = b"0"  # what stands there before anybody was active; the first le
 
 
 class Election:
-    """Our part in the line of one cluster. `refusal` says why we do not take the lock although it is our turn."""
+    """Our part in the line of one cluster.
+
+    `refusal` says why we do not take the lock although it is our turn, `trouble` why we cannot even stand in line.
+    """
 
     def __init__(self, layout: Layout, session: Session, entry: bytes, clock: Clock, wakeups: Wakeups) -> None:
         self.layout = layout
         self.refusal: CoordinationError | None = None
+        self.trouble: CoordinationError | None = None
         self._session = session
         self._entry = entry
         self._clock = clock
@@ -39,6 +43,7 @@ class Election:
         self._guid = uuid.uuid4().hex
         self._path = ""
         self._owner = 0
+        self._asked = False
         self._lease: ZooKeeperLease | None = None
         self._taking: ZooKeeperLease | None = None
         self._watched = ""
@@ -51,6 +56,11 @@ class Election:
         """The lease if it is alive."""
         lease = self._lease
         return lease if lease is not None and lease.alive else None
+
+    @property
+    def gone(self) -> bool:
+        """Whether we have left and nothing of ours is in the line."""
+        return self._left and not self._path and not self._asked
 
     def suspend(self) -> None:
         """The connection is gone for now."""
@@ -102,31 +112,34 @@ class Election:
         self._step_out()
 
     def _step_out(self) -> None:
-        if self._path and self._owner == self._session.id:
-            path = self._path
+        path = self._path or (self._asked and self._created()) or ""
+        if path:
             with contextlib.suppress(ABSENT):
                 self._session.call(lambda client: client.delete_async(path))
-        self._path, self._owner, self._watched, self._listening = "", 0, "", False
+        self._path, self._owner, self._asked, self._watched, self._listening = "", 0, False, "", False
         self._guid = uuid.uuid4().hex
 
     def _enter(self) -> None:
         self._found_cluster()
-        owner = self._session.id
-        name = next((n for n in self._session.children(self.layout.lock) if n.startswith(self._guid)), "")
-        if name:
-            stat = self._session.call(lambda client: client.exists_async(f"{self.layout.lock}/{name}"))
-            if stat is None or stat.ephemeralOwner != owner:
-                self._guid = uuid.uuid4().hex
-                return
-            path = f"{self.layout.lock}/{name}"
-        else:
+        path = self._asked and self._created()
+        if not path:
             place = f"{self.layout.lock}/{self._guid}_"
+            self._asked = True
             path = self._session.call(
                 lambda client: client.create_async(
                     place, self._entry, acl=self._session.acl, ephemeral=True, sequence=True
                 )
             )
-        self._path, self._owner = str(path), owner
+        stat = self._session.call(lambda client: client.exists_async(path))
+        if stat is None or stat.ephemeralOwner != self._session.id:
+            self._guid, self._asked = uuid.uuid4().hex, False  # made by a session that has ended: it goes by itself
+            raise Away("our entry in the line was another session's", str(path))
+        self._path, self._owner, self._asked = str(path), int(stat.ephemeralOwner), False
+
+    def _created(self) -> str:
+        """Our entry, if the create whose answer was lost has made it."""
+        names = self._session.children(self.layout.lock)
+        return next((f"{self.layout.lock}/{name}" for name in names if name.startswith(self._guid)), "")
 
     def _found_cluster(self) -> None:
         if self._session.read(self.layout.base) is not None:
@@ -139,7 +152,7 @@ class Election:
         line = in_line(self._session.children(self.layout.lock))
         own = self._path.rsplit("/", 1)[1]
         if own not in line:
-            self._path, self._guid = "", uuid.uuid4().hex
+            self._start_over()
             raise Away("our entry in the line is gone", self.layout.lock)
         place = line.index(own)
         if place == 0:

@@ -24,12 +24,15 @@ from failoverd.ports import Clock
 
 ABSENT = EXCEPTIONS[-101]
 EXISTS = EXCEPTIONS[-110]
+NOT_ALLOWED = EXCEPTIONS[-102]
 OTHER_VERSION = EXCEPTIONS[-103]
 NOT_EMPTY = EXCEPTIONS[-111]
 
 # A client that was away this many session time-outs is replaced: one whose ensemble was rebuilt empty never comes back,
 # because it has seen later transactions than the ensemble has made.
 _REPLACE_AFTER = 5.0
+
+_PARTING = 0.2  # seconds for the end of a client that has nobody to say goodbye to
 
 # kazoo warns about every attempt to connect, many times a second; what matters is told by `state` and by the lease.
 _QUIET = logging.getLogger("failoverd.kazoo")
@@ -50,6 +53,7 @@ class Session:
         self._clock = clock
         self._on_change = on_change
         self._negotiated = 0.0
+        self._id = 0
         self._first = threading.Event()
         self._away_since: float | None = clock.now()
         auth = settings.auth
@@ -77,13 +81,12 @@ class Session:
     @property
     def connected(self) -> bool:
         """Whether a call can be sent now."""
-        return bool(self._negotiated) and self._client.client_state == KeeperState.CONNECTED
+        return bool(self._negotiated and self._id) and self._client.client_state == KeeperState.CONNECTED
 
     @property
     def id(self) -> int:
-        """The session's number, 0 while there is none."""
-        known = self._client.client_id
-        return int(known[0]) if known and known[0] else 0
+        """The session's number, also while its connection is suspended; 0 while there is none."""
+        return self._id
 
     def send(self, call: Callable[[Any], Any]) -> Any:
         """Send one request on the client; the answer is fetched with `result`. Raises Away at once while not
@@ -101,6 +104,9 @@ class Session:
             return sent.get(timeout=max(0.0, timeout))
         except (ABSENT, EXISTS, OTHER_VERSION, NOT_EMPTY):
             raise
+        except NOT_ALLOWED as error:
+            hint = "does zookeeper.auth name the account that made the entries?"
+            raise CoordinationError("ZooKeeper does not let this account in", self.settings.root, hint) from error
         except KazooException as error:
             raise Away("ZooKeeper refused or lost a call", f"{type(error).__name__} {error}".strip()) from error
         except self._client.handler.timeout_exception as error:
@@ -166,11 +172,11 @@ class Session:
         """End the session: its ephemeral entries go at once if ZooKeeper is there."""
         closing = threading.Thread(target=_dispose, args=(self._client,), name="zookeeper-disposal", daemon=True)
         closing.start()
-        closing.join(self.settings.patience)
+        closing.join(self.settings.patience if self.connected else _PARTING)
 
     def _made(self) -> Any:
         settings, tls = self.settings, self.settings.tls
-        self._negotiated = 0.0
+        self._negotiated, self._id = 0.0, 0
         retry = {"max_tries": -1, "delay": 0.05, "backoff": 1.5, "max_delay": settings.beat}
         client = KazooClient(
             hosts=",".join(settings.hosts),
@@ -197,6 +203,7 @@ class Session:
 
         def noting(*place: Any) -> Any:
             answer = connect(*place)
+            self._id = int(client.client_id[0]) if client.client_id else 0
             self._negotiated = round(answer[0] * 1.5) / 1000
             self._first.set()
             self._on_change("connected")
@@ -210,6 +217,7 @@ class Session:
         if state == KazooState.SUSPENDED:
             self._on_change("suspended")
         elif state == KazooState.LOST:
+            self._id = 0
             self._on_change("lost")
 
 

@@ -44,8 +44,8 @@ class ZooKeeperSettings:
 
     @property
     def beat(self) -> float:
-        """How often the lock entry is read again."""
-        return self.session_timeout / 8
+        """How often the lock entry is read again, and the longest pause between attempts to connect."""
+        return min(self.session_timeout / 8, 1.0)
 
     @property
     def patience(self) -> float:

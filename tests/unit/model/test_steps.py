@@ -1,0 +1,69 @@
+"""Every step says what it does, and recognises from a look alone that it has been done."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from failoverd.model import steps
+from failoverd.model.host import LogKind
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.steps import Step
+from tests.scenarios.words import gtids, identity
+from tests.scenarios.world import build, endpoint
+
+HUNDRED = gtids("db1:1-100")
+
+
+def look(*lines: str) -> TopologySnapshot:
+    return build(["db1 up", *lines]).snapshot
+
+
+FOLLOWS = look("db2 replica")
+STOPPED = look("db2 replica receiver=no")
+CONNECTING = look("db2 replica receiver=connecting")
+ALONE = look("db2 alone")
+NOWHERE = look("db2 replica from=failoverd.invalid")
+OPEN = look("db2 alone rw")
+BEHIND = look("db2 replica executed=db1:1-99")
+AWAY = look("db2 down")
+FENCED = look("db2 down", "agent db2 dead fenced=7")
+FREE = look("db2 down", "agent db2 dead")
+
+CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapshot, ...]]] = {
+    steps.ClaimServer: (steps.ClaimServer("db2"), (), (FOLLOWS, AWAY)),
+    steps.FenceHost: (steps.FenceHost("db2", identity("db2"), "guard"), (), (FENCED, FREE, AWAY)),
+    steps.FenceSession: (steps.FenceSession("db2"), (FOLLOWS,), (OPEN, look("db2 replica plain"), AWAY)),
+    steps.StopReceiver: (steps.StopReceiver("db2"), (STOPPED, ALONE), (FOLLOWS, CONNECTING, AWAY)),
+    steps.StartReceiver: (steps.StartReceiver("db2"), (FOLLOWS, CONNECTING), (STOPPED, ALONE, AWAY)),
+    steps.ReleaseFence: (steps.ReleaseFence("db2"), (FREE,), (FENCED, AWAY)),
+    steps.Splice: (steps.Splice("db2", "db1", LogKind.BINARY, HUNDRED, 9), (FOLLOWS,), (BEHIND, AWAY)),
+    steps.Drain: (steps.Drain("db2", HUNDRED), (FOLLOWS,), (BEHIND, AWAY)),
+    steps.DisarmSource: (steps.DisarmSource("db2"), (ALONE, NOWHERE), (FOLLOWS, STOPPED, AWAY)),
+    steps.OpenWrites: (steps.OpenWrites("db2"), (OPEN,), (FOLLOWS, look("db2 alone rw offline"), AWAY)),
+    steps.PublishPrimary: (steps.PublishPrimary("db2"), (), (OPEN, AWAY)),
+    steps.ForgetSource: (steps.ForgetSource("db2"), (ALONE,), (NOWHERE, FOLLOWS, AWAY)),
+    steps.Repoint: (
+        steps.Repoint("db2", "db1", endpoint("db1")),
+        (FOLLOWS, CONNECTING),
+        (STOPPED, NOWHERE, ALONE, AWAY),
+    ),
+}
+
+
+def test_every_step_is_here() -> None:
+    assert set(CASES) == set(get_args(Step))
+
+
+@pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
+def test_a_step_knows_when_it_is_done(kind: type) -> None:
+    step, done, undone = CASES[kind]
+    assert all(step.achieved(snapshot) for snapshot in done)
+    assert not any(step.achieved(snapshot) for snapshot in undone)
+
+
+def test_titles_name_the_server_and_differ() -> None:
+    titles = [step.title() for step, _, _ in CASES.values()]
+    assert len(set(titles)) == len(titles)
+    assert all("db2" in title for title in titles)

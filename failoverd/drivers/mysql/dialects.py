@@ -1,7 +1,8 @@
 """What differs between the versions of MySQL, as a table of values.
 
 From 8.0.26 on all statements failoverd sends, and all columns it reads, have their new names; what is older is refused.
-SHOW SLAVE STATUS, STOP SLAVE and CHANGE MASTER, gone in 8.4, are therefore nowhere needed.
+SHOW SLAVE STATUS, STOP SLAVE and CHANGE MASTER, gone in 8.4, are therefore nowhere needed. What differs without being
+named (a new channel of version 9 uses TLS unasked) is always named by us.
 """
 
 from __future__ import annotations
@@ -16,19 +17,15 @@ _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One family of versions: its name, the first version that speaks it, and what it does when nothing is said.
-
-    `source_tls_unasked`: whether a new channel uses TLS when CHANGE does not name SOURCE_SSL.
-    """
+    """One family of versions: its name, and the first version that speaks it."""
 
     name: str
     since: tuple[int, int, int]
-    source_tls_unasked: bool
 
 
-MYSQL_80 = Dialect("MySQL 8.0", (8, 0, 26), source_tls_unasked=False)
+MYSQL_80 = Dialect("MySQL 8.0", (8, 0, 26))
 MYSQL_84 = replace(MYSQL_80, name="MySQL 8.4", since=(8, 1, 0))
-MYSQL_9 = replace(MYSQL_84, name="MySQL 9", since=(9, 0, 0), source_tls_unasked=True)
+MYSQL_9 = replace(MYSQL_84, name="MySQL 9", since=(9, 0, 0))
 DIALECTS = (MYSQL_9, MYSQL_84, MYSQL_80)
 
 

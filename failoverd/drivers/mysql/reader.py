@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from failoverd.drivers.mysql import rows, statements
 from failoverd.drivers.mysql.access import ServerAccess
-from failoverd.drivers.mysql.dialects import Dialect, dialect_of
+from failoverd.drivers.mysql.dialects import dialect_of
 from failoverd.drivers.mysql.session import Session
 from failoverd.gtid import GtidSet
-from failoverd.model.errors import ServerError
 from failoverd.model.sight import Channel, LogFiles, ServerState, Settings
 from failoverd.ports import Clock
 
@@ -24,7 +23,6 @@ class Identity:
     """What does not change while a session lasts; `started_at` in our clock's seconds."""
 
     version: str
-    dialect: Dialect
     server_uuid: str
     server_id: int
     started_at: float
@@ -96,22 +94,17 @@ class Reader:
             settings=identity.settings,
         )
 
-    def dialect(self) -> Dialect:
-        """The dialect of the server that was read last."""
-        if self._identity is None:
-            raise ServerError(f"{self._access.where} has not been read yet")
-        return self._identity.dialect
-
     def _left(self, end: float) -> float:
         return end - self._clock.now()
 
     def _introduced(self, session: Session, end: float) -> Identity:
+        version = str(session.rows(statements.READ_VERSION, limit=self._left(end))[0]["version"])
+        dialect_of(version)  # refuses what speaks another language, before it is asked in ours
         found = session.rows(statements.READ_IDENTITY, limit=self._left(end))[0]
         uptime = session.rows(statements.READ_UPTIME, limit=self._left(end))[0]
         values = session.rows(statements.READ_START_VALUES, limit=self._left(end))
         return Identity(
-            version=str(found["version"]),
-            dialect=dialect_of(str(found["version"])),
+            version=version,
             server_uuid=str(found["server_uuid"]).lower(),
             server_id=int(found["server_id"]),
             started_at=self._started_at(str(found["server_uuid"]).lower(), float(uptime["Value"])),

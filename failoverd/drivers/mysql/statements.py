@@ -29,8 +29,9 @@ PREPARE_SESSION = Statement(
 
 # --- reading
 
+READ_VERSION = Statement("SELECT VERSION() AS version", "read its version")
 READ_IDENTITY = Statement(
-    "SELECT VERSION() AS version, @@GLOBAL.server_uuid AS server_uuid, @@GLOBAL.server_id AS server_id,"
+    "SELECT @@GLOBAL.server_uuid AS server_uuid, @@GLOBAL.server_id AS server_id,"
     " @@GLOBAL.datadir AS datadir, @@GLOBAL.log_bin AS log_bin, @@GLOBAL.log_bin_basename AS binary_basename,"
     " @@GLOBAL.log_bin_index AS binary_index, @@GLOBAL.relay_log_basename AS relay_basename,"
     " @@GLOBAL.relay_log_index AS relay_index, @@GLOBAL.pid_file AS pid_file, @@GLOBAL.log_error AS error_log,"

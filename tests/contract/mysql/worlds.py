@@ -268,15 +268,17 @@ class RealWorld:
         self.mysqlds[server].kill()
 
     def freeze(self, server: str) -> None:
-        self._signal(server, signal.SIGSTOP)
+        number = self._signal(server, signal.SIGSTOP)
+        within(10, lambda: _stands_still(number), f"{server} stood still")
 
     def thaw(self, server: str) -> None:
         self._signal(server, signal.SIGCONT)
 
-    def _signal(self, server: str, number: signal.Signals) -> None:
+    def _signal(self, server: str, number: signal.Signals) -> int:
         process = self.mysqlds[server].process
         assert process is not None
         os.kill(process.pid, number)
+        return process.pid
 
     @contextlib.contextmanager
     def full(self, server: str) -> Iterator[None]:
@@ -310,6 +312,12 @@ class RealClient:
 
     def lock_tables(self) -> None:
         self.say("LOCK TABLES app.t WRITE")
+
+
+def _stands_still(number: int) -> bool:
+    """Whether every thread of a process has stopped: a signal takes its time on a busy machine."""
+    threads = Path(f"/proc/{number}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
 
 
 def _schema(server: str) -> str:

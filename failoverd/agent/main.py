@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import getpass
 import hashlib
 import os
 import platform
+import pwd
 import socket
 import sys
 import threading
@@ -42,7 +42,10 @@ def main() -> None:
 
 def _serve(folder: str) -> Conversation:
     doorway = Doorway()
-    home = Home(folder)
+    try:
+        home = Home(folder)
+    except OSError as error:
+        raise SystemExit(f"failoverd-agent: cannot keep its state in {folder}: {error.strerror}") from error
     conversation = Conversation(Agent(home, doorway).ops, 0, 1)
     conversation.say({"hello": _hello(doorway.state())})
     threading.Thread(target=fencing.resume_guards, args=(home, doorway), daemon=True).start()
@@ -72,8 +75,8 @@ def _own_hash() -> str:
 
 def _account() -> str:
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
         return str(os.geteuid())
 
 

@@ -55,6 +55,8 @@ class Pair:
         )
         primary.rows("XA START 'x'", "INSERT INTO t.a VALUES (1002, 'xa')", "XA END 'x'", "XA PREPARE 'x'")
         primary.rows("XA COMMIT 'x'")
+        # larger than what the agent reads at once
+        primary.rows("INSERT INTO t.a VALUES (1500, REPEAT('m', 3000000))")
         primary.rows("SET GLOBAL binlog_checksum=NONE", "INSERT INTO t.a VALUES (1003, 'no checksum')")
         primary.rows("SET GLOBAL binlog_checksum=CRC32")
         primary.rows(*(f"INSERT INTO t.a VALUES ({n}, REPEAT('b', 900))" for n in range(2000, 2100)))

@@ -47,6 +47,15 @@ def test_garbage_ends_it_with_a_word(tmp_path: Path) -> None:
     assert b"not a frame" in said.stderr
 
 
+def test_a_folder_it_cannot_use_is_said(tmp_path: Path) -> None:
+    build(tmp_path / "agent.pyz")
+    words = [sys.executable, "-I", "-S", str(tmp_path / "agent.pyz"), "serve", "--dir", "/proc/nothing"]
+    said = subprocess.run(words, input=b"", capture_output=True, timeout=30, check=False)
+    assert said.returncode == 1
+    assert said.stderr.startswith(b"failoverd-agent: cannot keep its state in /proc/nothing")
+    assert said.stdout == b""
+
+
 def test_every_python_here_runs_it(tmp_path: Path) -> None:
     """Every Python from 3.9 on under ~/.pyenv; the one of the tests is always among them."""
     build(tmp_path / "agent.pyz")

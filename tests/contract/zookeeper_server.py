@@ -69,8 +69,11 @@ class ZooKeeperServer:
 
     def signal(self, number: signal.Signals) -> None:
         """Freeze or thaw it."""
-        if self._process is not None:
-            os.kill(self._process.pid, number)
+        if self._process is None:
+            return
+        os.kill(self._process.pid, number)
+        while number == signal.SIGSTOP and not all_stopped(self._process.pid):
+            time.sleep(0.005)
 
     def wipe(self) -> None:
         """Lose all it has ever stored; it must not be running."""
@@ -85,3 +88,9 @@ class ZooKeeperServer:
                 return connection.recv(4096).startswith(b"Zookeeper version")
         except OSError:
             return False
+
+
+def all_stopped(pid: int) -> bool:
+    """Whether every thread of a process stands still: a stop signal reaches them one after the other."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(task.read_text().rsplit(")", 1)[1].split()[0] == "T" for task in tasks)

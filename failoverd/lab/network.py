@@ -118,8 +118,9 @@ def _links(name: str) -> list[str]:
     links = json.loads(run(["ip", "-j", "link", "show"]) or "[]")
     found = [entry["ifname"] for entry in links if entry.get("ifalias") == _ALIAS + name]
     for bridge in tuple(found):
-        ports = json.loads(run(["ip", "-j", "link", "show", "master", bridge]) or "[]")
-        found += [entry["ifname"] for entry in ports]
+        with suppress(FailoverdError):  # gone since the look: so are its ports
+            ports = json.loads(run(["ip", "-j", "link", "show", "master", bridge]) or "[]")
+            found += [entry["ifname"] for entry in ports]
     return found
 
 

@@ -30,8 +30,8 @@ from failoverd.drivers.zookeeper.coordination import ZooKeeperCoordination
 from failoverd.drivers.zookeeper.settings import Digest, Tls, ZooKeeperSettings
 from failoverd.model.finding import Finding
 from failoverd.model.plans import Plan, Request
+from failoverd.observe.eyes import Eyes
 from failoverd.observe.fanout import ask_all
-from failoverd.observe.look import Eyes
 from failoverd.ports import Coordination
 from failoverd.service import desk, logs
 from failoverd.service.bells import Bells

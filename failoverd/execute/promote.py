@@ -5,8 +5,9 @@ from __future__ import annotations
 from failoverd.execute.hands import Hands
 from failoverd.model.errors import StepFailed
 from failoverd.model.history import Recorded
-from failoverd.model.plans import EntryKind
+from failoverd.model.plans import EntryKind, Kind
 from failoverd.model.steps import DisarmSource, ForgetSource, OpenWrites, PublishPrimary
+from failoverd.ports import ClaimedServer
 
 
 def disarm_source(step: DisarmSource, hands: Hands) -> str:
@@ -22,12 +23,10 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
     Dying right after the record leaves a server that is read-only still, and a journal that names it: only forward.
     """
     claim = hands.claimed(step.server)
-    state = claim.read()
-    intent: dict[str, object] = {
-        "elect": step.server,
-        "server_uuid": state.server_uuid,
-        "old": hands.operation.plan.old_primary,
-    }
+    old = hands.operation.plan.old_primary
+    if step.server == old and hands.operation.kind is Kind.FAILOVER:
+        return reopen_old(claim, hands)
+    intent: dict[str, object] = {"elect": step.server, "server_uuid": claim.read().server_uuid, "old_primary": old}
     hands.intended = True
     hands.write(EntryKind.PROMOTE_INTENT, intent, wait=True)
     hands.lease.check()
@@ -37,6 +36,13 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
         raise StepFailed(f"{step.server} does not take writes", "read back read-only after it was opened")
     hands.note_open(state)
     return "read back writable"
+
+
+def reopen_old(claim: ClaimedServer, hands: Hands) -> str:
+    """An undo opens the old primary that this operation had closed: nothing is promoted, so no intent is written."""
+    hands.lease.check()
+    claim.open_writes()
+    return "takes writes again"
 
 
 def publish_primary(step: PublishPrimary, hands: Hands) -> str:

@@ -56,12 +56,3 @@ class TopologySnapshot:
     def writable(self) -> tuple[ServerState, ...]:
         """Every server that would accept a client's write."""
         return tuple(s for s in self.reached() if s.writable)
-
-    def replicas_of(self, source: ServerState | None, uuid: str) -> tuple[ServerState, ...]:
-        """Servers whose default channel follows that endpoint or that server_uuid."""
-        found = []
-        for state in self.reached():
-            channel = state.main
-            if channel and (channel.source_uuid == uuid or (source and channel.source == source.endpoint)):
-                found.append(state)
-        return tuple(found)

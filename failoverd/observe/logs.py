@@ -11,7 +11,8 @@ from failoverd.gtid import GtidSet
 from failoverd.model.host import Holding, LogKind
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.snapshot import TopologySnapshot
-from failoverd.observe.look import Eyes
+from failoverd.observe.eyes import Eyes
+from failoverd.observe.fanout import GRACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,19 @@ def scan_logs(eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old
     """The snapshot with what the log files of the hosts hold; a host that cannot be asked has a problem instead of a
     set.
     """
-    timeout = policy.failover.salvage_timeout
     asked = questions(snapshot, old_primary)
 
-    def call(question: Question) -> Callable[[], Holding]:
-        return lambda: eyes.agents.scan(policy.name, question.server, question.kind, question.lacking, timeout)
+    def patience(question: Question) -> float:
+        # A host whose agent was silent a moment ago is asked once more, but nobody waits for a scan there.
+        answers = snapshot.facts(question.server) is not None
+        return policy.failover.salvage_timeout if answers else policy.detection.timeout
 
-    answers = eyes.tasks.gather({f"{q.server} {q.kind}": call(q) for q in asked}, timeout)
+    def call(question: Question) -> Callable[[], Holding]:
+        limit = patience(question)
+        return lambda: eyes.agents.scan(policy.name, question.server, question.kind, question.lacking, limit)
+
+    longest = max(patience(question) for question in asked)
+    answers = eyes.tasks.gather({f"{q.server} {q.kind}": call(q) for q in asked}, longest + GRACE)
     holdings = []
     for question in asked:
         answer = answers[f"{question.server} {question.kind}"]

@@ -1,6 +1,4 @@
-"""One look at a cluster: every server side by side, and where the primary is silent, the second routes at the same
-time.
-"""
+"""One look at a cluster: every server side by side, and where the primary is silent, the second routes too."""
 
 from __future__ import annotations
 
@@ -9,37 +7,56 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from failoverd.model.errors import TimedOut
-from failoverd.model.host import AgentSilent, HostSight, ProbeReport
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
 from failoverd.model.snapshot import TopologySnapshot
-from failoverd.observe.fanout import as_sight, ask_all
-from failoverd.ports import Agents, ClaimedServer, Clock, Servers, Tasks
+from failoverd.observe.eyes import Eyes
+from failoverd.observe.fanout import GRACE, as_sight, ask_all
+from failoverd.observe.routes import Routes, ask_hosts, ask_routes
+from failoverd.ports import ClaimedServer
 
 
 @dataclass(frozen=True, slots=True)
-class Eyes:
-    """The ports that looking needs."""
+class Interest:
+    """What a look is about: the recorded primary, whether it was missed before, whether agents are asked in any case."""
 
-    servers: Servers
-    agents: Agents
-    tasks: Tasks
-    clock: Clock
+    primary: str | None = None
+    missed: bool = False
+    hosts: bool = False
 
 
-def look(eyes: Eyes, policy: ClusterPolicy, primary: str | None, *, hosts: bool = False) -> TopologySnapshot:
-    """Read every server; with `hosts` or a silent primary also ask the agents, and probe the primary from the replicas'
-    hosts.
+def look(eyes: Eyes, policy: ClusterPolicy, interest: Interest) -> TopologySnapshot:
+    """Read every server; where the primary is silent also ask the agents and let the replicas' hosts log in to it.
+
+    A primary that was missed before is asked about on all routes at once: its own silence may take a whole time-out.
     """
-    started = eyes.clock.now()
-    sights = read_all(eyes, policy)
-    silent = primary is not None and isinstance(sights[primary], Unreachable)
-    snapshot = TopologySnapshot(policy.name, started, MappingProxyType(dict(sights)))
-    if silent and primary is not None:
-        return with_second_routes(eyes, policy, snapshot, primary)
-    if hosts:
-        return replace(snapshot, hosts=ask_hosts(eyes, policy, [s.name for s in policy.servers]))
-    return snapshot
+    started, primary = eyes.clock.now(), interest.primary
+    routes = Routes(MappingProxyType({}))
+    if primary is not None and interest.missed:
+        sights, routes = at_once(eyes, policy, primary)
+    else:
+        sights = read_all(eyes, policy)
+        if primary is not None and isinstance(sights[primary], Unreachable):
+            routes = ask_routes(eyes, policy, primary)
+        elif interest.hosts:
+            routes = ask_hosts(eyes, policy)
+    return TopologySnapshot(policy.name, started, MappingProxyType(dict(sights)), routes.hosts, routes.probes)
+
+
+def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str) -> tuple[Mapping[str, Sight], Routes]:
+    """Sights and second routes side by side."""
+    calls: dict[str, Callable[[], Mapping[str, Sight] | Routes]] = {
+        "sights": lambda: read_all(eyes, policy),
+        "routes": lambda: ask_routes(eyes, policy, primary),
+    }
+    answers = eyes.tasks.gather(calls, policy.detection.timeout + 2 * GRACE)
+    sights, routes = answers["sights"], answers["routes"]
+    now = eyes.clock.now()
+    if isinstance(sights, (Exception, Routes)):
+        sights = {
+            s.name: Unreachable(s.name, Why.OWN_SIDE, f"no look came back: {sights}", now) for s in policy.servers
+        }
+    return sights, routes if isinstance(routes, Routes) else Routes(MappingProxyType({}))
 
 
 def read_all(eyes: Eyes, policy: ClusterPolicy) -> Mapping[str, Sight]:
@@ -60,47 +77,6 @@ def slow_is_hung(sight: Sight, answer: object) -> Sight:
     if isinstance(sight, Unreachable) and isinstance(answer, TimedOut):
         return replace(sight, why=Why.HUNG)
     return sight
-
-
-def with_second_routes(eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, primary: str) -> TopologySnapshot:
-    """The snapshot with the agents' facts and with probes of the primary from every other host, all at once."""
-    timeout = policy.detection.timeout
-    origins = [s.name for s in policy.servers if s.name != primary]
-    calls: dict[str, Callable[[], HostSight | ProbeReport | None]] = {}
-    for spec in policy.servers:
-        calls[f"facts {spec.name}"] = facts_of(eyes, policy, spec.name, timeout)
-    for origin in origins:
-        calls[f"probe {origin}"] = probe_of(eyes, policy, origin, primary)
-    answers = eyes.tasks.gather(calls, timeout + 0.25)
-    now = eyes.clock.now()
-    hosts = {s.name: as_host(s.name, answers[f"facts {s.name}"], now) for s in policy.servers}
-    probes = tuple(r for r in (answers[f"probe {o}"] for o in origins) if isinstance(r, ProbeReport))
-    return replace(snapshot, hosts=MappingProxyType(hosts), probes=probes)
-
-
-def facts_of(eyes: Eyes, policy: ClusterPolicy, name: str, timeout: float) -> Callable[[], HostSight]:
-    """The call that asks one agent for its facts."""
-    return lambda: eyes.agents.facts(policy.name, name, timeout)
-
-
-def probe_of(eyes: Eyes, policy: ClusterPolicy, origin: str, target: str) -> Callable[[], ProbeReport | None]:
-    """The call that lets one host's agent log in to the target."""
-    return lambda: eyes.agents.probe(policy.name, origin, target, policy.detection.timeout)
-
-
-def ask_hosts(eyes: Eyes, policy: ClusterPolicy, names: list[str]) -> Mapping[str, HostSight]:
-    """What the agents of these hosts say."""
-    timeout = policy.detection.timeout
-    answers = ask_all(eyes.tasks, names, lambda name: eyes.agents.facts(policy.name, name, timeout), timeout)
-    now = eyes.clock.now()
-    return MappingProxyType({name: as_host(name, answer, now) for name, answer in answers.items()})
-
-
-def as_host(name: str, answer: HostSight | ProbeReport | Exception | None, now: float) -> HostSight:
-    """A host sight in every case."""
-    if isinstance(answer, Exception) or answer is None or isinstance(answer, ProbeReport):
-        return AgentSilent(name, "unreachable", str(answer), now)
-    return answer
 
 
 def read_claimed(

@@ -15,7 +15,7 @@ from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Verdict
 from failoverd.observe.heartbeat import rest_after
-from failoverd.observe.look import look
+from failoverd.observe.look import Interest, look
 from failoverd.ports import Lease
 from failoverd.service import act
 from failoverd.service.phases import Event, Phase, after
@@ -72,7 +72,8 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
     if due:
         catch_up(world, memory)
     recorded = memory.history.recorded
-    snapshot = look(world.eyes, world.policy, recorded.name if recorded else None, hosts=due)
+    interest = Interest(recorded.name if recorded else None, missed=memory.history.misses > 0, hosts=due)
+    snapshot = look(world.eyes, world.policy, interest)
     if snapshot.hosts:
         memory.hosts = snapshot.hosts
     memory.history = memory.history.after(snapshot)

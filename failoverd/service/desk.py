@@ -14,7 +14,7 @@ from failoverd.model.plans import Kind, Plan, Report, Request
 from failoverd.model.published import report_json
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Advice
-from failoverd.observe.look import look
+from failoverd.observe.look import Interest, look
 from failoverd.ports import Lease
 from failoverd.service import act
 from failoverd.service.operation import AUTOMATIC, foresee
@@ -47,8 +47,8 @@ def own_look(world: World) -> tuple[Memory, TopologySnapshot]:
     catch_up(world, memory)
     recorded = memory.history.recorded
     primary = recorded.name if recorded else None
-    tell_agents(world, memory, look(world.eyes, world.policy, None))
-    snapshot = look(world.eyes, world.policy, primary, hosts=True)
+    tell_agents(world, memory, look(world.eyes, world.policy, Interest()))
+    snapshot = look(world.eyes, world.policy, Interest(primary, hosts=True))
     memory.history = memory.history.after(snapshot)
     memory.hosts = snapshot.hosts
     clock = world.eyes.clock

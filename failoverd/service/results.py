@@ -6,11 +6,11 @@ from failoverd.execute.hands import Hands
 from failoverd.model.finding import Finding
 from failoverd.model.plans import Kind, Operation, Plan, Report, Request, Result, Stamps
 from failoverd.model.snapshot import TopologySnapshot
-from failoverd.observe.look import look
+from failoverd.observe.look import Interest, look
 from failoverd.service.course import Course
 from failoverd.service.operation import AUTOMATIC
 from failoverd.service.world import Occasion, World
-from failoverd.verify.invariants import Claimed, replica_results, verify
+from failoverd.verify.invariants import Claimed, may_heal, replica_results, verify
 from failoverd.verify.report import Ending, report
 
 # Replicas are given this long to connect to the new primary and to reach what it opened with (seconds).
@@ -30,21 +30,22 @@ def account(world: World, occasion: Occasion, hands: Hands, course: Course) -> R
         operation.plan.old_primary,
         occasion.history.recorded.server_uuid if occasion.history.recorded else "",
         hands.fence,
+        left_alone=frozenset(name for name, _ in course.plan.left_alone),
     )
     if opened:
         snapshot, findings = settled(world, claimed)
-    replicas = replica_results(snapshot, world.policy, claimed, course.plan.why_not) if opened else ()
+    replicas = replica_results(snapshot, world.policy, claimed, course.plan.left_alone) if opened else ()
     return report(operation, ending(world, occasion, hands, course, opened), findings, replicas)
 
 
 def settled(world: World, claimed: Claimed) -> tuple[TopologySnapshot, tuple[Finding, ...]]:
-    """The first look in which everything holds, or the last one within the time, with what does not hold in it."""
+    """The first look that no later one can better, or the last one within the time, with what does not hold in it."""
     clock = world.eyes.clock
     end = clock.now() + SETTLE_SECONDS
     while True:
-        snapshot = look(world.eyes, world.policy, None)
+        snapshot = look(world.eyes, world.policy, Interest())
         findings = verify(snapshot, world.policy, claimed)
-        if not findings or clock.now() > end:
+        if not may_heal(findings, claimed) or clock.now() > end:
             return snapshot, findings
         clock.sleep(SETTLE_PAUSE)
 

@@ -11,8 +11,8 @@ from failoverd.model.plans import Operation, Report
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Verdict
+from failoverd.observe.eyes import Eyes
 from failoverd.observe.heartbeat import Heartbeat
-from failoverd.observe.look import Eyes
 from failoverd.ports import Coordination, Lease
 from failoverd.service.logs import Log
 from failoverd.service.phases import Phase

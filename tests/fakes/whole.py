@@ -13,7 +13,7 @@ from failoverd.gtid import GtidSet
 from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, Spliced
 from failoverd.model.policy import ClusterPolicy, FailoverPolicy, ServerSpec
 from failoverd.model.sight import Channel, Endpoint, Thread
-from failoverd.observe.look import Eyes
+from failoverd.observe.eyes import Eyes
 from failoverd.ports import Lease, Progress
 from failoverd.service.cycle import turn
 from failoverd.service.publish import Published

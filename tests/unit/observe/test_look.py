@@ -11,13 +11,13 @@ from failoverd.model.verdict import Advice, Verdict, VerdictName
 from failoverd.observe.fanout import as_sight
 from failoverd.observe.heartbeat import AGAIN_SOON, FRESH, Heartbeat, rest_after
 from failoverd.observe.logs import questions, scan_logs
-from failoverd.observe.look import look, read_claimed, slow_is_hung
+from failoverd.observe.look import Interest, look, read_claimed, slow_is_hung
 from tests.fakes.whole import CLUSTER, Whole, uuid_of
 
 
 def test_a_healthy_look_asks_no_agent_and_no_probe() -> None:
     whole = Whole()
-    snapshot = look(whole.manager().world.eyes, whole.policy, "db1")
+    snapshot = look(whole.manager().world.eyes, whole.policy, Interest("db1"))
     assert set(snapshot.sights) == {"db1", "db2", "db3"}
     assert not snapshot.hosts
     assert not snapshot.probes
@@ -27,7 +27,7 @@ def test_a_silent_primary_brings_every_second_route_in_the_same_look() -> None:
     whole = Whole()
     manager = whole.manager().turns(2)
     whole.mysqlds["db1"].kill()
-    snapshot = look(manager.world.eyes, whole.policy, "db1")
+    snapshot = look(manager.world.eyes, whole.policy, Interest("db1"))
     facts = snapshot.facts("db1")
     assert facts is not None
     assert not facts.alive
@@ -37,10 +37,20 @@ def test_a_silent_primary_brings_every_second_route_in_the_same_look() -> None:
     }
 
 
+def test_a_primary_missed_before_is_asked_about_on_all_routes_at_once() -> None:
+    whole = Whole()
+    manager = whole.manager().turns(2)
+    whole.mysqlds["db1"].kill()
+    snapshot = look(manager.world.eyes, whole.policy, Interest("db1", missed=True))
+    assert snapshot.missed("db1").why is Why.REFUSED
+    assert len(snapshot.probes) == 2
+    assert set(snapshot.hosts) == {"db1", "db2", "db3"}
+
+
 def test_an_agent_that_is_silent_is_an_answer_too() -> None:
     whole = Whole()
     whole.hosts["db2"].silent = "unreachable"
-    snapshot = look(whole.manager().turns(2).world.eyes, whole.policy, None, hosts=True)
+    snapshot = look(whole.manager().turns(2).world.eyes, whole.policy, Interest(hosts=True))
     assert snapshot.agent_state("db2") == "unreachable"
     assert snapshot.agent_state("db3") == "ok"
 
@@ -66,7 +76,7 @@ def test_servers_that_are_not_claimed_have_no_state_after_the_freeze() -> None:
     manager = whole.manager().turns(3)
     lease = manager.coordination.lease(CLUSTER)
     assert lease is not None
-    before = look(manager.world.eyes, whole.policy, "db1")
+    before = look(manager.world.eyes, whole.policy, Interest("db1"))
     claims = {"db2": manager.servers.claim(CLUSTER, "db2", lease, 1.0)}
     frozen = read_claimed(manager.world.eyes, before, claims, 1.0)
     assert frozen.state("db2") is not None
@@ -78,7 +88,7 @@ def test_only_the_old_primarys_host_is_asked_where_the_replicas_agree() -> None:
     whole = Whole()
     manager = whole.manager().turns(2)
     whole.mysqlds["db1"].kill()
-    snapshot = look(manager.world.eyes, whole.policy, "db1")
+    snapshot = look(manager.world.eyes, whole.policy, Interest("db1"))
     assert [(q.server, q.kind) for q in questions(snapshot, "db1")] == [("db1", LogKind.BINARY)]
 
 
@@ -87,9 +97,9 @@ def test_a_peer_that_holds_more_is_asked_for_both_kinds_of_logs() -> None:
     manager = whole.manager().turns(2)
     whole.mysqlds["db3"].change("", receiver=Thread.NO)
     whole.mysqlds["db1"].write(4)
-    look(manager.world.eyes, whole.policy, "db1")
+    look(manager.world.eyes, whole.policy, Interest("db1"))
     whole.mysqlds["db1"].kill()
-    snapshot = look(manager.world.eyes, whole.policy, "db1")
+    snapshot = look(manager.world.eyes, whole.policy, Interest("db1"))
     asked = {(q.server, q.kind) for q in questions(snapshot, "db1")}
     assert asked == {("db1", LogKind.BINARY), ("db2", LogKind.BINARY), ("db2", LogKind.RELAY)}
     scanned = scan_logs(manager.world.eyes, whole.policy, snapshot, "db1")

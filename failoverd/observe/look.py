@@ -18,7 +18,7 @@ from failoverd.ports import ClaimedServer
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """What a look is about: the recorded primary, whether it was missed before, whether agents are asked in any case."""
+    """What a look is about: the recorded primary, whether it was missed before, whether agents are asked anyway."""
 
     primary: str | None = None
     missed: bool = False

@@ -71,20 +71,21 @@ class Demo:
         writer.start()
         if not writer.wait_for_acks(100, PATIENCE):
             raise FailoverdError("the client could not write", "before anything was broken")
-        killed_at = self.strike(lab, managers, primary)
+        killed_at = self.strike(lab, managers, status)
         recovered = writer.wait_for_acks(200, PATIENCE)
         account = writer.stop()
         return self.judge(lab, managers, account, killed_at if recovered else None)
 
-    def strike(self, lab: Lab, managers: Managers, primary: str) -> float:
+    def strike(self, lab: Lab, managers: Managers, status: Mapping[str, Any]) -> float:
         """Make the replicas deaf, let the primary write on, then kill it without warning; wall seconds of the kill."""
+        primary = str(status["primary"])
         self.say(f"a client writes a numbered row every {WRITE_EVERY * 1000:.0f} ms to {primary}")
         for replica in lab.servers:
             if replica != primary:
                 lab.sql(replica, "STOP REPLICA IO_THREAD")
         self.say(f"receivers of both replicas stopped: for {DEAF_FOR:g} s {primary} writes what nobody else has")
         time.sleep(DEAF_FOR)
-        story = Story(managers, self.say)
+        story = Story(managers, str(status["active_manager"]), self.say)
         story.begin()
         pid = lab.mysqld_pid(primary)
         self.say(f"kill -9 of {primary}'s mysqld (pid {pid})", style="bold red")

@@ -10,12 +10,10 @@ from failoverd.lab.managers import Managers
 
 
 class Story:
-    """Follows the managers' logs from `begin` on."""
+    """Follows the log of the active manager from `begin` on."""
 
-    def __init__(
-        self, managers: Managers, say: Callable[[str], None], names: tuple[str, ...] = ("mgr1", "mgr2")
-    ) -> None:
-        self._files = [managers.log(name) for name in names]
+    def __init__(self, managers: Managers, active: str, say: Callable[[str], None]) -> None:
+        self._files = [managers.log(active)]
         self._say = say
         self._read: dict[str, int] = {}
 

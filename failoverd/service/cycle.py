@@ -44,6 +44,7 @@ def take_or_keep_lock(world: World, memory: Memory) -> Lease | None:
         if memory.phase is not Phase.STANDBY:
             memory.phase = after(memory.phase, Event.LOCK_LOST)
             world.log.warning("lock lost", epoch=memory.epoch)
+        catch_up(world, memory)  # the active manager may have moved the primary since
         return None
     if memory.phase is Phase.STANDBY or memory.epoch != lease.epoch:
         memory.phase = after(Phase.STANDBY, Event.LOCK_WON)

@@ -6,12 +6,12 @@ Stopping the applier instead takes a minute, and until then the locks fail clien
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeGuard
 
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.claim_session import LIMIT, ClaimSession
+from failoverd.gtid import GtidSet
 from failoverd.model.errors import StepFailed
-from failoverd.model.sight import Channel, Thread
+from failoverd.model.sight import ServerState, Thread
 
 _PAUSE = 0.02
 _CALM = 3  # readings in a row: a worker may still be about to take what the coordinator has just handed out
@@ -40,11 +40,13 @@ class Partial:
         calm, until = 0, self._session.clock.now() + LIMIT / 2
         while calm < _CALM and self._session.clock.now() < until:
             state = self._session.read()
-            if not _half_received(state.main):
+            if not _receiver_off(state):
                 return 0
-            if killed := self.end_begun():
+            if killed := self._end(state):
                 return killed
-            if state.main.applier is Thread.NO or not state.received <= state.executed:
+            if state.main is None or state.main.queueing == "" or state.main.applier is Thread.NO:
+                return 0
+            if not state.received <= state.executed:
                 return 0
             calm = calm + 1 if self._all_read() else 0
             self._session.clock.sleep(_PAUSE)
@@ -52,10 +54,11 @@ class Partial:
 
     def end_begun(self) -> int:
         """End the workers that are in it now; how many."""
-        main = self._session.read().main
-        if not _half_received(main):
-            return 0
-        killed = frozenset(number for number in self._workers(main.queueing) if self._kill(number))
+        state = self._session.read()
+        return self._end(state) if _receiver_off(state) else 0
+
+    def _end(self, state: ServerState) -> int:
+        killed = frozenset(number for number in self._workers(state) if self._kill(number))
         self._await_end(killed)
         return len(killed)
 
@@ -63,13 +66,14 @@ class Partial:
         rows = [row for row in self._session.rows(statements.READ_CHANNELS) if row["Channel_Name"] == ""]
         return any(str(row["Replica_SQL_Running_State"]).startswith(_READ_ALL) for row in rows)
 
-    def _workers(self, queueing: str) -> tuple[int, ...]:
+    def _workers(self, state: ServerState) -> tuple[int, ...]:
+        """Who applies what was never received as a whole; with the receiver off the received set stands still."""
         workers = self._session.rows(statements.READ_WORKERS)
-        at_it = [w for w in workers if w["channel"] == "" and w["applying"] == queueing]
+        at_it = [w for w in workers if w["channel"] == "" and _beyond(str(w["applying"]), state.holds)]
         named = tuple(int(w["session"]) for w in at_it if w["session"] is not None)
-        return named if named or not at_it else self._nameless(queueing)
+        return named if named or not at_it else self._nameless(str(at_it[0]["applying"]))
 
-    def _nameless(self, queueing: str) -> tuple[int, ...]:
+    def _nameless(self, name: str) -> tuple[int, ...]:
         """Without performance_schema workers have no numbers: who holds a transaction open and waits for more of it.
 
         With everything else executed, that is any open one; else one that has not moved between two readings.
@@ -88,9 +92,7 @@ class Partial:
                 return tuple(int(str(session)) for session, *_ in still)
             before = waiting
             self._session.clock.sleep(0.1)
-        raise StepFailed(
-            f"{self._session.where}: the worker of {queueing} cannot be told from others", "", "drain first"
-        )
+        raise StepFailed(f"{self._session.where}: the worker of {name} cannot be told from others", "", "drain first")
 
     def _await_end(self, sessions: frozenset[int]) -> None:
         """Return when these are gone: their locks are free only when the rollback has ended.
@@ -104,6 +106,11 @@ class Partial:
             self._session.clock.sleep(0.01)
 
 
-def _half_received(main: Channel | None) -> TypeGuard[Channel]:
-    """Whether part of a transaction was received whose rest will not come: the receiver is off."""
-    return main is not None and main.receiver is Thread.NO and main.queueing != ""
+def _receiver_off(state: ServerState) -> bool:
+    """Whether the rest of what was received in part will not come."""
+    return state.main is not None and state.main.receiver is Thread.NO
+
+
+def _beyond(applying: str, holds: GtidSet) -> bool:
+    """Whether a worker's transaction is a named one outside of what the server holds as a whole."""
+    return ":" in applying and not GtidSet.parse(applying) <= holds

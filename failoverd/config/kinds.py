@@ -74,7 +74,9 @@ class Whole:
         if self.word and scalar.text == self.word:
             return self.word
         if _WHOLE.fullmatch(scalar.text) is None or scalar.guess == "str":
-            raise Wrong(f"'{scalar.text}' is not a whole number{f' and not {self.word!r}' if self.word else ''}")
+            also = f" or {self.word}" if self.word else ""
+            sentence = f"'{scalar.text}' is not a whole number{f' and not {self.word!r}' if self.word else ''}"
+            raise Wrong(sentence, f"{self.least} to {self.most}{also}, without quotes")
         if not self.least <= int(scalar.text) <= self.most:
             raise Wrong(f"{scalar.text} is outside {self.least} to {self.most}")
         return int(scalar.text)

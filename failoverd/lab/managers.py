@@ -16,10 +16,15 @@ from failoverd.model.errors import FailoverdError
 
 
 class Managers:
-    """Starts `failoverd run` on the lab's manager hosts; every process it started is ended by `stop`."""
+    """Starts `failoverd run` on the lab's manager hosts; every process it started is ended by `stop`.
 
-    def __init__(self, lab: Lab) -> None:
+    People's commands run in the machine's own namespace, or `at` a manager's host with its configuration: without
+    ZooKeeper only that host knows anything.
+    """
+
+    def __init__(self, lab: Lab, at: str = "") -> None:
         self._lab = lab
+        self._at = at
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: dict[str, IO[bytes]] = {}
 
@@ -40,6 +45,12 @@ class Managers:
         process.send_signal(number)
         if number is signal.SIGKILL:
             process.wait(timeout=10)
+
+    def end(self, name: str) -> int:
+        """Tell one manager to stop, and wait until it has; its exit code."""
+        process = self._running[name]
+        process.terminate()
+        return process.wait(timeout=15)
 
     def stop(self) -> None:
         """End every manager that still runs: politely first."""
@@ -62,7 +73,9 @@ class Managers:
         return cluster_of(self.command("status", "--json"))
 
     def command(self, *words: str, deadline: float = 60.0) -> subprocess.CompletedProcess[str]:
-        """Run a `failoverd` command with the lab's configuration in the machine's own namespace."""
+        """Run a `failoverd` command where people's commands run."""
+        if self._at:
+            return self._lab.call_in(self._at, self._lab.manager_argv(self._at, *words), deadline=deadline)
         argv = [sys.executable, "-m", "failoverd", "-c", str(self._lab.config_path), *words]
         return subprocess.run(argv, capture_output=True, text=True, timeout=deadline, check=False)
 
@@ -81,12 +94,29 @@ class Managers:
             time.sleep(0.1)
 
     def wait_ready(self, standbys: int = 1, timeout: float = 30.0) -> Mapping[str, Any]:
-        """Wait until one manager is active, the others stand by, the cluster is healthy and every agent answers."""
-        return self.wait_for("a healthy, managed cluster", lambda status: armed(status, standbys), timeout)
+        """Wait until one manager is active, the others stand by, the cluster is healthy and every agent answers each
+        of them.
+        """
+        end = time.monotonic() + timeout
+        while not all(armed(self.kept(name), 0) for name in self._running) and time.monotonic() < end:
+            time.sleep(0.05)
+        left = max(0.0, end - time.monotonic())
+        return self.wait_for("a healthy, managed cluster", lambda status: armed(status, standbys), left)
+
+    def kept(self, name: str) -> Mapping[str, Any]:
+        """What that manager itself last wrote about the cluster on its own host; empty before its first look."""
+        try:
+            file = self._lab.folder / name / "run" / self._lab.layout.options.cluster / "status.json"
+            seen: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return seen
 
 
 def armed(status: Mapping[str, Any], standbys: int) -> bool:
     """Whether a manager is active and everything that a failover needs answers."""
+    if not status:
+        return False
     agents = all(server["agent"] == "ok" for server in status["servers"])
     managed = status["active_manager"] is not None and len(status["standby_managers"]) >= standbys
     return bool(managed and agents and status["verdict"] == "healthy")

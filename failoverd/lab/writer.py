@@ -73,6 +73,7 @@ class Writer:
         self._password = password
         self._every = every
         self._stop = threading.Event()
+        self._gate = threading.Lock()  # held for each attempt, and by a pause between two
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._number = 0
         self._turn = 0
@@ -82,10 +83,19 @@ class Writer:
         """Begin writing; the table is made by whoever set the cluster up."""
         self._thread.start()
 
+    def pause(self) -> None:
+        """Write nothing until `resume`; returns when no row is under way."""
+        self._gate.acquire()
+
+    def resume(self) -> None:
+        """Write on."""
+        self._gate.release()
+
     def stop(self) -> Account:
         """Stop after the row in hand, and hand over what was seen."""
         self._stop.set()
-        self._thread.join(timeout=10 * PATIENCE)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10 * PATIENCE)
         return self.account
 
     def wait_for_acks(self, count: int, timeout: float) -> bool:
@@ -101,7 +111,8 @@ class Writer:
         session: ApplicationSession | None = None
         due = time.monotonic()
         while not self._stop.is_set():
-            session = self._write(session or self._connect())
+            with self._gate:
+                session = self._write(session or self._connect())
             due = max(due + self._every, time.monotonic())
             self._stop.wait(max(0.0, due - time.monotonic()))
         if session:

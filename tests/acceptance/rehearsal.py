@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
 from failoverd.drivers.mysql.local import query_with_names
@@ -83,9 +84,9 @@ def writable(lab: Lab) -> tuple[str, ...]:
 class Rehearsal:
     """One cluster under managers, with a client that writes."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, at: str = "") -> None:
         self.lab = lab
-        self.managers = Managers(lab)
+        self.managers = Managers(lab, at)
         self.writer: Writer = writer_for(lab)
         self.primary = lab.servers[0]
 
@@ -125,21 +126,28 @@ class Rehearsal:
         os.kill(pid, signal.SIGKILL)
         return at
 
-    def ended(self, kind: str = "failover", outcome: str = "done") -> Mapping[str, Any]:
-        """The one operation of that kind when it has ended, from the journal, held against the contract's shape."""
-
-        def closed() -> list[Mapping[str, Any]]:
-            return [o for o in self.operations() if o["kind"] == kind and o["ended"] is not None]
-
-        found = eventually(closed, bool, f"the end of a {kind}")
-        assert len(found) == 1, found
-        shown = self.shown(found[0]["operation"])
-        assert shown["outcome"] == outcome, shown
+    def ended(self, kind: str = "failover") -> Mapping[str, Any]:
+        """The one operation of this rehearsal, done and of that kind, from the journal, in the contract's shape."""
+        found, shown = self.last()
+        assert (shown["kind"], shown["outcome"]) == (kind, "done"), shown
         in_contracts_shape(shown)
-        assert {key: found[0][key] for key in OPERATION_KEYS - {"steps"}} == {
+        assert {key: found[key] for key in OPERATION_KEYS - {"steps"}} == {
             key: shown[key] for key in OPERATION_KEYS - {"steps"}
         }
         return shown
+
+    def last(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The one operation when it has ended, as listed and as shown."""
+        eventually(lambda: self.logged("operation ended"), bool, "the end of an operation")
+        (found,) = eventually(self.operations, lambda o: o[0]["ended"] is not None, "a closed journal")
+        return found, self.shown(found["operation"])
+
+    def logged(self, event: str, *managers: str) -> list[float]:
+        """When these managers (none: any) logged an event, in wall seconds."""
+        files = [self.managers.log(name) for name in managers or MANAGERS]
+        lines = [line for file in files if file.exists() for line in file.read_text(encoding="utf-8").splitlines()]
+        entries = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return [datetime.fromisoformat(e["timestamp"]).timestamp() for e in entries if e["event"] == event]
 
     def operations(self) -> list[Mapping[str, Any]]:
         """The journal, newest first."""
@@ -170,12 +178,37 @@ class Rehearsal:
         )
         return account
 
-    def quiet(self, turns: int = 6) -> None:
-        """No operation was begun, and the first primary alone takes writes while the manager looks again and again."""
+    def quiet(self, turns: int = 3) -> None:
+        """No operation was begun, and the first primary alone takes writes while managers look again and again."""
         for _ in range(turns):
             assert self.operations() == []
-            self.go_on(20)
+            self.go_on(40)
         assert writable(self.lab) == (self.primary,)
+
+    def problems(self, server: str) -> dict[str, str]:
+        """What the status says is wrong with one server: sentences by their ids."""
+        (found,) = (s for s in self.managers.status()["servers"] if s["name"] == server)
+        return {problem["id"]: problem["sentence"] for problem in found["problems"]}
+
+    def command(self, *words: str) -> tuple[int, dict[str, Any], str]:
+        """A command with `--json`: its exit code, its one document, and what it said."""
+        answer = self.managers.command(*words, "--json")
+        assert "Traceback" not in answer.stderr, answer.stderr
+        return answer.returncode, json.loads(answer.stdout), answer.stderr
+
+    def untouched(self) -> dict[str, tuple[object, ...]]:
+        """What nobody may change by looking: sets, doors and sources of every server that runs."""
+        return {
+            server: (
+                *self.lab.sql(server, "SELECT @@GLOBAL.gtid_executed, @@read_only, @@super_read_only, @@offline_mode"),
+                tuple(replication(self.lab, server).get(key) for key in KEPT),
+            )
+            for server in self.lab.servers
+            if self.lab.mysqld_pid(server)
+        }
+
+
+KEPT = ("Source_Host", "Source_Port", "Replica_IO_Running", "Replica_SQL_Running", "Auto_Position")
 
 
 def follows(lab: Lab, elect: str, attached: tuple[str, ...]) -> None:
@@ -218,16 +251,11 @@ def ends_of(shown: Mapping[str, Any]) -> dict[str, tuple[bool, str | None]]:
 
 
 @contextmanager
-def rehearsal(lab: Lab) -> Iterator[Rehearsal]:
+def rehearsal(lab: Lab, at: str = "") -> Iterator[Rehearsal]:
     """A rehearsal in this lab; the client and all managers end with it."""
-    one = Rehearsal(lab)
+    one = Rehearsal(lab, at)
     try:
         yield one
     finally:
-        try:
-            one.writer.stop()
-        except RuntimeError as error:  # a thread that was never started cannot be joined
-            if "before it is started" not in str(error):
-                raise
-        finally:
-            one.managers.stop()
+        one.writer.stop()
+        one.managers.stop()

@@ -1,0 +1,104 @@
+"""Managers that die, freeze and stop: one of them is always there, and never two of them act."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from tests.acceptance.conftest import LabFactory
+from tests.acceptance.rehearsal import MANAGERS, PATIENCE, Rehearsal, eventually, rehearsal, writable
+from tests.acceptance.test_main_job import NOTHING_LOST
+
+
+def roles(play: Rehearsal) -> tuple[str, str]:
+    """The active manager and the one that stands by."""
+    active = str(play.managers.status()["active_manager"])
+    (standby,) = set(MANAGERS) - {active}
+    return active, standby
+
+
+def failed_over_by(play: Rehearsal, epoch: int) -> str:
+    """A failover under that epoch that left nothing open and lost nothing; the new primary."""
+    shown = play.ended()
+    elect = str(shown["new_primary"])
+    (other,) = set(play.replicas()) - {elect}
+    play.settled(elect, (other,))
+    assert shown["epoch"] == epoch
+    assert shown["lost"] == NOTHING_LOST
+    return elect
+
+
+def test_a_standby_that_is_killed_is_not_missed(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        status = play.begin()
+        active, standby = roles(play)
+        play.managers.kill(standby)
+        gone = play.managers.wait_for("a lone manager", lambda s: s["standby_managers"] == [], PATIENCE)
+        assert (gone["active_manager"], gone["epoch"]) == (active, status["epoch"])
+        play.quiet()
+        play.kill_primary()
+        failed_over_by(play, status["epoch"])
+
+
+def test_the_standby_does_the_job_of_an_active_manager_that_was_killed(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        status = play.begin()
+        active, standby = roles(play)
+        play.managers.kill(active)
+        play.kill_primary()
+        failed_over_by(play, status["epoch"] + 1)
+        assert play.managers.status()["active_manager"] == standby
+
+
+def test_a_primary_that_is_back_before_the_standby_takes_over_is_opened_again(lab: LabFactory) -> None:
+    """The supervisor needs a tenth of a second, the lock of a dead manager at least a session time-out."""
+    with rehearsal(lab(supervised=True)) as play:
+        status = play.begin()
+        active, standby = roles(play)
+        play.managers.kill(active)
+        play.kill_primary()
+        shown = play.ended("reopen")
+        assert (shown["new_primary"], shown["epoch"]) == ("db1", status["epoch"] + 1)
+        assert shown["lost"] == NOTHING_LOST
+        play.settled("db1", play.replicas())
+        assert play.managers.status()["active_manager"] == standby
+
+
+def test_a_manager_that_was_frozen_changes_nothing_when_it_wakes(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        status = play.begin()
+        active, standby = roles(play)
+        play.managers.kill(active, signal.SIGSTOP)
+        play.kill_primary()
+        elect = failed_over_by(play, status["epoch"] + 1)
+        before = play.untouched()
+        play.managers.kill(active, signal.SIGCONT)
+        back = play.managers.wait_for("both managers", lambda s: s["standby_managers"] == [active], PATIENCE)
+        assert (back["active_manager"], back["epoch"], back["primary"]) == (standby, status["epoch"] + 1, elect)
+        eventually(lambda: play.logged("lock lost", active), bool, "the woken manager's own word")
+        assert play.untouched() == before
+        assert writable(play.lab) == (elect,)
+        assert len(play.operations()) == 1
+        assert play.logged("operation opened", active) == []
+
+
+def test_a_manager_that_is_told_to_stop_hands_over_within_a_second(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        status = play.begin()
+        active, standby = roles(play)
+        play.writer.pause()
+        eventually(lambda: len({row[0] for row in sets(play)}), lambda n: n == 1, "quiet replicas")
+        before = play.untouched()
+        told_at = time.time()
+        assert play.managers.end(active) == 0
+        (won_at,) = eventually(lambda: play.logged("lock won", standby), bool, "the standby's turn")
+        assert won_at - told_at < 1.0
+        assert play.untouched() == before
+        play.writer.resume()
+        now = play.managers.wait_for("the standby as active", lambda s: s["active_manager"] == standby, PATIENCE)
+        assert (now["epoch"], now["primary"], now["verdict"]) == (status["epoch"] + 1, "db1", "healthy")
+        play.quiet()
+
+
+def sets(play: Rehearsal) -> list[tuple[object, ...]]:
+    return [play.lab.sql(server, "SELECT @@GLOBAL.gtid_executed")[0] for server in play.lab.servers]

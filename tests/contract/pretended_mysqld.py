@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from failoverd.gtid import GtidSet
@@ -35,6 +36,9 @@ class PretendedMysqld:
     def start(self) -> None:
         """Run for a while."""
         self.process = subprocess.Popen([str(self._program), "600"], cwd=self.datadir)
+        shown = Path(f"/proc/{self.process.pid}/cmdline")
+        while self.process.poll() is None and b"mysqld" not in shown.read_bytes():
+            time.sleep(0.001)  # a process that has just been executed has no words of its own for a moment
 
     def stop(self) -> None:
         """End it."""

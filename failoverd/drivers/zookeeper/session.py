@@ -193,6 +193,7 @@ class Session:
         )
         self._note_negotiated(client)
         _fail_fast(client)
+        _hurry(client, settings.attempt)
         client.add_listener(lambda state: self._changed(client, state))
         client.start_async()
         return client
@@ -235,6 +236,23 @@ def _fail_fast(client: Any) -> None:
         return plain(request, answer)
 
     client._call = only_now  # noqa: SLF001 - the same
+
+
+def _hurry(client: Any, limit: float) -> None:
+    """Bound each attempt to connect: kazoo gives a member that is off, or that accepts and then says nothing, a whole
+    session time-out, and the lease is lost in it although other members, or the same a moment later, would answer.
+    """
+    connection, open_socket = client._connection, client.handler.create_connection  # noqa: SLF001 - no public way
+    invoke = connection._invoke  # noqa: SLF001 - the same
+
+    def soon_open(*place: Any, **wish: Any) -> Any:
+        return open_socket(*place, **{**wish, "timeout": limit})
+
+    def soon_answered(timeout: float, *rest: Any, **more: Any) -> Any:
+        return invoke(min(timeout, limit), *rest, **more)
+
+    client.handler.create_connection = soon_open
+    connection._invoke = soon_answered  # noqa: SLF001 - the same
 
 
 def _dispose(client: Any) -> None:

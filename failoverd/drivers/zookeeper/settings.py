@@ -48,6 +48,11 @@ class ZooKeeperSettings:
         return min(self.session_timeout / 8, 1.0)
 
     @property
+    def attempt(self) -> float:
+        """How long one member may take to be connected to, before the next one is tried."""
+        return max(0.5, self.session_timeout / 6)
+
+    @property
     def patience(self) -> float:
         """How long one call may take."""
         return max(1.0, self.session_timeout / 2)

@@ -34,7 +34,8 @@ def append_line(path: Path, data: bytes, *, durable: bool) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640), "ab", buffering=0) as file:
+        with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640), "ab", buffering=0) as file:
+            _cut_torn_line(file.fileno())
             _write_whole(file.fileno(), data + b"\n")
             if durable:
                 os.fsync(file.fileno())
@@ -42,6 +43,13 @@ def append_line(path: Path, data: bytes, *, durable: bool) -> None:
             sync_folder(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def _cut_torn_line(descriptor: int) -> None:
+    """Take away what a crash has left of a line: nobody was ever told that it was written."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        os.ftruncate(descriptor, os.pread(descriptor, size, 0).rfind(b"\n") + 1)
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:

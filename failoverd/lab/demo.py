@@ -33,8 +33,9 @@ PATIENCE = 30.0
 class Demo:
     """One run, told on a console as it happens."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, name: str = NAME) -> None:
         self._console = console
+        self._name = name
         self._begun = time.monotonic()
 
     def say(self, text: str, style: str = "") -> None:
@@ -43,10 +44,10 @@ class Demo:
 
     def run(self) -> int:
         """Bring up, break, watch, compare, take down; the exit code."""
-        if NAME in Lab.names():
-            Lab.take_down(NAME)
+        if self._name in Lab.names():
+            Lab.take_down(self._name)
         self.say("bringing up 1 primary, 2 replicas, 1 ZooKeeper, 2 managers, each host with its own sshd")
-        lab = Lab.up(Options(name=NAME, managers=2), self.quietly)
+        lab = Lab.up(Options(name=self._name, managers=2), self.quietly)
         managers = Managers(lab)
         try:
             return self.rehearse(lab, managers)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import groupby
 from typing import Any, TypeVar
 
 from failoverd.drivers.mysql.local import query_with_names
@@ -166,6 +167,8 @@ class Rehearsal:
         self.go_on()
         account = self.writer.stop()
         assert writable(self.lab) == (elect,)
+        served = [server for server, _ in groupby(account.acks, key=lambda ack: ack.server)]
+        assert len(served) == len(set(served)), f"rows were taken by turns: {served}"
         follows(self.lab, elect, attached)
         for server in (elect, *attached):
             compared = compare(self.lab, server, account)

@@ -207,6 +207,25 @@ def test_a_wrong_password(folder: Folder) -> None:
     assert "hint: " in said
 
 
+def test_servers_that_follow_one_which_is_not_listed(folder: Folder) -> None:
+    root = folder.root()
+    stranger = root["clusters"]["shop"]["servers"].pop(0)
+    folder.write(root)
+    code, document, _ = folder.run("check", "shop")
+    assert code == 1
+    for server in ("db2", "db3"):
+        severity, sentence, hint = found(document, server)["wrong-source"]
+        assert (severity, "not listed" in sentence, "listed server" in hint) == ("error", True, True)
+        assert stranger["host"] in sentence
+    code, document, _ = folder.run("status", "shop")
+    (cluster,) = document["clusters"]
+    assert (code, cluster["verdict"], cluster["primary"]) == (1, "inconsistent", None)
+    code, document, said = folder.run("failover", "shop", "--yes")
+    assert code == 1
+    assert document["error"]["what"]
+    assert "hint: " in said
+
+
 def test_a_server_without_gtid_mode(folder: Folder) -> None:
     lab = folder.lab
     source = "CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION = {} FOR CHANNEL ''; "

@@ -6,7 +6,7 @@ import os
 import signal
 
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import PATIENCE, ends_of, eventually, rehearsal, takes_writes, writable
+from tests.acceptance.rehearsal import PATIENCE, ends_of, eventually, rehearsal, replication, takes_writes, writable
 from tests.acceptance.test_main_job import NOTHING_LOST, prepared, supervisor
 
 
@@ -71,3 +71,22 @@ def test_a_manager_without_zookeeper_fails_over_too(lab: LabFactory, supervised:
         play.settled(elect, (other,))
         assert shown["lost"] == NOTHING_LOST
         assert not takes_writes(play.lab, "db1")
+
+
+def test_a_replica_that_is_not_listed_is_never_touched(lab: LabFactory) -> None:
+    one = lab()
+    address = {name: host.address for name, host in one.hosts.items()}
+    listed = [{"name": n, "host": address[n], "agent": {"dir": str(one.hosts[n].agent_dir)}} for n in ("db1", "db2")]
+    one.configure({"clusters": {"shop": {"servers": listed}}})
+    with rehearsal(one) as play:
+        play.begin()
+        before = play.untouched()["db3"][1:]
+        play.kill_primary()
+        shown = play.ended()
+        assert shown["new_primary"] == "db2"
+        play.settled("db2", ())
+        assert shown["replicas"] == [] or set(ends_of(shown)) == {"db1"}
+        row = replication(one, "db3")
+        assert (row["Source_Host"], row["Replica_IO_Running"]) == (address["db1"], "Connecting")
+        assert before[0] == (address["db1"], 3306, "Yes", "Yes", 1)
+        assert one.sql("db3", "SELECT @@super_read_only") == ((1,),)

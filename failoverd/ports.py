@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 from failoverd.gtid import GtidSet
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, ProbeReport, Spliced
+from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.model.sight import Endpoint, ServerState, Sight
 
@@ -223,6 +224,11 @@ class Coordination(Protocol):
 
     def open_operation(self, cluster: str) -> str:
         """The id of an operation without an end, empty when there is none."""
+
+    def unfinished(self, cluster: str) -> Unfinished | None:
+        """The operation without an end with its whole journal, for whoever goes on with it; CoordinationError where a
+        record is damaged or of a later version.
+        """
 
     def operations(self, cluster: str) -> tuple[Mapping[str, object], ...]:
         """All operations as published JSON, newest first, without steps."""

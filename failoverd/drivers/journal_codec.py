@@ -14,7 +14,7 @@ from typing import Any
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import CoordinationError
 from failoverd.model.history import Pause, Recorded
-from failoverd.model.plans import Entry, EntryKind, Kind, Operation, Report, Request, Requester, Result
+from failoverd.model.plans import Entry, EntryKind, Kind, Operation, Report, Request, Requester, Result, Verb
 from failoverd.model.published import operation_json, plan_json, report_json
 from failoverd.model.steps import Step
 
@@ -125,6 +125,8 @@ def request_from(data: Mapping[str, Any]) -> Request:
         accept_loss=None if loss is None else int(loss),
         overrides=frozenset(str(name) for name in data.get("overrides", ())),
         asked_at=float(data.get("asked_at", 0.0)),
+        verb=Verb(data.get("verb", "begin")),
+        operation=str(data.get("operation", "")),
     )
 
 

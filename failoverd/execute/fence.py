@@ -17,6 +17,9 @@ def fence_host(step: FenceHost, hands: Hands) -> str:
     try:
         proof = hands.agents.fence(hands.cluster, step.server, step.server_uuid, hands.lease, hands.operation.id)
     except AgentError as error:
+        earlier = hands.fence
+        if earlier is not None and earlier.proven and earlier.server == step.server:
+            return f"{earlier.how}; the agent does not answer now, its mark and its hold outlive the manager"
         hands.fence = FenceProof(step.server, UNFENCED, proven=False)
         raise StepFailed(f"{step.server} could not be fenced through its agent", str(error)) from error
     hands.fence = proof

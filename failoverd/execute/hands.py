@@ -10,22 +10,28 @@ from types import MappingProxyType
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.host import FenceProof
-from failoverd.model.plans import Entry, EntryKind, Operation, Saved
+from failoverd.model.journal import Unfinished
+from failoverd.model.plans import Entry, EntryKind, Kind, Operation, Saved
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.ports import Agents, ClaimedServer, Clock, Coordination, Lease, Servers, Tasks
 
 
+def unwatched(moment: str) -> None:
+    """Nobody wants to be told about the moments of an operation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
-    """The ports that acting needs."""
+    """The ports that acting needs; `moment` is told where an operation stands, so that tests can stop it there."""
 
     servers: Servers
     agents: Agents
     coordination: Coordination
     tasks: Tasks
     clock: Clock
+    moment: Callable[[str], None] = unwatched
 
 
 class Hands:
@@ -42,6 +48,7 @@ class Hands:
         self.coordination = means.coordination
         self.tasks = means.tasks
         self.clock = means.clock
+        self.moment = means.moment
         self.lease = lease
         self.policy = policy
         self.operation = operation
@@ -49,9 +56,22 @@ class Hands:
         self.claims: dict[str, ClaimedServer] = {}
         self.fence: FenceProof | None = None
         self.saved: list[Saved] = []
+        self.given_up = GtidSet()
         self.intended = False
         self.opened_at: float | None = None
         self.opened_with = GtidSet()
+
+    def recall(self, found: Unfinished) -> None:
+        """Take up what this operation's journal tells: the proof of a fence, what was saved, when it was opened."""
+        intent = found.intent()
+        self.intended = intent is not None
+        self.fence = found.fence()
+        self.saved = list(found.saved())
+        self.opened_at = found.opened_at(intent.elect) if intent else None
+
+    def takes_back(self, server: str) -> bool:
+        """Whether opening this server is the undo of its fence: nothing is promoted by that."""
+        return self.operation.kind is Kind.FAILOVER and server == self.operation.plan.old_primary
 
     @property
     def cluster(self) -> str:
@@ -78,6 +98,7 @@ class Hands:
         """The elect was read back writable: when that was, and the set that every replica must reach."""
         if self.opened_at is None:
             self.opened_at = self.clock.wall().timestamp()
+        if not self.opened_with:
             self.opened_with = state.executed
 
     def claim_again(self, names: Iterable[str]) -> None:

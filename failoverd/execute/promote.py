@@ -5,7 +5,7 @@ from __future__ import annotations
 from failoverd.execute.hands import Hands
 from failoverd.model.errors import StepFailed
 from failoverd.model.history import Recorded
-from failoverd.model.plans import EntryKind, Kind
+from failoverd.model.plans import EntryKind
 from failoverd.model.steps import DisarmSource, ForgetSource, OpenWrites, PublishPrimary
 from failoverd.ports import ClaimedServer
 
@@ -24,11 +24,18 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
     """
     claim = hands.claimed(step.server)
     old = hands.operation.plan.old_primary
-    if step.server == old and hands.operation.kind is Kind.FAILOVER:
+    if hands.takes_back(step.server):
         return reopen_old(claim, hands)
-    intent: dict[str, object] = {"elect": step.server, "server_uuid": claim.read().server_uuid, "old_primary": old}
+    before = claim.read()
+    intent: dict[str, object] = {
+        "elect": step.server,
+        "server_uuid": before.server_uuid,
+        "old_primary": old,
+        "own": before.executed.of_uuid(before.server_uuid),
+    }
     hands.intended = True
     hands.write(EntryKind.PROMOTE_INTENT, intent, wait=True)
+    hands.moment("after:promote-intent")
     hands.lease.check()
     claim.open_writes()
     state = claim.read()

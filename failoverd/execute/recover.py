@@ -12,7 +12,7 @@ from failoverd.model.errors import AgentError, StepFailed
 from failoverd.model.host import Holding
 from failoverd.model.plans import Saved
 from failoverd.model.sight import ServerState, Thread
-from failoverd.model.steps import SPLICE_CHANNEL, Drain, Splice
+from failoverd.model.steps import SPLICE_CHANNEL, Drain, DropSplice, Splice
 from failoverd.ports import ClaimedServer, Clock
 
 # One wait on the server; between two of them progress is judged and told.
@@ -66,6 +66,12 @@ def splice(step: Splice, hands: Hands) -> str:
     watch.lap("removed")
     hands.saved.append(Saved(step.gtids, step.origin, f"{step.kind} logs over SSH, spliced"))
     return f"{len(step.gtids)} transactions, {laid.size} bytes on channel {SPLICE_CHANNEL}: {watch}"
+
+
+def drop_splice(step: DropSplice, hands: Hands) -> str:
+    """Remove a splice channel that stands in the way of a change of source."""
+    hands.claimed(step.server).drop_spliced()
+    return f"channel {SPLICE_CHANNEL} removed"
 
 
 class Stopwatch:

@@ -30,6 +30,7 @@ HANDLERS: dict[type, Handler] = {
     s.ReleaseFence: fence.release_fence,
     s.Splice: recover.splice,
     s.Drain: recover.drain,
+    s.DropSplice: recover.drop_splice,
     s.DisarmSource: promote.disarm_source,
     s.OpenWrites: promote.open_writes,
     s.PublishPrimary: promote.publish_primary,
@@ -39,6 +40,8 @@ HANDLERS: dict[type, Handler] = {
 
 # Errors that end the whole operation at once for this manager: somebody else is or may be active.
 DEPOSED = (CoordinationError, FencedOut)
+# Steps whose intent is durable before they run.
+AWAITED = (s.FenceHost, s.FenceSession, s.StopReceiver)
 # A group may take this much longer than its slowest step before its answer is given up.
 GROUP_GRACE = 5.0
 
@@ -74,7 +77,7 @@ def run(plan: Plan, hands: Hands) -> Ended:
         write_intent(group, hands)
         for task, outcome in run_group(group, hands):
             done.append((task.step, outcome))
-            hands.write(EntryKind.OUTCOME, step_json(outcome), wait=False)
+            hands.write(EntryKind.OUTCOME, {**step_json(outcome), "act": task.step}, wait=False)
             hands.tell(f"{outcome.stage} {outcome.title}: {outcome.result} ({outcome.detail})")
             if outcome.result is not StepResult.FAILED:
                 continue
@@ -86,10 +89,13 @@ def run(plan: Plan, hands: Hands) -> Ended:
 
 
 def write_intent(group: Group, hands: Hands) -> None:
-    """What is about to run; awaited before the freeze, because from there on positions no longer move."""
-    body: dict[str, object] = {"stage": str(group.stage), "steps": [t.step.title() for t in group.tasks]}
-    freezes = any(isinstance(t.step, s.StopReceiver) for t in group.tasks)
-    hands.write(EntryKind.INTENT, body, wait=freezes)
+    """What is about to run; awaited before the first changes, because an undo by another manager rests on it.
+
+    From the freeze on it is only sent: what is changed there can be recognised from the servers alone.
+    """
+    acts = tuple(task.step for task in group.tasks)
+    body: dict[str, object] = {"stage": str(group.stage), "steps": [act.title() for act in acts], "acts": acts}
+    hands.write(EntryKind.INTENT, body, wait=any(isinstance(act, AWAITED) for act in acts))
 
 
 def run_group(group: Group, hands: Hands) -> list[tuple[s.Task, StepOutcome]]:
@@ -122,12 +128,14 @@ def do(task: s.Task, hands: Hands) -> StepOutcome:
     step = task.step
     started, begun = hands.clock.wall().timestamp(), hands.clock.now()
     try:
+        hands.moment(f"before:{type(step).__name__}")
         if already(step, hands):
             result, detail = StepResult.ALREADY, "achieved already"
-            if isinstance(step, s.OpenWrites):
+            if isinstance(step, s.OpenWrites) and not hands.takes_back(step.server):
                 hands.note_open(hands.claimed(step.server).read())
         else:
             result, detail = StepResult.DONE, HANDLERS[type(step)](step, hands)
+        hands.moment(f"after:{type(step).__name__}")
     except DEPOSED:
         raise
     except FailoverdError as error:

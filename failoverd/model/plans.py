@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from failoverd.gtid import GtidSet
+from failoverd.model.history import Recorded
 from failoverd.model.steps import Stage, Task
 from failoverd.model.verdict import Refusal
 
@@ -97,11 +98,21 @@ class Requester:
     reason: str = ""
 
 
+class Verb(StrEnum):
+    """What a person wants done about an operation."""
+
+    BEGIN = "begin"
+    RESUME = "resume"  # go on with the open one now
+    UNDO = "undo"  # take back what the open one has changed, before its point of no return
+    ABORT = "abort"  # end the open one as it stands, no server touched
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A person's wish: which server should win, which loss is accepted, which refusals are overridden.
 
-    `asked_at` is wall-clock seconds: a request that was not served in its time is not served later.
+    A verb other than `begin` is about the open `operation`. `asked_at` is wall-clock seconds: a request that was not
+    served in its time is not served later.
     """
 
     cluster: str
@@ -111,6 +122,8 @@ class Request:
     accept_loss: int | None = None
     overrides: frozenset[str] = frozenset()
     asked_at: float = 0.0
+    verb: Verb = Verb.BEGIN
+    operation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +189,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation as the journal opens it: identity, request, cause and the first plan, before anything is changed."""
+    """An operation as the journal opens it: identity, request, cause and the first plan, before anything is changed.
+
+    Everything that another manager needs to go on with it is in here: whom people wanted and what they accepted, the
+    primary as it was recorded, `seen` its executed set when it was last seen writable, and when it was first missed.
+    """
 
     id: str
     cluster: str
@@ -189,6 +206,11 @@ class Operation:
     started: float
     overrides: frozenset[str] = frozenset()
     accept_loss: int | None = None
+    to: str = ""
+    old: Recorded | None = None
+    seen: GtidSet = field(default_factory=GtidSet)
+    detected: float | None = None
+    decided: float | None = None
 
 
 class EntryKind(StrEnum):
@@ -199,6 +221,9 @@ class EntryKind(StrEnum):
     OUTCOME = "outcome"  # a step has ended
     FREEZE = "freeze"  # what each server held when positions could no longer move
     PROMOTE_INTENT = "promote-intent"  # the elect is durable: from here only forward
+    WITHDRAWN = "withdrawn"  # the elect was proven closed under a later epoch: its intent is void
+    RESUMED = "resumed"  # another manager, or the same one after an error, goes on with the operation
+    NEEDS_PERSON = "needs-person"  # why it stays open until somebody has looked
     END = "end"  # the report
 
 

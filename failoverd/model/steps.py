@@ -175,6 +175,23 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True)
+class DropSplice:
+    """Remove the splice channel that an interrupted recovery has left: its files are copies, what it ran stays."""
+
+    server: str
+    stage = Stage.FREEZE
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"remove the left splice channel of {self.server}"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the server has no such channel."""
+        state = snapshot.state(self.server)
+        return state is not None and all(channel.name != SPLICE_CHANNEL for channel in state.channels)
+
+
+@dataclass(frozen=True, slots=True)
 class DisarmSource:
     """Point the elect's default channel at nowhere, so that no restart leads it back to the old primary; relay logs
     are kept.
@@ -273,6 +290,7 @@ Step = (
     | ReleaseFence
     | Splice
     | Drain
+    | DropSplice
     | DisarmSource
     | OpenWrites
     | PublishPrimary

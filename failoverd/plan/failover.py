@@ -11,9 +11,11 @@ from failoverd.model.sight import Thread, Why
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.sources import foreseen
 from failoverd.model.steps import (
+    SPLICE_CHANNEL,
     ClaimServer,
     DisarmSource,
     Drain,
+    DropSplice,
     FenceHost,
     FenceSession,
     IfItFails,
@@ -43,7 +45,8 @@ def plan_opening(snapshot: TopologySnapshot, history: History, policy: ClusterPo
     """
     old = history.recorded.name if history.recorded else ""
     groups = [claims(snapshot)]
-    fence, freeze = fence_tasks(snapshot, history, policy), freeze_tasks(snapshot, policy, old)
+    fence = fence_tasks(snapshot, history, policy)
+    freeze = freeze_tasks(snapshot, policy, old) + left_splices(snapshot)
     if any(isinstance(task.step, FenceSession) for task in fence):
         groups += [Group(Stage.FENCE, fence), Group(Stage.FREEZE, last_fetch(snapshot, policy, old))]
         groups.append(Group(Stage.FREEZE, freeze))
@@ -157,6 +160,15 @@ def freeze_tasks(snapshot: TopologySnapshot, policy: ClusterPolicy, old: str) ->
         Task(StopReceiver(s.name), RECEIVER, IfItFails.GO_ON)
         for s in snapshot.reached()
         if s.name != old and s.main is not None and not policy.server(s.name).maintenance
+    )
+
+
+def left_splices(snapshot: TopologySnapshot) -> tuple[Task, ...]:
+    """The splice channels that an interrupted recovery has left: no source can be changed beside one."""
+    return tuple(
+        Task(DropSplice(s.name), STATEMENT, IfItFails.GO_ON)
+        for s in snapshot.reached()
+        if any(channel.name == SPLICE_CHANNEL for channel in s.channels)
     )
 
 

@@ -7,12 +7,14 @@ from failoverd.model.plans import Group, Kind, Plan
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.steps import (
     DisarmSource,
+    DropSplice,
     FenceHost,
     FenceSession,
     IfItFails,
     OpenWrites,
     ReleaseFence,
     Repoint,
+    Splice,
     Stage,
     StartReceiver,
     Step,
@@ -36,7 +38,9 @@ def plan_undo(policy: ClusterPolicy, old_primary: str, done: tuple[Step, ...]) -
     moved = {step.server for step in done if isinstance(step, DisarmSource | Repoint)}
     stopped = {step.server for step in done if isinstance(step, StopReceiver)}
     endpoint = policy.server(old_primary).endpoint
-    then = [Task(Repoint(name, old_primary, endpoint), FOLLOW, IfItFails.GO_ON) for name in sorted(moved)]
+    spliced = sorted({step.server for step in done if isinstance(step, Splice)})
+    then = [Task(DropSplice(name), STATEMENT, IfItFails.GO_ON) for name in spliced]
+    then += [Task(Repoint(name, old_primary, endpoint), FOLLOW, IfItFails.GO_ON) for name in sorted(moved)]
     then += [Task(StartReceiver(name), STATEMENT, IfItFails.GO_ON) for name in sorted(stopped - moved)]
     groups = (Group(Stage.FENCE, tuple(first)), Group(Stage.FREEZE, tuple(then)))
     return Plan(policy.name, Kind.FAILOVER, old_primary, "", tuple(g for g in groups if g.tasks))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
 from failoverd.model.history import Recorded
-from failoverd.model.plans import Kind, Report, Request, Result
+from failoverd.model.plans import Kind, Report, Request, Verb
 from failoverd.model.published import report_json
 from failoverd.model.verdict import Advice
-from failoverd.service.course import carry_out
+from failoverd.service.closing import close
+from failoverd.service.course import Course, carry_out
 from failoverd.service.operation import foresee, hands_for, open_operation
 from failoverd.service.phases import Event, Phase, after
-from failoverd.service.records import catch_up
 from failoverd.service.results import account, refused
+from failoverd.service.resume import resume
 from failoverd.service.world import Memory, Occasion, World
 
 OPERATIONS = {Advice.FAIL_OVER: Kind.FAILOVER, Advice.REOPEN: Kind.REOPEN}
@@ -21,7 +23,12 @@ REQUEST_LIFE = 60.0
 
 
 def respond(world: World, memory: Memory, occasion: Occasion) -> None:
-    """Act on the verdict by ourselves where it says so and nothing stands against it; otherwise serve people."""
+    """Deal with what was left open; else act on the verdict where it says so and nothing stands against it; else serve
+    people.
+    """
+    if memory.history.open_operation:
+        take_up(world, memory, occasion)
+        return
     verdict = occasion.verdict
     if verdict.advice is Advice.RECORD and verdict.primary is not None:
         record_primary(world, memory, occasion, verdict.primary)
@@ -52,17 +59,19 @@ def operate(world: World, memory: Memory, occasion: Occasion, kind: Kind, reques
     operation = open_operation(world, occasion, plan, request)
     memory.phase = after(memory.phase, Event.OPERATION_OPENED)
     memory.operation = operation
+    memory.history = replace(memory.history, open_operation=operation.id)
     world.log.info("operation opened", operation=operation.id, kind=str(kind), cause=operation.cause)
+    world.moment("after:begin")
 
     def tell(text: str) -> None:
         world.log.info("step", operation=operation.id, epoch=operation.epoch, text=text)
 
     hands = hands_for(world, occasion, operation, tell)
     try:
-        course = carry_out(world, occasion, hands, request)
+        course = carry_out(world, occasion, hands, request, Course(plan))
     except BaseException:
-        # The journal stays open: whoever is active next finds it, and until then nothing is done by itself.
-        memory.phase = after(memory.phase, Event.PERSON_NEEDED)
+        # The journal stays open: whoever is active next, maybe we ourselves, takes it up before anything else.
+        memory.phase = after(memory.phase, Event.OPERATION_LEFT)
         raise
     finally:
         hands.release()
@@ -71,35 +80,55 @@ def operate(world: World, memory: Memory, occasion: Occasion, kind: Kind, reques
     return report
 
 
-def close(world: World, memory: Memory, occasion: Occasion, report: Report) -> None:
-    """End the journal, unless a person is needed: then it stays open and nothing is done by itself any more."""
-    operation = memory.operation
-    memory.operation = None
-    memory.last_report = report
-    world.log.info(
-        "operation ended",
-        operation=report.operation,
-        outcome=str(report.result),
-        new_primary=report.new_primary,
-        findings=list(report.findings),
-        refusals=[r.id for r in report.refusals],
-    )
-    if operation is not None and report.result is not Result.NEEDS_PERSON:
-        world.coordination.end(occasion.lease, operation, report)
-    if report.result is not Result.DONE:
-        memory.history = replace(memory.history, last_attempt_at=report.stamps.ended)
-    needs_person = report.result is Result.NEEDS_PERSON
-    memory.phase = after(memory.phase, Event.PERSON_NEEDED if needs_person else Event.OPERATION_CLOSED)
-    catch_up(world, memory)
+def take_up(world: World, memory: Memory, occasion: Occasion) -> None:
+    """Deal with an operation that has no end; people are heard first, because they may know more."""
+    for request_id, request in waiting(world, occasion):
+        if request.verb is Verb.BEGIN:
+            continue
+        serve_about_open(world, memory, occasion, request_id, request)
+        return
+    if resume(world, memory, occasion) is None:
+        serve_requests(world, memory, occasion)
 
 
-def serve_requests(world: World, memory: Memory, occasion: Occasion) -> None:
-    """Do what people have asked this manager for, one request after the other, each answered with a report."""
+def serve_about_open(world: World, memory: Memory, occasion: Occasion, request_id: str, request: Request) -> None:
+    """What a person wants done about the open operation, answered with its report or with what stands against it."""
+    open_id = memory.history.open_operation
+    if request.operation not in {"", open_id}:
+        why = f"operation {request.operation} is not open; {open_id or 'none'} is"
+        world.coordination.answer(occasion.lease, world.cluster, request_id, {"error": why})
+        return
+    try:
+        report = resume(world, memory, occasion, request.verb)
+    except (CoordinationError, FencedOut):
+        raise
+    except FailoverdError as error:
+        world.coordination.answer(occasion.lease, world.cluster, request_id, {"error": str(error)})
+        return
+    body = dict(report_json(report)) if report is not None else {"error": f"operation {open_id} is still waited for"}
+    world.coordination.answer(occasion.lease, world.cluster, request_id, body)
+
+
+def waiting(world: World, occasion: Occasion) -> tuple[tuple[str, Request], ...]:
+    """The requests of this hour; older ones are answered as expired."""
     wall = world.eyes.clock.wall().timestamp()
+    fresh = []
     for request_id, request in world.coordination.requests(world.cluster):
         if wall - request.asked_at > REQUEST_LIFE:
             world.coordination.answer(occasion.lease, world.cluster, request_id, {"expired": True})
-            continue
+        else:
+            fresh.append((request_id, request))
+    return tuple(fresh)
+
+
+def serve_requests(world: World, memory: Memory, occasion: Occasion) -> None:
+    """Do what people have asked this manager for: the oldest request, answered with a report.
+
+    Only one, because then the world has moved: the next request is served after another look.
+    """
+    for request_id, request in waiting(world, occasion)[:1]:
+        if request.verb is not Verb.BEGIN:
+            serve_about_open(world, memory, occasion, request_id, request)
+            return
         report = operate(world, memory, occasion, request.kind, request)
         world.coordination.answer(occasion.lease, world.cluster, request_id, dict(report_json(report)))
-        return  # the world has moved: the next request is served after another look

@@ -7,7 +7,7 @@ failing step is tried again on fresh claims, and if that does not help a person 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from failoverd.decide.judge import settle
@@ -17,11 +17,12 @@ from failoverd.execute.run import Ended, run
 from failoverd.model.plans import EntryKind, Kind, Plan, Request, Result, StepOutcome, StepResult
 from failoverd.model.published import plan_json
 from failoverd.model.snapshot import TopologySnapshot
-from failoverd.model.steps import Step
+from failoverd.model.steps import OpenWrites, Step
 from failoverd.model.verdict import Refusal
 from failoverd.observe.logs import scan_logs
 from failoverd.observe.look import read_claimed
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen
+from failoverd.plan.finishing import plan_finishing
 from failoverd.plan.undo import plan_undo
 from failoverd.service.operation import situation_of
 from failoverd.service.world import Occasion, World
@@ -36,32 +37,32 @@ class Course:
     """What has become of an operation so far.
 
     `changed` are the steps that took effect or may have; `tail_unread` tells that the old primary's logs could not be
-    read to their end.
+    read to their end; `remarks` are sentences for the report.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, outcomes: Iterable[StepOutcome] = (), changed: Iterable[Step] = ()) -> None:
         self.plan = plan
-        self.outcomes: list[StepOutcome] = []
-        self.changed: list[Step] = []
+        self.outcomes = list(outcomes)
+        self.changed = list(changed)
         self.refusals: tuple[Refusal, ...] = ()
         self.result = Result.DONE
         self.tail_unread = False
+        self.remarks: list[str] = []
 
 
-def carry_out(world: World, occasion: Occasion, hands: Hands, request: Request | None) -> Course:
-    """Run the course of this kind of operation to its end, forward or back."""
-    courses: dict[Kind, Callable[[World, Occasion, Hands, Request | None], Course]] = {
+def carry_out(world: World, occasion: Occasion, hands: Hands, request: Request | None, course: Course) -> Course:
+    """Run the course of this kind of operation to its end, forward or back; `course` holds what was done so far."""
+    courses: dict[Kind, Callable[[World, Occasion, Hands, Request | None, Course], Course]] = {
         Kind.FAILOVER: fail_over,
         Kind.REOPEN: reopen,
     }
-    return courses[hands.operation.kind](world, occasion, hands, request)
+    return courses[hands.operation.kind](world, occasion, hands, request, course)
 
 
-def fail_over(world: World, occasion: Occasion, hands: Hands, request: Request | None) -> Course:
+def fail_over(world: World, occasion: Occasion, hands: Hands, request: Request | None, course: Course) -> Course:
     """Open: claim, fence, freeze. Look at what cannot move any more. Close: recover, promote, repoint; or undo."""
-    opening = plan_opening(occasion.snapshot, occasion.history, world.policy)
-    course = Course(opening)
-    ended = execute(opening, hands, course)
+    course.plan = plan_opening(occasion.snapshot, occasion.history, world.policy)
+    ended = execute(course.plan, hands, course)
     if not ended.complete:
         return undo(world, hands, course, Result.UNDONE)
     frozen = look_at_frozen(world, occasion, hands)
@@ -72,7 +73,7 @@ def fail_over(world: World, occasion: Occasion, hands: Hands, request: Request |
     course.refusals = standing(found, hands.operation.overrides)
     closing = plan_closing(frozen, occasion.history, world.policy, ranking, course.refusals)
     course.plan = closing
-    hands.write(EntryKind.PLAN, dict(plan_json(closing)), wait=False)
+    hands.write(EntryKind.PLAN, {**plan_json(closing), "tail_unread": course.tail_unread}, wait=False)
     if course.refusals:
         return undo(world, hands, course, Result.REFUSED)
     return forward(world, hands, course)
@@ -89,11 +90,17 @@ def look_at_frozen(world: World, occasion: Occasion, hands: Hands) -> TopologySn
     return scanned
 
 
-def reopen(world: World, occasion: Occasion, hands: Hands, request: Request | None) -> Course:
+def reopen(world: World, occasion: Occasion, hands: Hands, request: Request | None, course: Course) -> Course:
     """Open the recorded primary again after its restart."""
     del request  # nobody chooses anything in a reopening
-    plan = plan_reopen(occasion.snapshot, occasion.history, world.policy)
-    return forward(world, hands, Course(plan))
+    course.plan = plan_reopen(occasion.snapshot, occasion.history, world.policy)
+    return forward(world, hands, course)
+
+
+def finish(world: World, occasion: Occasion, hands: Hands, course: Course) -> Course:
+    """Only forward from an elect that is open already; `course.plan` names it."""
+    course.plan = plan_finishing(occasion.snapshot, occasion.history, world.policy, course.plan.elect)
+    return forward(world, hands, course)
 
 
 def forward(world: World, hands: Hands, course: Course) -> Course:
@@ -113,7 +120,8 @@ def forward(world: World, hands: Hands, course: Course) -> Course:
 def undo(world: World, hands: Hands, course: Course, result: Result) -> Course:
     """Take back what was done; what cannot be taken back needs a person."""
     course.result = result
-    back = plan_undo(world.policy, hands.operation.plan.old_primary, tuple(course.changed))
+    changed = tuple(step for step in course.changed if hands.intended or not isinstance(step, OpenWrites))
+    back = plan_undo(world.policy, hands.operation.plan.old_primary, changed)
     hands.claim_more(task.step.server for group in back.groups for task in group.tasks)
     ended = execute(back, hands, course)
     if any(o.result is StepResult.FAILED for o in ended.outcomes):

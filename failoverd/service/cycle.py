@@ -22,7 +22,7 @@ from failoverd.service.phases import Event, Phase, after
 from failoverd.service.publish import Published
 from failoverd.service.records import catch_up
 from failoverd.service.remember import tell_agents
-from failoverd.service.world import Memory, Occasion, World
+from failoverd.service.world import Left, Memory, Occasion, World
 
 
 def turn(world: World, memory: Memory, published: Published) -> float:
@@ -43,6 +43,7 @@ def take_or_keep_lock(world: World, memory: Memory) -> Lease | None:
     if lease is None:
         if memory.phase is not Phase.STANDBY:
             memory.phase = after(memory.phase, Event.LOCK_LOST)
+            memory.operation, memory.left = None, Left()
             world.log.warning("lock lost", epoch=memory.epoch)
         catch_up(world, memory)  # the active manager may have moved the primary since
         return None

@@ -47,6 +47,11 @@ def open_operation(world: World, occasion: Occasion, plan: Plan, request: Reques
         started=clock.wall().timestamp(),
         overrides=request.overrides if request else frozenset(),
         accept_loss=request.accept_loss if request else None,
+        to=request.to if request else "",
+        old=occasion.history.recorded,
+        seen=occasion.history.last_executed,
+        detected=occasion.detected_at,
+        decided=occasion.decided_at,
     )
     world.coordination.begin(occasion.lease, operation)
     return operation
@@ -60,5 +65,5 @@ def name_of(cluster: str, epoch: int, wall: datetime) -> str:
 def hands_for(world: World, occasion: Occasion, operation: Operation, tell: Tell) -> Hands:
     """The means of acting for one operation."""
     eyes = world.eyes
-    means = Means(eyes.servers, eyes.agents, world.coordination, eyes.tasks, eyes.clock)
+    means = Means(eyes.servers, eyes.agents, world.coordination, eyes.tasks, eyes.clock, world.moment)
     return Hands(means, occasion.lease, world.policy, operation, tell)

@@ -28,6 +28,7 @@ class Event(StrEnum):
     PRIMARY_MISSED = "primary-missed"
     OPERATION_OPENED = "operation-opened"
     OPERATION_CLOSED = "operation-closed"
+    OPERATION_LEFT = "operation-left"  # it stays open, and is taken up again
     PERSON_NEEDED = "person-needed"
 
 
@@ -50,6 +51,7 @@ TABLE: dict[Phase, dict[Event, Phase]] = {
     },
     Phase.OPERATING: {
         Event.OPERATION_CLOSED: Phase.WATCHING,
+        Event.OPERATION_LEFT: Phase.WATCHING,
         Event.PERSON_NEEDED: Phase.HALTED,
         Event.LOCK_LOST: Phase.STANDBY,
     },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from failoverd.execute.hands import Hands
 from failoverd.model.finding import Finding
 from failoverd.model.plans import Kind, Operation, Plan, Report, Request, Result, Stamps
@@ -35,7 +37,8 @@ def account(world: World, occasion: Occasion, hands: Hands, course: Course) -> R
     if opened:
         snapshot, findings = settled(world, claimed)
     replicas = replica_results(snapshot, world.policy, claimed, course.plan.left_alone) if opened else ()
-    return report(operation, ending(world, occasion, hands, course, opened), findings, replicas)
+    found = report(operation, ending(world, occasion, hands, course, opened), findings, replicas)
+    return replace(found, findings=(*course.remarks, *found.findings))
 
 
 def settled(world: World, claimed: Claimed) -> tuple[TopologySnapshot, tuple[Finding, ...]]:
@@ -65,7 +68,7 @@ def ending(world: World, occasion: Occasion, hands: Hands, course: Course, opene
         new_primary=opened,
         outcomes=tuple(course.outcomes),
         saved=tuple(hands.saved),
-        lost=course.plan.missing,
+        lost=course.plan.missing | hands.given_up,
         tail_unread=course.tail_unread,
         fence=hands.fence,
         fence_due=hands.operation.kind is Kind.FAILOVER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from failoverd.execute.hands import unwatched
 from failoverd.model.history import History
 from failoverd.model.host import HostSight
 from failoverd.model.plans import Operation, Report
@@ -29,11 +30,29 @@ class World:
     eyes: Eyes
     coordination: Coordination
     log: Log
+    moment: Callable[[str], None] = unwatched
 
     @property
     def cluster(self) -> str:
         """The cluster's name."""
         return self.policy.name
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How it stands with an operation that could not be ended yet.
+
+    `since` is when it was first looked at, `again_at` when it is tried again by itself (our clock), `pause` how long
+    that waits; `reached` are the servers that answered then: where others answer it is tried at once. `problem` is what
+    people are told.
+    """
+
+    operation: str = ""
+    since: float = 0.0
+    again_at: float = 0.0
+    pause: float = 0.0
+    reached: frozenset[str] = frozenset()
+    problem: str = ""
 
 
 class Memory:
@@ -50,6 +69,7 @@ class Memory:
         self.last_report: Report | None = None
         self.hosts: Mapping[str, HostSight] = {}
         self.remembered: dict[str, str] = {}
+        self.left = Left()
 
 
 @dataclass(frozen=True, slots=True)

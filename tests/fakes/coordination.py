@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from failoverd.drivers import journal_codec as codec
+from failoverd.drivers.journal_reading import unfinished_from
 from failoverd.model.errors import CoordinationError, LockLost
 from failoverd.model.history import Pause, Recorded
+from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.ports import Lease
 
@@ -145,6 +147,13 @@ class FakeCoordination:
     def open_operation(self, cluster: str) -> str:
         told = self._store.of(cluster).operations.items()
         return next((name for name, records in told if "report" not in records[-1]), "")
+
+    def unfinished(self, cluster: str) -> Unfinished | None:
+        name = self.open_operation(cluster)
+        if not name:
+            return None
+        records = self._store.of(cluster).operations[name]
+        return unfinished_from(name, records[0], records[1:])
 
     def operations(self, cluster: str) -> tuple[Mapping[str, object], ...]:
         told = [codec.summary(records[0], _end(records)) for records in self._store.of(cluster).operations.values()]

@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 
 from failoverd.gtid import GtidSet
-from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, Spliced
+from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, ProbeReport, Spliced
 from failoverd.model.policy import ClusterPolicy, FailoverPolicy, ServerSpec
 from failoverd.model.sight import Channel, Endpoint, Thread
 from failoverd.observe.eyes import Eyes
@@ -81,6 +81,11 @@ class WholeAgents(FakeAgents):
         self._cluster.align()
         found = super().facts(cluster, server, timeout)
         return replace(found, read_at=self._cluster.clock.now())
+
+    def probe(self, cluster: str, origin: str, target: str, timeout: float) -> ProbeReport | None:
+        self._cluster.align()
+        found = super().probe(cluster, origin, target, timeout)
+        return None if found is None else replace(found, read_at=self._cluster.clock.now())
 
     def scan(self, cluster: str, server: str, kind: LogKind, lacking: GtidSet, timeout: float) -> Holding:
         self._cluster.align()

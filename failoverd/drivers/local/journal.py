@@ -9,7 +9,9 @@ from typing import Any
 
 from failoverd.drivers import files
 from failoverd.drivers import journal_codec as codec
+from failoverd.drivers.journal_reading import unfinished_from
 from failoverd.model.errors import CoordinationError
+from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report
 
 KEPT = 200  # operations per cluster
@@ -59,6 +61,15 @@ class LocalJournal:
             if records:
                 self._closed.add(path)
         return ""
+
+    def unfinished(self, cluster: str) -> Unfinished | None:
+        """The operation without an end with its whole journal."""
+        name = self.open_operation(cluster)
+        if not name:
+            return None
+        path = self._path(cluster, name)
+        records = self._records(path)
+        return unfinished_from(name, records[0], [one for one in records[1:] if "kind" in one])
 
     def operations(self, cluster: str) -> tuple[Mapping[str, Any], ...]:
         """All operations without steps, newest first."""

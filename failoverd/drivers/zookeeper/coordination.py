@@ -22,6 +22,7 @@ from failoverd.drivers.zookeeper.settings import ZooKeeperSettings
 from failoverd.drivers.zookeeper.writes import Create, Delete, Set, Write, own, write
 from failoverd.model.errors import ConfigError, CoordinationError
 from failoverd.model.history import Pause, Recorded
+from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.ports import Clock, Lease, Tasks, Wakeups
 
@@ -149,6 +150,10 @@ class ZooKeeperCoordination:
     def open_operation(self, cluster: str) -> str:
         """The id of an operation without an end, empty when there is none."""
         return self._journal.open_operation(cluster)
+
+    def unfinished(self, cluster: str) -> Unfinished | None:
+        """The operation without an end with its whole journal."""
+        return self._journal.unfinished(cluster)
 
     def operations(self, cluster: str) -> tuple[Mapping[str, object], ...]:
         """All operations, newest first, without steps."""

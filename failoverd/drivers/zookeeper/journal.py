@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from failoverd.drivers import journal_codec as codec
+from failoverd.drivers.journal_reading import unfinished_from
 from failoverd.drivers.zookeeper.layout import Layout
 from failoverd.drivers.zookeeper.lease import ZooKeeperLease
 from failoverd.drivers.zookeeper.records import Packed, pack, parts_of, unpack
 from failoverd.drivers.zookeeper.session import EXISTS, NOT_EMPTY, Away, Session
 from failoverd.drivers.zookeeper.writes import Create, Delete, Set, Write, WriteRefused, confirm, own, send, write
 from failoverd.model.errors import CoordinationError
+from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report
 from failoverd.ports import Clock, Lease
 
@@ -37,6 +40,7 @@ class Journal:
         self._clock = clock
         self._next: dict[str, int] = {}
         self._sent: dict[str, deque[Sent]] = {}
+        self._mark = uuid.uuid4().hex[:8]
 
     def begin(self, lease: Lease, operation: Operation) -> None:
         """Open an operation; CoordinationError where another one of the cluster is still open."""
@@ -61,7 +65,7 @@ class Journal:
         held = own(lease)
         held.check()
         base = Layout.of(self._root, operation.cluster).operation(operation.id)
-        name = f"{self._number(base, operation.id):010d}"
+        name = f"{self._number(base, operation.id):010d}-{self._mark}"
         packed = pack(codec.entry_record(entry))
         queue = self._sent.setdefault(operation.id, deque())
         for one in (*_parts(base, name, packed), Create(f"{base}/entries/{name}", packed.head)):
@@ -108,6 +112,24 @@ class Journal:
         """The id of the operation without an end, empty when there is none."""
         return (self._session.read(Layout.of(self._root, cluster).open) or b"").decode()
 
+    def unfinished(self, cluster: str) -> Unfinished | None:
+        """The operation without an end, read for going on with it: what is sent from now on has a mark of its own.
+
+        A record of ours whose answer was lost may still come to light beside what is written now; under another name
+        it can neither hide a new record nor be taken for one.
+        """
+        name = self.open_operation(cluster)
+        if not name:
+            return None
+        self._next.pop(name, None)
+        self._sent.pop(name, None)
+        self._mark = uuid.uuid4().hex[:8]
+        base = Layout.of(self._root, cluster).operation(name)
+        begin = self._session.read(f"{base}/operation")
+        if begin is None:
+            raise CoordinationError(f"operation {name} of {cluster} is open and its record is gone", base)
+        return unfinished_from(name, self._unpacked(base, "operation", begin), self._entries(base))
+
     def operations(self, cluster: str) -> tuple[Mapping[str, object], ...]:
         """All operations without steps, newest first."""
         layout = Layout.of(self._root, cluster)
@@ -135,14 +157,15 @@ class Journal:
         return None if data is None else float(data)
 
     def _whole(self, base: str, begin: bytes) -> Mapping[str, object]:
-        names = sorted(self._session.children(f"{base}/entries"))
-        heads = self._session.read_all([f"{base}/entries/{name}" for name in names])
-        entries = [
-            self._unpacked(base, name, head) for name, head in zip(names, heads, strict=True) if head is not None
-        ]
+        entries = self._entries(base)
         end = self._session.read(f"{base}/end")
         opening = self._unpacked(base, "operation", begin)
         return codec.whole(opening, entries, self._unpacked(base, "end", end) if end is not None else None)
+
+    def _entries(self, base: str) -> list[Mapping[str, Any]]:
+        names = sorted(self._session.children(f"{base}/entries"))
+        heads = self._session.read_all([f"{base}/entries/{name}" for name in names])
+        return [self._unpacked(base, name, head) for name, head in zip(names, heads, strict=True) if head is not None]
 
     def _unpacked(self, base: str, name: str, head: bytes) -> Mapping[str, Any]:
         where = f"{base}/{name}"
@@ -151,7 +174,7 @@ class Journal:
 
     def _number(self, base: str, operation: str) -> int:
         if operation not in self._next:
-            last = max((int(name) for name in self._session.children(f"{base}/entries")), default=0)
+            last = max((int(name.partition("-")[0]) for name in self._session.children(f"{base}/entries")), default=0)
             self._next[operation] = last + 1
         number = self._next[operation]
         self._next[operation] = number + 1

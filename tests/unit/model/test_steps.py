@@ -40,6 +40,7 @@ CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapsh
     steps.ReleaseFence: (steps.ReleaseFence("db2"), (FREE,), (FENCED, AWAY)),
     steps.Splice: (steps.Splice("db2", "db1", LogKind.BINARY, HUNDRED, 9), (FOLLOWS,), (BEHIND, AWAY)),
     steps.Drain: (steps.Drain("db2", HUNDRED), (FOLLOWS,), (BEHIND, AWAY)),
+    steps.DropSplice: (steps.DropSplice("db2"), (FOLLOWS, ALONE), (AWAY,)),
     steps.DisarmSource: (steps.DisarmSource("db2"), (ALONE, NOWHERE), (FOLLOWS, STOPPED, AWAY)),
     steps.OpenWrites: (steps.OpenWrites("db2"), (OPEN,), (FOLLOWS, look("db2 alone rw offline"), AWAY)),
     steps.PublishPrimary: (steps.PublishPrimary("db2"), (), (OPEN, AWAY)),

@@ -1,0 +1,120 @@
+"""What the journal of an unfinished operation tells whoever goes on with it: pure reading, oldest record first.
+
+An `intent` entry carries its steps under `acts`, an `outcome` entry its step under `act`; both as steps, not as titles.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from failoverd.gtid import GtidSet
+from failoverd.model.host import FenceProof
+from failoverd.model.plans import Entry, EntryKind, Operation, Saved, StepOutcome, StepResult
+from failoverd.model.steps import FenceHost, FenceSession, OpenWrites, Splice, Stage, Step
+
+TOOK_EFFECT = frozenset({StepResult.DONE, StepResult.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The server that an operation has made up its mind to open, durable before it was opened.
+
+    `own` are the transactions that it had made by itself until then: more of them prove that it was open.
+    """
+
+    elect: str
+    server_uuid: str
+    own: GtidSet = field(default_factory=GtidSet)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An operation without an end: as it was begun, and every record since."""
+
+    operation: Operation
+    entries: tuple[Entry, ...] = ()
+
+    def intent(self) -> Intent | None:
+        """The elect that may be open already; None before the point of no return, or where it was withdrawn."""
+        for entry in reversed(self.entries):
+            if entry.kind is EntryKind.WITHDRAWN:
+                return None
+            if entry.kind is EntryKind.PROMOTE_INTENT:
+                body = entry.body
+                own = GtidSet.parse(str(body.get("own", "")))
+                return Intent(str(body["elect"]), str(body["server_uuid"]), own)
+        return None
+
+    def begun(self) -> tuple[Step, ...]:
+        """Steps that took effect or may have, in the order they were begun: an intent without an outcome counts."""
+        ended = Counter(step for step, _ in self.acted())
+        effective = {step for step, outcome in self.acted() if outcome.result in TOOK_EFFECT}
+        tried = list(self.intended())
+        open_ended = {step for step, count in Counter(tried).items() if count > ended[step]}
+        return tuple(step for step in dict.fromkeys(tried) if step in effective | open_ended)
+
+    def intended(self) -> Iterator[Step]:
+        """Every step of every intent."""
+        for entry in self.entries:
+            acts = entry.body.get("acts", ()) if entry.kind is EntryKind.INTENT else ()
+            yield from acts if isinstance(acts, tuple) else ()
+
+    def acted(self) -> Iterator[tuple[Step, StepOutcome]]:
+        """Every step that has ended, with its outcome."""
+        for entry in self.entries:
+            if entry.kind is EntryKind.OUTCOME:
+                step: Step = entry.body["act"]  # type: ignore[assignment]
+                yield step, outcome_from(entry)
+
+    def outcomes(self) -> tuple[StepOutcome, ...]:
+        """All outcomes so far, in order."""
+        return tuple(outcome for _, outcome in self.acted())
+
+    def fence(self) -> FenceProof | None:
+        """The last fence of the old primary's host that was proven: its mark on the host outlives the manager."""
+        found = None
+        for step, outcome in self.acted():
+            if isinstance(step, FenceHost | FenceSession) and outcome.result is StepResult.DONE:
+                found = FenceProof(step.server, outcome.detail, proven=True)
+        return found
+
+    def opened_at(self, elect: str) -> float | None:
+        """When the elect was read back writable (wall seconds), where that is on record."""
+        for step, outcome in self.acted():
+            if step == OpenWrites(elect) and outcome.result is StepResult.DONE:
+                return outcome.started + outcome.seconds
+        return None
+
+    def saved(self) -> tuple[Saved, ...]:
+        """What was brought to an elect so far."""
+        return tuple(
+            Saved(step.gtids, step.origin, f"{step.kind} logs over SSH, spliced")
+            for step, outcome in self.acted()
+            if isinstance(step, Splice) and outcome.result is StepResult.DONE
+        )
+
+    def given_up(self) -> tuple[GtidSet, bool]:
+        """What the last plan counted as missing, and whether the old primary's logs could not be read to their end."""
+        for entry in reversed(self.entries):
+            if entry.kind is EntryKind.PLAN:
+                loss = entry.body.get("predicted_loss")
+                text = str(loss["gtids"]) if isinstance(loss, dict) else ""
+                return GtidSet.parse(text), bool(entry.body.get("tail_unread"))
+        return GtidSet(), False
+
+
+def outcome_from(entry: Entry) -> StepOutcome:
+    """One outcome as it was published."""
+    body = entry.body
+    return StepOutcome(
+        Stage(str(body["stage"])),
+        str(body["title"]),
+        str(body["server"]),
+        StepResult(str(body["outcome"])),
+        datetime.fromisoformat(str(body["started"])).timestamp(),
+        float(str(body["seconds"])),
+        str(body["detail"]),
+    )

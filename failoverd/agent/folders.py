@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from failoverd.agent.binlog.places import LogPlace
 
-KEPT = "#failoverd_kept"
 _PLAIN = re.compile(r"[\w@.#-]+")
 
 

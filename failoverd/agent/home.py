@@ -105,6 +105,12 @@ class Home:
         """Keep what is known of a server for the time when it no longer answers."""
         self.save(self.path(cluster, f"{server}.facts.json"), facts)
 
+    def remembered(self) -> list[tuple[str, str]]:
+        """(cluster, server) of everything that was remembered."""
+        ending = ".facts.json"
+        names = sorted(name[: -len(ending)] for name in os.listdir(self.state) if name.endswith(ending))
+        return [(cluster, server) for cluster, _, server in (name.partition(".") for name in names)]
+
     def server(self, cluster: str, server: str, datadir: str | None) -> Server:
         """Give a server as it was remembered; `datadir` overrides, and serves where nothing was remembered."""
         facts = self.load(self.path(cluster, f"{server}.facts.json"))

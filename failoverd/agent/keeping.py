@@ -7,8 +7,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from failoverd.agent import folders
+from failoverd.agent.binlog.places import KEPT
 from failoverd.agent.faults import NOT_FOUND, Fault
-from failoverd.agent.folders import KEPT, Folder
+from failoverd.agent.folders import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,10 +12,11 @@ import socket
 import sys
 import threading
 
-from failoverd.agent import PROTOCOL, VERSION, door, fencing, guard, wire
+from failoverd.agent import PROTOCOL, VERSION, door, fencing, following, guard, wire
 from failoverd.agent.conversation import Conversation
 from failoverd.agent.doorway import Doorway
 from failoverd.agent.home import Home
+from failoverd.agent.logs import Logs
 from failoverd.agent.service import Agent
 
 
@@ -46,9 +47,11 @@ def _serve(folder: str) -> Conversation:
         home = Home(folder)
     except OSError as error:
         raise SystemExit(f"failoverd-agent: cannot keep its state in {folder}: {error.strerror}") from error
-    conversation = Conversation(Agent(home, doorway).ops, 0, 1)
+    logs = Logs(home)
+    conversation = Conversation({**Agent(home, doorway).ops, **logs.ops}, 0, 1)
     conversation.say({"hello": _hello(doorway.state())})
     threading.Thread(target=fencing.resume_guards, args=(home, doorway), daemon=True).start()
+    threading.Thread(target=following.follow, args=(home, logs), daemon=True).start()
     return conversation
 
 

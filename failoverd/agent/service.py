@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import threading
-import time
 from typing import TYPE_CHECKING, Any, Callable
 
 from failoverd.agent import facts, fencing, fields, probe, processes, splicing
-from failoverd.agent.binlog.delta import DeltaWriter
-from failoverd.agent.binlog.extract import extract
-from failoverd.agent.binlog.scan import Contents, Scanner
+from failoverd.agent.binlog.scan import Scanner
 from failoverd.agent.conversation import Call, Op
 from failoverd.agent.faults import BAD_REQUEST, Fault
 from failoverd.agent.fields import Field
+from failoverd.agent.logs import SERVER
 from failoverd.gtid import GtidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from failoverd.agent.binlog.places import LogPlace
-    from failoverd.agent.deadline import Deadline
     from failoverd.agent.doorway import Doorway
     from failoverd.agent.home import Home, Server
 
-_SERVER = {"server": Field(fields.server), "datadir": Field(fields.optional(fields.path), None)}
-_KIND = Field(fields.one_of("binary", "relay", "both"), "both")
 _NAME_OR_PATH = fields.matching(r"(/|\./)?[\w@.#/+:-]{0,1000}", "a path")
-_CHANNEL = {**_SERVER, "name_suffix": Field(splicing.suffix, "fo_recover")}
+_CHANNEL = {**SERVER, "name_suffix": Field(splicing.suffix, "fo_recover")}
 
 _REMEMBERED = {
     "server": Field(fields.server),
@@ -47,47 +38,28 @@ _UPWARDS = re.compile(r"(^|/)\.\.(/|$)")
 
 
 class Agent:
-    """Holds what the operations share; `ops` is the table that a conversation serves."""
+    """Holds what the operations share; `ops` is the table that a conversation serves, beside that of the logs."""
 
     def __init__(self, home: Home, doorway: Doorway) -> None:
         self._home = home
         self._doorway = doorway
-        self._scanner = Scanner()
-        self._scanning = threading.Lock()
         fenced = {
-            **_SERVER,
+            **SERVER,
             "server_uuid": Field(fields.uuid),
             "hold": Field(fields.hold, "guard"),
             "operation": Field(fields.operation),
         }
-        log_search = {**_SERVER, "kind": _KIND}
         self.ops = {
             "remember": Op(self._remember, _REMEMBERED),
-            "facts": Op(self._facts, _SERVER),
-            "agent_check": Op(self._agent_check, _SERVER),
+            "facts": Op(self._facts, SERVER),
+            "agent_check": Op(self._agent_check, SERVER),
             "probe": probe.OP,
-            "scan": Op(
-                self._scan,
-                {
-                    **log_search,
-                    "lacking": Field(fields.gtid_set, GtidSet()),
-                    "verify": Field(fields.boolean, False),
-                },
-            ),
-            "extract": Op(
-                self._extract,
-                {
-                    **log_search,
-                    "wanted": Field(fields.gtid_set),
-                    "max_bytes": Field(fields.whole(0, 2**50), 0),
-                },
-            ),
             "epoch": Op(lambda call: {"epoch": self._home.epoch(call.cluster)}, {}),
             "raise_epoch": self._changing(lambda _call: {}, {}),
             "put": self._changing(self._put, {**_CHANNEL, "replace": Field(fields.boolean, False)}, uploads=True),
             "splice_clean": self._changing(self._splice_clean, _CHANNEL),
-            "keep": self._changing(self._keep, {**_SERVER, "operation": Field(fields.operation)}),
-            "kept": Op(self._kept, _SERVER),
+            "keep": self._changing(self._keep, {**SERVER, "operation": Field(fields.operation)}),
+            "kept": Op(self._kept, SERVER),
             "fence": self._changing(self._fence, fenced),
             "release": self._changing(self._release, {"server": Field(fields.server)}),
         }
@@ -139,54 +111,6 @@ class Agent:
             rights.extend(self._doorway.call("prove", self._door_args(server), call.deadline)["rights"])
         return {"ok": not any(one["why"] for one in rights), "rights": rights}
 
-    def _contents(self, call: Call, verify: bool) -> dict[str, list[Contents]]:
-        """Look into the asked logs; "both" passes over one that was not remembered."""
-        server = self._server(call)
-        kinds = ("binary", "relay") if call.args["kind"] == "both" else (call.args["kind"],)
-        places = {"binary": server.binary, "relay": server.relay}
-        found: dict[str, list[Contents]] = {}
-        with _held(self._scanning, call.deadline):
-            for kind in kinds:
-                if places[kind] is not None or len(kinds) == 1:
-                    files = server.place(kind).files()
-                    found[kind] = self._scanner.scan(files, verify, call.deadline.check)
-        return found
-
-    def _scan(self, call: Call) -> dict[str, Any]:
-        began = time.monotonic()
-        files = [one for found in self._contents(call, call.args["verify"]).values() for one in found]
-        holds, lacking = GtidSet(), call.args["lacking"]
-        for one in files:
-            holds |= one.holds
-        missing = holds - lacking
-        return {
-            "holds": str(holds),
-            "missing": str(missing),
-            "bytes": sum(one.size for one in files if one.holds & missing),
-            "files": len(files),
-            "torn": [one.torn.as_json() for one in files if one.torn is not None],
-            "seconds": round(time.monotonic() - began, 6),
-        }
-
-    def _extract(self, call: Call) -> dict[str, Any]:
-        found, left = self._contents(call, verify=False), call.args["wanted"]
-        total = sum(one.size for files in found.values() for one in files if one.holds & left)
-        writer = DeltaWriter(call.send)
-
-        def check() -> None:
-            call.deadline.check()
-            call.progress(writer.bytes, total)
-
-        # the binary log first: the relay log is asked only for what that does not hold
-        files = [one for kind in ("binary", "relay") for one in found.get(kind, ())]
-        sent = extract(files, left, writer, call.args["max_bytes"], check)
-        return {
-            "gtids": str(sent),
-            "transactions": writer.transactions,
-            "bytes": writer.bytes,
-            "files": writer.files,
-        }
-
     def _put(self, call: Call) -> dict[str, Any]:
         server = self._server(call)
         place = server.place("relay")
@@ -228,17 +152,6 @@ class Agent:
     def _release(self, call: Call) -> dict[str, Any]:
         server, epoch = call.args["server"], call.epoch or 0
         return fencing.release(self._home, self._doorway, call.cluster, server, epoch, call.deadline)
-
-
-@contextlib.contextmanager
-def _held(lock: threading.Lock, deadline: Deadline) -> Iterator[None]:
-    """Hold a lock, waiting no longer than the deadline."""
-    while not lock.acquire(timeout=max(0.001, deadline.left())):
-        deadline.check()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _why(attempt: Callable[..., object], *words: object) -> str:

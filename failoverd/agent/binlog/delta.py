@@ -19,7 +19,8 @@ from failoverd.gtid import GtidSet, GtidSetBuilder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from failoverd.agent.binlog.logfile import LogFile, State, Transaction
+    from failoverd.agent.binlog.found import State, Transaction
+    from failoverd.agent.binlog.logfile import LogFile
 
 LARGEST_FILE = 100 * 1024 * 1024
 _SAMPLE = 256 * 1024
@@ -89,7 +90,7 @@ class DeltaWriter:
         self._description = state.description
         description = bytearray(state.description)
         # the copy is complete: the mark of an open file must not say otherwise; the checksum ignores the mark
-        description[17] &= ~events.IN_USE & 0xFF
+        description[events.FLAGS_AT] &= ~events.IN_USE & 0xFF
         head = events.MAGIC + bytes(description)
         server_id = events.header(state.description).server_id
         head += events.write_previous_gtids(self._holds.build(), server_id, len(head), state.checksums)

@@ -5,6 +5,7 @@ Sources: libs/mysql/binlog/event/*.h and libs/mysql/serialization of MySQL, chec
 
 from __future__ import annotations
 
+import functools
 import struct
 import zlib
 from typing import NamedTuple
@@ -34,7 +35,11 @@ BETWEEN = frozenset({STOP, ROTATE, FORMAT_DESCRIPTION, PREVIOUS_GTIDS, INCIDENT,
 LAST_KNOWN_TYPE = 60
 """Event types above this do not exist in any version; a damaged byte mostly lands there."""
 
+IGNORABLE = 0x80
+"""Flag of an event that a reader who does not know its type may pass over."""
+
 HEADER_SIZE = 19
+FLAGS_AT = 17
 CHECKSUM_SIZE = 4
 IN_USE = 1
 """Flag of a format description whose file is open or was not closed; its checksum is made without the flag."""
@@ -70,9 +75,10 @@ class BadEvent(ValueError):
 
 def header(data: bytes | memoryview) -> Header:
     """Read a header out of at least 19 bytes."""
-    return Header._make(_HEADER.unpack_from(data))
+    return Header(*_HEADER.unpack_from(data))
 
 
+@functools.lru_cache(maxsize=256)
 def uuid_text(raw: bytes) -> str:
     """Write 16 bytes as a uuid."""
     text = raw.hex()
@@ -83,7 +89,7 @@ def checksum_of(event: bytes) -> int:
     """Compute an event's checksum, as its last four bytes should say it."""
     body = event[:-CHECKSUM_SIZE]
     if body[4] == FORMAT_DESCRIPTION:
-        body = body[:17] + bytes([body[17] & ~IN_USE]) + body[18:]
+        body = body[:FLAGS_AT] + bytes([body[FLAGS_AT] & ~IN_USE]) + body[FLAGS_AT + 1 :]
     return zlib.crc32(body)
 
 
@@ -213,10 +219,20 @@ def _previous_gtids(body: bytes) -> GtidSet:
             raise BadEvent("more intervals than the event has room for")
         found = [_PAIR.unpack_from(body, at + 16 * n) for n in range(runs)]
         at += 16 * runs
-        parts[uuid, tag] = tuple((first, after - 1) for first, after in found)
+        parts[uuid, tag] = _intervals(found)
     if at != len(body):
         raise BadEvent("bytes are left over behind the last interval")
     return GtidSet.of(parts)
+
+
+def _intervals(found: list[tuple[int, int]]) -> tuple[Interval, ...]:
+    """Pairs of first number and number behind the last; BadEvent when they are no sorted set."""
+    least = 1
+    for first, after in found:
+        if not least <= first < after:
+            raise BadEvent("the intervals are no set")
+        least = after + 1
+    return tuple([(first, after - 1) for first, after in found])
 
 
 def write_previous_gtids(gtids: GtidSet, server_id: int, at: int, with_checksum: bool) -> bytes:
@@ -231,6 +247,5 @@ def write_previous_gtids(gtids: GtidSet, server_id: int, at: int, with_checksum:
             body += bytes([len(tag) << 1]) + tag.encode("ascii")
         body += struct.pack("<q", len(runs)) + b"".join(_PAIR.pack(first, last + 1) for first, last in runs)
     size = HEADER_SIZE + len(body) + (CHECKSUM_SIZE if with_checksum else 0)
-    # 0x80: a reader that does not know the event may ignore it, as the server marks it
-    event = _HEADER.pack(0, PREVIOUS_GTIDS, server_id, size, at + size, 0x80) + bytes(body)
+    event = _HEADER.pack(0, PREVIOUS_GTIDS, server_id, size, at + size, IGNORABLE) + bytes(body)
     return event + struct.pack("<I", zlib.crc32(event)) if with_checksum else event

@@ -3,63 +3,34 @@
 from __future__ import annotations
 
 import os
+import struct
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from failoverd.agent.binlog import events
+from failoverd.agent.binlog.found import START, Damage, State, Torn, Transaction
 from failoverd.agent.faults import DAMAGED, ENCRYPTED, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from failoverd.gtid import GtidSet
-
-START = 4
 _GTID_ROOM = 256
 """More than any GTID event has; one read gives header and body of the next transaction's beginning."""
 
 _PIECE = 1024 * 1024
-_LARGEST_HEAD = 64 * 1024 * 1024
+_GLANCE = 512
+"""What one look at a place of a file reads: most transactions' beginnings, and the beginning of what follows."""
 
+_LARGEST_DESCRIPTION = 64 * 1024
+_LARGEST_PREVIOUS = 64 * 1024 * 1024
+_LARGEST_UNCHECKED = 16 * 1024 * 1024
+"""A set whose event has no checksum may be anything; three quarters of a million intervals are enough then."""
 
-class Transaction(NamedTuple):
-    """One whole transaction: bytes [start, end) of its file; uuid is "" and number 0 for an anonymous one."""
+_CHECK_EVERY = 500
+_MOST_DAMAGED = 1000
 
-    uuid: str
-    tag: str
-    number: int
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Torn:
-    """Where a file stops making whole transactions: the offset from which on bytes are left over, and how many."""
-
-    file: str
-    offset: int
-    bytes: int
-
-    def as_json(self) -> dict[str, object]:
-        """For replies."""
-        return {"file": self.file, "offset": self.offset, "bytes": self.bytes}
-
-
-class State:
-    """How far a walk has come: everything before `position` is read, and a later walk can go on from there.
-
-    `description` is the format description that governs what follows, `previous` the set of PREVIOUS_GTIDS (None until
-    one was read), `halves` the offsets of transactions that never end.
-    """
-
-    def __init__(self) -> None:
-        self.position = START
-        self.checksums = False
-        self.description = b""
-        self.previous: GtidSet | None = None
-        self.anonymous = 0
-        self.halves: list[int] = []
+_KIND_AND_SIZE = struct.Struct("<4xB4xI")
+_U32 = struct.Struct("<I")
 
 
 class _Torn(Exception):
@@ -74,20 +45,37 @@ class _Half(Exception):
         self.resume = resume
 
 
+class _Unsound(Exception):
+    """A transaction with a sound beginning and a known end has a wrong checksum."""
+
+    def __init__(self, damage: Damage, end: int) -> None:
+        super().__init__(damage, end)
+        self.damage = damage
+        self.end = end
+
+
+def _no_check() -> None:
+    """Never ends a reading."""
+
+
 class LogFile:
-    """A binary or relay log file, open for reading until `close`.
+    """A binary or relay log file, open for reading until `close`; `check` is called often and may raise to end it.
 
     Errors: Fault ENCRYPTED for an encrypted file, Fault DAMAGED with file, offset and reason for anything that is
     neither whole nor simply cut off at the end.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, check: Callable[[], None] = _no_check) -> None:
         self.path = path
+        self._check = check
+        self._looks = 0
         self.name = os.path.basename(path)
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         status = os.fstat(self._fd)
         self.size = status.st_size
-        self.identity = (status.st_dev, status.st_ino)
+        self._window = b""
+        self._window_at = 0
+        self._ahead = _GLANCE
 
     def close(self) -> None:
         """Let go of the file."""
@@ -95,7 +83,15 @@ class LogFile:
 
     def read(self, start: int, length: int) -> bytes:
         """Read bytes of the file as it was when opened; fewer at its end."""
-        return os.pread(self._fd, min(length, self.size - start), start) if start < self.size else b""
+        at = start - self._window_at
+        if at >= 0 and at + length <= len(self._window):
+            return self._window[at : at + length]
+        if start >= self.size:
+            return b""
+        if length > self._ahead:
+            return os.pread(self._fd, min(length, self.size - start), start)
+        self._window_at, self._window = start, os.pread(self._fd, min(self._ahead, self.size - start), start)
+        return self._window[:length]
 
     def damaged(self, offset: int, why: str) -> Fault:
         """Make the error that names a place of this file."""
@@ -118,6 +114,24 @@ class LogFile:
             return state
         return state
 
+    def standing_at(self, position: int) -> State:
+        """A state at a place where a transaction begins or ends, under the format description that the file begins
+        with; for a reader who was told the place. Fault DAMAGED when the file does not reach so far.
+        """
+        state = self.head()
+        if position > self.size:
+            raise self.damaged(self.size, f"the file ends before offset {position}, to which it was read before")
+        try:
+            while state.position < position:
+                found = self._header(state.position)
+                if found.kind in events.BEGINNINGS or found.kind not in events.BETWEEN:
+                    break
+                self._between(state, found)
+        except _Torn:
+            pass
+        state.position = max(state.position, position)
+        return state
+
     def _head_event(self, state: State, kind: int) -> None:
         found = self._header(state.position)
         if found.kind == kind:
@@ -128,9 +142,13 @@ class LogFile:
     def transactions(self, state: State, verify: bool = False) -> Iterator[Transaction]:
         """Give the whole transactions from `state` on, and move it; with `verify` every checksum is computed.
 
+        A verifying walk leaves damaged transactions out and names them in the state's `damage`, as long as their own
+        beginning can be trusted to say who they are and where they end; all other damage ends the walk with Fault.
+
         Without `verify` a transaction is left by one jump over its length, if the jump ends where a transaction can
         end; else event by event. The walk ends at the end of the file or where the file is torn (see `torn`).
         """
+        self._ahead = _PIECE if verify else _GLANCE
         try:
             while state.position < self.size:
                 found = self._header(state.position)
@@ -143,11 +161,16 @@ class LogFile:
                     state.halves.append(state.position)
                     state.position = half.resume
                     continue
+                except _Unsound as unsound:
+                    state.damage.append(unsound.damage)
+                    state.position = unsound.end
+                    continue
+                # before it is given: who stops listening here can go on later
+                state.position = whole.end
                 if whole.uuid:
                     yield whole
                 else:
                     state.anonymous += 1
-                state.position = whole.end
         except _Torn:
             return
 
@@ -166,15 +189,16 @@ class LogFile:
         """Whether whole events of one transaction fill [start, end) exactly; Fault DAMAGED for a wrong checksum."""
         if end - start > _PIECE:
             return self._sound_in_pieces(start, end, checksums)
-        data = memoryview(self.read(start, end - start))
-        at, size = 0, len(data)
-        while at + events.HEADER_SIZE <= size:
-            found = events.header(data[at : at + events.HEADER_SIZE])
-            after = at + found.size
-            if not events.HEADER_SIZE <= found.size <= size - at or (at and found.kind in events.BETWEEN):
+        data = self.read(start, end - start)
+        view, at, size = memoryview(data), 0, len(data)
+        shortest = events.HEADER_SIZE + (events.CHECKSUM_SIZE if checksums else 0)
+        while at + shortest <= size:
+            kind, length = _KIND_AND_SIZE.unpack_from(data, at)
+            after = at + length
+            if length < shortest or after > size or (at and kind in events.BETWEEN):
                 return False
-            if checksums and zlib.crc32(data[at : after - 4]) != int.from_bytes(data[after - 4 : after], "little"):
-                raise self.damaged(start + at, f"the checksum of an event of type {found.kind} is wrong")
+            if checksums and zlib.crc32(view[at : after - 4]) != _U32.unpack_from(data, after - 4)[0]:
+                raise self.damaged(start + at, f"the checksum of an event of type {kind} is wrong")
             at = after
         return at == end - start
 
@@ -189,6 +213,9 @@ class LogFile:
         return position == end
 
     def _header(self, position: int) -> events.Header:
+        self._looks += 1
+        if self._looks % _CHECK_EVERY == 0:
+            self._check()
         data = self.read(position, events.HEADER_SIZE)
         if len(data) < events.HEADER_SIZE:
             raise _Torn
@@ -199,7 +226,7 @@ class LogFile:
             raise _Torn
         if found.size < events.HEADER_SIZE:
             raise self.damaged(position, f"an event of {found.size} bytes")
-        if not 0 < found.kind <= events.LAST_KNOWN_TYPE:
+        if not (0 < found.kind <= events.LAST_KNOWN_TYPE or found.flags & events.IGNORABLE):
             raise self.damaged(position, f"an event of type {found.kind}")
         if position + found.size > self.size:
             raise _Torn
@@ -224,17 +251,17 @@ class LogFile:
         state.position = start + found.size
 
     def _governing(self, state: State, found: events.Header) -> None:
-        start = state.position
-        if found.size > _LARGEST_HEAD:
+        start, describes = state.position, found.kind == events.FORMAT_DESCRIPTION
+        largest = _LARGEST_DESCRIPTION if describes else _LARGEST_PREVIOUS if state.checksums else _LARGEST_UNCHECKED
+        if found.size > largest:
             raise self.damaged(start, f"a head event of {found.size} bytes")
-        event = self.read(start, found.size)
-        describes = found.kind == events.FORMAT_DESCRIPTION
         # heads are always verified: one wrong byte in them would mislead the reading of everything else
-        if (describes or state.checksums) and events.checksum_of(event) != int.from_bytes(event[-4:], "little"):
-            raise self.damaged(start, "the checksum of a head event is wrong")
+        self._checked(start, found, state.checksums)
+        event = self.read(start, found.size)
         try:
             if describes:
                 state.checksums, state.description = events.has_checksums(event), event
+                state.in_use = state.in_use or (start == START and bool(found.flags & events.IN_USE))
             else:
                 stop = -events.CHECKSUM_SIZE if state.checksums else None
                 state.previous = events.previous_gtids(event[events.HEADER_SIZE : stop])
@@ -249,8 +276,17 @@ class LogFile:
             raise self.damaged(start, str(error)) from error
         end = start + gtid.length
         jumps = gtid.length and self._ends_at(start + found.size, end)
-        if not jumps or (verify and not self._sound(start, end, state.checksums)):
-            end = self._walk(state, found, verify)
+        try:
+            if not jumps or (verify and not self._sound(start, end, state.checksums)):
+                end = self._walk(state, found, verify)
+        except (Fault, _Torn) as error:
+            # who it is and where it ends is known if its beginning is sound and its end was found
+            known = jumps and verify and len(state.damage) < _MOST_DAMAGED
+            if not known or (isinstance(error, Fault) and error.code != DAMAGED):
+                raise
+            self._checked(start, found, state.checksums)
+            fault = error if isinstance(error, Fault) else self.damaged(start, "its events do not fill its length")
+            raise _Unsound(Damage(gtid.uuid, gtid.tag, gtid.number, fault), end) from error
         return Transaction(gtid.uuid, gtid.tag, gtid.number, start, end)
 
     def _ends_at(self, earliest: int, end: int) -> bool:
@@ -283,16 +319,20 @@ class LogFile:
     def _checked(self, position: int, found: events.Header, checksums: bool) -> int:
         """Verify one event's checksum in pieces, and give its end."""
         end = position + found.size
-        if not checksums and found.kind != events.FORMAT_DESCRIPTION:
-            return end
+        stop = end - events.CHECKSUM_SIZE
         if found.kind == events.FORMAT_DESCRIPTION:
             right = events.checksum_of(self.read(position, found.size))
-        else:
+        elif checksums:
             right, at = 0, position
-            while at < end - events.CHECKSUM_SIZE:
-                piece = self.read(at, min(_PIECE, end - events.CHECKSUM_SIZE - at))
+            while at < stop:
+                piece = self.read(at, min(_PIECE, stop - at))
+                if not piece:
+                    raise self.damaged(at, "the file became shorter while it was read")
+                self._check()
                 right, at = zlib.crc32(piece, right), at + len(piece)
-        if int.from_bytes(self.read(end - events.CHECKSUM_SIZE, events.CHECKSUM_SIZE), "little") != right:
+        else:
+            return end
+        if int.from_bytes(self.read(stop, events.CHECKSUM_SIZE), "little") != right:
             raise self.damaged(position, f"the checksum of an event of type {found.kind} is wrong")
         return end
 

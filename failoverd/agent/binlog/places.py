@@ -6,6 +6,9 @@ import os
 import re
 from dataclasses import dataclass
 
+KEPT = "#failoverd_kept"
+"""The folder beside the logs that holds, by operation, hard links of files that mysqld may delete."""
+
 _NUMBER = re.compile(r"\.([0-9]{6,})")
 _LARGEST_INDEX = 16 * 1024 * 1024
 
@@ -48,6 +51,15 @@ class LogPlace:
             if number is not None:
                 numbered.setdefault(number, os.path.join(self.folder, name))
         return [numbered[number] for number in sorted(numbered)]
+
+    def kept(self, operation: str) -> list[str]:
+        """Absolute paths, oldest first, of what was linked for one operation; none when nothing was."""
+        folder = os.path.join(self.folder, KEPT, operation)
+        try:
+            numbered = [(self.number_of(name), name) for name in os.listdir(folder)]
+        except FileNotFoundError:
+            return []
+        return [os.path.join(folder, name) for _, name in sorted((n, name) for n, name in numbered if n is not None)]
 
     def indexed(self) -> list[str]:
         """The paths that the index file names, absolute; none when there is no index file."""

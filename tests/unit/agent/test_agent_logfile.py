@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from failoverd.agent.binlog import events
-from failoverd.agent.binlog.logfile import LogFile, State, Torn, Transaction
+from failoverd.agent.binlog.found import State, Torn, Transaction
+from failoverd.agent.binlog.logfile import LogFile
 from failoverd.agent.faults import Fault
 from failoverd.gtid import GtidSet
 from tests.unit.agent.corpus import FILES, LOGS, SAID, gtids_said

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from failoverd.agent.binlog import events
+from failoverd.agent.binlog import events, walks
 from failoverd.agent.binlog.delta import DeltaReader, DeltaWriter
 from failoverd.agent.binlog.extract import Wanted, extract
 from failoverd.agent.binlog.logfile import LogFile
@@ -50,7 +50,7 @@ def copied(tmp_path: Path) -> Path:
 def delta(contents: list[Contents], wanted: GtidSet, largest: int = 1 << 20, limit: int = 0) -> tuple[bytes, GtidSet]:
     sent: list[bytes] = []
     writer = DeltaWriter(sent.append, largest)
-    got = extract(contents, wanted, writer, limit, nothing)
+    got, _ = extract(contents, wanted, writer, limit, nothing)
     return b"".join(sent), got
 
 
@@ -70,7 +70,8 @@ def unpack(stream: bytes, step: int = 1000) -> list[bytes]:
 def test_binary_logs_hold_what_the_server_executed(verify: bool) -> None:
     found = scan("binary", verify=verify)
     assert str(union(found)) == SAID["executed"]
-    assert [one.exact for one in found] == [verify] * 5 + [True]
+    # a file between heads that do not differ is read itself
+    assert [one.exact for one in found] == [verify, verify, verify, True, verify, True]
 
 
 @pytest.mark.parametrize("verify", [False, True])
@@ -95,9 +96,10 @@ def test_only_the_last_file_is_walked(tmp_path: Path) -> None:
     data[start + 100] ^= 1
     path.write_bytes(data)
     assert str(union(scan("binary", folder))) == SAID["executed"]
-    with pytest.raises(Fault, match=r"binlog\.000001 is damaged at offset") as caught:
-        scan("binary", folder, verify=True)
-    assert caught.value.code == "DAMAGED"
+    found = scan("binary", folder, verify=True)
+    (fault,) = [fault for one in found for fault in one.faults]
+    assert (fault.code, "binlog.000001 is damaged at offset" in fault.what) == ("DAMAGED", True)
+    assert union(found) == GtidSet.parse(SAID["executed"]) - GtidSet.parse(gtids_said(path.name)[3][1])
 
 
 def test_a_second_scan_reads_only_what_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +123,9 @@ def test_a_second_scan_reads_only_what_was_added(tmp_path: Path, monkeypatch: py
     second = scanner.scan(place("binary", folder).files(), False, nothing)
     assert union(first) < union(second)
     assert str(union(second)) == SAID["executed"]
-    assert min(reads) >= cut
+    # the first look and the landmark tell that it is the same file
+    landmark = gtids_said(path.name)[3][0]
+    assert {at for at in reads if at < cut} == {0, 4 + events.FLAGS_AT, landmark}
 
 
 def test_a_new_file_under_an_old_name_is_read_anew(tmp_path: Path) -> None:
@@ -145,6 +149,123 @@ def test_sets_that_do_not_grow_make_the_file_be_walked(tmp_path: Path) -> None:
     assert found[-2].exact
     expected = GtidSet.parse(",".join(gtid for name in sorted(SAID["relay"])[:9] for _, gtid in gtids_said(name)))
     assert union(found) == expected
+
+
+def test_a_log_that_begins_anew_hides_nothing(tmp_path: Path) -> None:
+    """After relay_log_recovery the next file begins with an empty set, as did the one before it."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    shutil.copy(LOGS / "relay.000002", folder / "relay.000001")
+    shutil.copy(LOGS / "relay.000001", folder / "relay.000002")
+    with contextlib.closing(LogFile(str(folder / "relay.000001"))) as file:
+        assert file.head().previous == GtidSet()
+    assert union(scan("relay", folder)) == GtidSet.parse(",".join(gtid for _, gtid in gtids_said("relay.000002")))
+
+
+def test_a_set_that_grew_by_more_than_the_file_holds_is_not_believed(tmp_path: Path) -> None:
+    """Who sets gtid_purged makes the next head claim what no file has."""
+    folder = copied(tmp_path)
+    claimed = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-100000"
+    data = (folder / "binlog.000002").read_bytes()
+    position = 4 + events.header(data[4:]).size
+    with contextlib.closing(LogFile(str(folder / "binlog.000002"))) as file:
+        previous = file.head().previous
+    assert previous is not None
+    head = events.write_previous_gtids(previous | GtidSet.parse(claimed), 1, position, True)
+    after = position + events.header(data[position:]).size
+    (folder / "binlog.000002").write_bytes(data[:position] + head + data[after:])
+    first = scan("binary", folder)[0]
+    assert first.exact
+    assert not first.holds & GtidSet.parse(claimed)
+
+
+def test_a_claim_of_heads_that_the_file_does_not_keep_is_named(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    contents = scan("binary", folder)
+    told = contents[0]
+    assert not told.exact
+    more = GtidSet.parse("3e11fa47-71ca-11e1-9e33-c80aa9429562:7")
+    lying = Contents(told.path, told.size, told.holds | more, None, exact=False)
+    sent, (refused,) = extract([lying], told.holds | more, DeltaWriter(lambda _: None), 0, nothing)
+    assert sent == told.holds
+    assert refused.gtids == more
+    assert "does not hold what its head" in refused.fault.what
+
+
+def test_a_file_that_is_purged_meanwhile_is_passed_over(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    paths = place("relay", folder).files()
+    (folder / "relay.000001").unlink()
+    assert len(Scanner().scan(paths, False, nothing)) == len(paths) - 1
+
+
+def test_what_was_read_before_the_end_of_the_time_is_not_read_again(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    grow(folder / "binlog.000001", 3000)
+    scanner, calls = Scanner(), [0]
+
+    def impatient() -> None:
+        calls[0] += 1
+        if calls[0] == 4:
+            raise TimeoutError
+
+    rounds = 0
+    while calls[0] < 100:
+        rounds += 1
+        calls[0] = 0
+        try:
+            found = scanner.scan([str(folder / "binlog.000001")], False, impatient)
+        except TimeoutError:
+            continue
+        break
+    assert rounds > 2
+    assert union(found).count() == 3000
+
+
+def grow(path: Path, count: int) -> None:
+    """A file with `count` transactions, made of one real transaction with other numbers and no checksums."""
+    data = (LOGS / "binlog.000005").read_bytes()
+    with contextlib.closing(LogFile(str(LOGS / "binlog.000005"))) as file:
+        one = next(file.transactions(file.head()))
+    assert not events.has_checksums(data[4 : 4 + events.header(data[4:]).size])
+    body = bytearray(data[one.start : one.end])
+    with path.open("wb") as stream:
+        stream.write(data[: one.start])
+        for number in range(1, count + 1):
+            body[36:44] = number.to_bytes(8, "little")
+            stream.write(body)
+
+
+def test_only_the_stretch_that_holds_the_wanted_one_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walks, "SEGMENT", 100_000)
+    path = tmp_path / "binlog.000001"
+    grow(path, 5000)
+    contents = Scanner().scan([str(path)], False, nothing)
+    assert len(contents[0].segments) > 5
+    (uuid,) = contents[0].holds.uuids()
+    wanted = GtidSet.parse(f"{uuid}:4990-4995")
+    reads: list[int] = []
+    real = LogFile.read
+
+    def watched(self: LogFile, start: int, length: int) -> bytes:
+        reads.append(start)
+        return real(self, start, length)
+
+    monkeypatch.setattr(LogFile, "read", watched)
+    stream, got = delta(contents, wanted)
+    assert got == wanted
+    assert len(unpack(stream)) == 1
+    assert min(reads) > path.stat().st_size - 250_000
+
+
+def test_an_encrypted_file_is_said_and_the_others_are_read(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    (folder / "binlog.000007").write_bytes(b"\xfdbin" + bytes(600))
+    found = scan("binary", folder)
+    assert str(union(found)) == SAID["executed"]
+    (fault,) = [fault for one in found for fault in one.faults]
+    assert (fault.code, fault.what) == ("ENCRYPTED", "log file binlog.000007 is encrypted")
 
 
 def test_files_are_found_with_a_missing_or_lying_index(tmp_path: Path) -> None:
@@ -251,11 +372,41 @@ def test_a_damaged_wanted_transaction_is_never_sent(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[start + 100] ^= 1
     path.write_bytes(data)
-    contents = scan("binary", folder)
-    with pytest.raises(Fault, match=r"binlog\.000001 is damaged"):
-        delta(contents, GtidSet.parse(gtid))
+    scanner = Scanner()
+    contents = scanner.scan(place("binary", folder).files(), False, nothing)
     others = union(contents) - GtidSet.parse(gtid)
-    assert delta(contents, others)[1] == others
+    sent, refused = extract(contents, union(contents), DeltaWriter(lambda _: None), 0, nothing)
+    assert sent == others
+    (one,) = refused
+    assert (str(one.gtids), one.path) == (gtid, str(path))
+    assert one.fault.what == f"log file binlog.000001 is damaged at offset {damaged_event(path, start)}"
+    # from then on no scan says that the file has it
+    scanner.distrust(one.path, one.gtids, one.fault)
+    again = scanner.scan(place("binary", folder).files(), False, nothing)
+    assert union(again) == others
+    assert again[0].faults == (one.fault,)
+
+
+def damaged_event(path: Path, start: int) -> int:
+    """Where the event stands that holds the byte 100 behind the beginning of a transaction."""
+    data, at = path.read_bytes(), start
+    while at + events.header(data[at:]).size <= start + 100:
+        at += events.header(data[at:]).size
+    return at
+
+
+def test_a_damaged_transaction_is_taken_from_the_next_file_that_has_it(tmp_path: Path) -> None:
+    """The source's binary log is damaged there; the relay log of the same host is not."""
+    folder = copied(tmp_path)
+    path = folder / "binlog.000001"
+    start, gtid = gtids_said(path.name)[3]
+    data = bytearray(path.read_bytes())
+    data[start + 100] ^= 1
+    path.write_bytes(data)
+    contents = [*scan("binary", folder), *scan("relay", folder)]
+    sent, refused = extract(contents, GtidSet.parse(gtid), DeltaWriter(lambda _: None), 0, nothing)
+    assert str(sent) == gtid
+    assert len(refused) == 1
 
 
 @pytest.mark.parametrize("bad", [b"junk", b"", b"F", b"FD", b"DZ", b"FZZ", b"FD\xff\xff\xff\xff"])

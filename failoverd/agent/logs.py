@@ -1,0 +1,179 @@
+"""The questions about log files: what they hold, the bytes of it, and whether they are sound."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from failoverd.agent import fields
+from failoverd.agent.binlog.delta import DeltaWriter
+from failoverd.agent.binlog.extract import extract
+from failoverd.agent.binlog.scan import Contents, Scanner
+from failoverd.agent.binlog.verifying import verify
+from failoverd.agent.conversation import Call, Op
+from failoverd.agent.fields import Field
+from failoverd.gtid import GtidSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from failoverd.agent.deadline import Deadline
+    from failoverd.agent.faults import Fault
+    from failoverd.agent.home import Home, Server
+
+SERVER = {"server": Field(fields.server), "datadir": Field(fields.optional(fields.path), None)}
+_KIND = Field(fields.one_of("binary", "relay", "both"), "both")
+_KEPT = Field(fields.optional(fields.operation), None)
+_FILE = Field(fields.matching(r"[\w@.#+:-]{0,255}", "a file's name"), "")
+
+
+class Logs:
+    """Answers from what it remembers of each file; `ops` is its part of the agent's table."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._scanner = Scanner()
+        self._scanning = threading.Lock()
+        search = {**SERVER, "kind": _KIND, "kept": _KEPT}
+        lacking = {"lacking": Field(fields.gtid_set, GtidSet()), "verify": Field(fields.boolean, False)}
+        wanted = {"wanted": Field(fields.gtid_set), "max_bytes": Field(fields.whole(0, 2**50), 0)}
+        place = {"kind": Field(fields.one_of("binary", "relay"), "relay"), "file": _FILE}
+        self.ops = {
+            "scan": Op(self._scan, {**search, **lacking}),
+            "extract": Op(self._extract, {**search, **wanted}),
+            "verify": Op(self._verify, {**SERVER, **place, "position": Field(fields.whole(0, 2**50), 0)}),
+        }
+
+    def follow(self, server: Server, deadline: Deadline, check: Callable[[], None]) -> None:
+        """Read on in a server's logs, so that a later question finds them read; `check` may end it at any moment."""
+        for place in (server.binary, server.relay):
+            if place is not None:
+                with _held(self._scanning, deadline):
+                    self._scanner.scan(place.files(), verify=False, check=check)
+
+    def _server(self, call: Call) -> Server:
+        return self._home.server(call.cluster, call.args["server"], call.args["datadir"])
+
+    def _contents(self, call: Call, verified: bool) -> dict[str, list[Contents]]:
+        """Look into the asked logs; "both" passes over one that was not remembered."""
+        server, operation = self._server(call), call.args["kept"]
+        kinds = ("binary", "relay") if call.args["kind"] == "both" else (call.args["kind"],)
+        places = {"binary": server.binary, "relay": server.relay}
+        found: dict[str, list[Contents]] = {}
+        with _held(self._scanning, call.deadline):
+            for kind in kinds:
+                if places[kind] is None and len(kinds) > 1:
+                    continue
+                place = server.place(kind)
+                found[kind] = self._scanner.scan(place.files(), verified, call.deadline.check)
+                if operation:
+                    kept = self._scanner.scan(place.kept(operation), verified, call.deadline.check)
+                    found[kind] += _only_there(kept, found[kind])
+        return found
+
+    def _scan(self, call: Call) -> dict[str, Any]:
+        began = time.monotonic()
+        found = self._contents(call, call.args["verify"])
+        files = [one for contents in found.values() for one in contents]
+        holds, lacking = GtidSet(), call.args["lacking"]
+        for one in files:
+            holds |= one.holds
+        missing = holds - lacking
+        newest = [contents[-1] for contents in found.values() if contents]
+        return {
+            "holds": str(holds),
+            "missing": str(missing),
+            "bytes": sum(_bytes_of(one, missing) for one in files),
+            "files": len(files),
+            "torn": [one.torn.as_json() for one in files if one.torn is not None],
+            "in_use": any(one.in_use for one in newest),
+            "faults": [
+                fault.as_json() for kind, contents in found.items() for fault in relevant(kind, contents, lacking)
+            ],
+            "seconds": round(time.monotonic() - began, 6),
+        }
+
+    def _extract(self, call: Call) -> dict[str, Any]:
+        found, wanted = self._contents(call, verified=False), call.args["wanted"]
+        # the binary log first: the relay log is asked only for what that does not hold
+        files = [one for kind in ("binary", "relay") for one in found.get(kind, ())]
+        total = sum(_bytes_of(one, wanted) for one in files)
+        writer = DeltaWriter(call.send)
+
+        def check() -> None:
+            call.deadline.check()
+            call.progress(writer.bytes, total)
+
+        sent, refused = extract(files, wanted, writer, call.args["max_bytes"], check)
+        with _held(self._scanning, call.deadline):
+            for one in refused:
+                self._scanner.distrust(one.path, one.gtids, one.fault)
+        return {
+            "gtids": str(sent),
+            "transactions": writer.transactions,
+            "bytes": writer.bytes,
+            "files": writer.files,
+            "faults": [one.fault.as_json() for one in refused],
+        }
+
+    def _verify(self, call: Call) -> dict[str, Any]:
+        began = time.monotonic()
+        place = self._server(call).place(call.args["kind"])
+        found = verify(place, call.args["file"], call.args["position"], call.deadline.check)
+        return {
+            "sound": str(found.sound),
+            "behind": str(found.behind),
+            "faults": [fault.as_json() for fault in found.faults],
+            "torn": found.torn.as_json() if found.torn else None,
+            "bytes": found.bytes,
+            "files": found.files,
+            "seconds": round(time.monotonic() - began, 6),
+        }
+
+
+def relevant(kind: str, files: list[Contents], lacking: GtidSet) -> Iterator[Fault]:
+    """The faults that can hide something from who asks.
+
+    What stands in the binary logs before a file is all in that file's PREVIOUS_GTIDS: who has that misses nothing of
+    them. A relay log may begin anew, so there every fault counts.
+    """
+    first = 0
+    if kind == "binary":
+        known = [at for at, one in enumerate(files) if one.previous is not None and one.previous <= lacking]
+        first = max(known, default=0)
+    for one in files[first:]:
+        yield from one.faults
+
+
+def _bytes_of(one: Contents, gtids: GtidSet) -> int:
+    """About how many bytes of a file are of these transactions."""
+    here, whole = (one.holds & gtids).count(), one.holds.count()
+    return one.size * here // whole if here else 0
+
+
+def _only_there(kept: list[Contents], present: list[Contents]) -> list[Contents]:
+    """Without the files that are still where they were: a link is the same file."""
+    same = {_inode(one.path) for one in present}
+    return [one for one in kept if _inode(one.path) not in same]
+
+
+def _inode(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return -1, -1
+    return status.st_dev, status.st_ino
+
+
+@contextlib.contextmanager
+def _held(lock: threading.Lock, deadline: Deadline) -> Iterator[None]:
+    """Hold a lock, waiting no longer than the deadline."""
+    while not lock.acquire(timeout=max(0.001, deadline.left())):
+        deadline.check()
+    try:
+        yield
+    finally:
+        lock.release()

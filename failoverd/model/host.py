@@ -102,9 +102,12 @@ class FenceProof:
 
 @dataclass(frozen=True, slots=True)
 class Spliced:
-    """Log files laid beside a server's relay logs, ready to be adopted as a channel."""
+    """Log files laid beside a server's relay logs, ready to be adopted as a channel; `problem` tells why some of the
+    wanted transactions are not in them.
+    """
 
     relay_log_file: str
     gtids: GtidSet
     size: int
     files: int
+    problem: str = ""

@@ -154,7 +154,9 @@ class SshAgents:
         except AgentError as error:
             return Holding(server, kind, complete=False, problem=str(error))
         # A torn end is what a kill leaves: what stood there was never acknowledged, so it is no problem of the answer.
-        return Holding(server, kind, GtidSet.parse(told["missing"]), int(told["bytes"]), int(told["files"]))
+        problem = "; ".join(fault_words(told))
+        missing = GtidSet.parse(told["missing"])
+        return Holding(server, kind, missing, int(told["bytes"]), int(told["files"]), not problem, problem)
 
     def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
         """Copy exactly the wanted transactions beside the target's relay logs, in pieces; what was left there by an
@@ -179,7 +181,8 @@ class SshAgents:
                 sink.close()
         size = int(laid["bytes"])
         progress(size, size)
-        return Spliced(str(laid["relay_log_file"]), GtidSet.parse(laid["gtids"]), size, int(laid["files"]))
+        problem = "; ".join(fault_words(pieces.result))
+        return Spliced(str(laid["relay_log_file"]), GtidSet.parse(laid["gtids"]), size, int(laid["files"]), problem)
 
     def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
         """Remove files that a transfer has left."""
@@ -260,6 +263,12 @@ def probe_args(aim: AgentAccess, timeout: float) -> dict[str, Any]:
 def silence(error: AgentError) -> str:
     """The state of an agent that gave this error, in the words of the published JSON."""
     return {"MISSING": "missing", "OLD": "old"}.get(error.code, "unreachable")
+
+
+def fault_words(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a reply says of files that could not be read or trusted, one sentence each."""
+    faults = [fault for fault in told.get("faults") or () if isinstance(fault, dict)]
+    return tuple(": ".join(str(fault[key]) for key in ("what", "detail") if fault.get(key)) for fault in faults)
 
 
 def host_facts(server: str, told: Mapping[str, Any], epoch: int, now: float, hello: Mapping[str, Any]) -> HostFacts:

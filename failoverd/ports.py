@@ -17,6 +17,7 @@ from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, ProbeR
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.model.sight import Endpoint, ServerState, Sight
+from failoverd.model.stall import Blocker, Stall
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
@@ -116,6 +117,12 @@ class ClaimedServer(Protocol):
 
     def kill_partial(self) -> int:
         """End workers that sit in a half-received transaction; returns how many."""
+
+    def stalled_by(self) -> Stall:
+        """Who and what holds its appliers up now."""
+
+    def end_blocker(self, blocker: Blocker) -> bool:
+        """End a session that still holds an applier up; never a thread of the server's own or of replication."""
 
     def open_writes(self) -> None:
         """SET GLOBAL read_only = OFF, read back. Never persisted."""

@@ -218,6 +218,7 @@ class FailoverConfig:
         Literal["majority"] | int, _MIN_CLAIMED, "Servers besides the dead one that must be claimed first."
     ] = "majority"
     fencing_timeout: Annotated[float, Duration(0.1, 300), "How long fencing the old primary may take."] = 3.0
+    kill_blockers: Annotated[bool, Switch(), "Whether sessions that hold up the candidate's applier are ended."] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +323,7 @@ def failover_policy(section: FailoverConfig) -> FailoverPolicy:
         drain_timeout=section.drain_timeout,
         min_claimed=section.min_claimed,
         fencing_timeout=section.fencing_timeout,
+        kill_blockers=section.kill_blockers,
     )
 
 

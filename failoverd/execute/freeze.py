@@ -5,7 +5,7 @@ from __future__ import annotations
 from failoverd.execute.hands import Hands
 from failoverd.model.errors import StepFailed
 from failoverd.model.sight import Thread
-from failoverd.model.steps import ClaimServer, StartReceiver, StopReceiver
+from failoverd.model.steps import ClaimServer, StartApplier, StartReceiver, StopReceiver
 
 RECEIVER_STOP_SECONDS = 5.0
 
@@ -34,3 +34,9 @@ def start_receiver(step: StartReceiver, hands: Hands) -> str:
     """Start the receiver again after an operation that was undone."""
     hands.claimed(step.server).start_receiver()
     return "receiver started"
+
+
+def start_applier(step: StartApplier, hands: Hands) -> str:
+    """Start the applier again after an operation that was undone."""
+    hands.claimed(step.server).start_applier("")
+    return "applier started"

@@ -15,6 +15,7 @@ from failoverd.model.plans import Entry, EntryKind, Kind, Operation, Saved
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.verdict import Refusal
 from failoverd.ports import Agents, ClaimedServer, Clock, Coordination, Lease, Servers, Tasks
 
 
@@ -37,7 +38,8 @@ class Means:
 class Hands:
     """One operation's means of acting, and what gathers while it runs: claims, proofs, what was saved.
 
-    `intended` is true from the moment that the promote-intent may be in the journal: from there only forward.
+    `missing` is what nobody can give back, `given_up` what was accepted as lost on the way, `refusals` what was found
+    out only while acting. `intended` is true from the moment that the promote-intent may be in the journal.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class Hands:
         self.claims: dict[str, ClaimedServer] = {}
         self.fence: FenceProof | None = None
         self.saved: list[Saved] = []
+        self.missing = GtidSet()
         self.given_up = GtidSet()
+        self.refusals: list[Refusal] = []
         self.intended = False
         self.opened_at: float | None = None
         self.opened_with = GtidSet()

@@ -8,5 +8,7 @@ from failoverd.model.steps import Repoint
 
 def repoint(step: Repoint, hands: Hands) -> str:
     """Receiver only, applier running; a half-received transaction rolls back when the new source speaks."""
-    hands.claimed(step.server).follow(step.endpoint)
+    claim = hands.claimed(step.server)
+    claim.drop_spliced()  # what a recovery left that ended there: copies, and no CHANGE is possible beside them
+    claim.follow(step.endpoint)
     return f"follows {step.endpoint}"

@@ -29,6 +29,9 @@ HANDLERS: dict[type, Handler] = {
     s.StartReceiver: freeze.start_receiver,
     s.ReleaseFence: fence.release_fence,
     s.Splice: recover.splice,
+    s.Fetch: recover.fetch,
+    s.EndPartial: recover.end_partial,
+    s.StartApplier: freeze.start_applier,
     s.Drain: recover.drain,
     s.DropSplice: recover.drop_splice,
     s.DisarmSource: promote.disarm_source,
@@ -44,6 +47,8 @@ DEPOSED = (CoordinationError, FencedOut)
 AWAITED = (s.FenceHost, s.FenceSession, s.StopReceiver)
 # A group may take this much longer than its slowest step before its answer is given up.
 GROUP_GRACE = 5.0
+# In recovery the handlers watch progress themselves: one transaction may take an hour and move all the while.
+RECOVERY_GRACE = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,8 @@ def run_group(group: Group, hands: Hands) -> list[tuple[s.Task, StepOutcome]]:
     def work(tasks: list[s.Task]) -> Callable[[], list[tuple[s.Task, StepOutcome]]]:
         return lambda: [(task, do(task, hands)) for task in tasks]
 
-    deadline = max(sum(t.timeout for t in tasks) for tasks in by_server.values()) + GROUP_GRACE
+    deadline = max(sum(t.timeout for t in tasks) for tasks in by_server.values())
+    deadline += RECOVERY_GRACE if group.stage is s.Stage.RECOVER else GROUP_GRACE
     answers = hands.tasks.gather({name: work(tasks) for name, tasks in by_server.items()}, deadline)
     done: list[tuple[s.Task, StepOutcome]] = []
     for name, tasks in by_server.items():

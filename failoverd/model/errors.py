@@ -11,11 +11,13 @@ FailoverdError(what, detail, hint)
 ├── FencedOut            somebody with a higher epoch has the server; never retried
 ├── PlanRefused          a table row forbids the operation; carries the refusals
 ├── StepFailed           a step of a plan could not be done
+│   └── RecoveryIncomplete  transactions could not be brought or executed in time; carries them
 └── InvariantBroken      the world contradicts what must always hold; never retried
 """
 
 from __future__ import annotations
 
+from failoverd.gtid import GtidSet
 from failoverd.model.sight import Why
 from failoverd.model.verdict import Refusal
 
@@ -88,6 +90,14 @@ class PlanRefused(FailoverdError):
 
 class StepFailed(FailoverdError):
     """A step of a plan could not be done; what it leaves is read back before anything else."""
+
+
+class RecoveryIncomplete(StepFailed):
+    """Time without progress ran out, or a source failed; `left` are the transactions that are still lacking."""
+
+    def __init__(self, what: str, detail: str, left: GtidSet) -> None:
+        super().__init__(what, detail, "recovery-incomplete: mend what is named, or accept the loss by number")
+        self.left = left
 
 
 class InvariantBroken(FailoverdError):

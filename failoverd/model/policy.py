@@ -69,6 +69,7 @@ class FailoverPolicy:
     drain_timeout: float = 60.0
     min_claimed: Literal["majority"] | int = "majority"
     fencing_timeout: float = 3.0
+    kill_blockers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,20 +51,30 @@ def sources_for(
 ) -> tuple[Source, ...]:
     """Every source that this snapshot shows for the elect, in the order of trust.
 
-    A peer gives by replication only where nothing errant would come along and nothing needed is purged there.
+    The elect's own relay logs are one: a restart leaves files behind that its channel does not know any more. A peer
+    gives by replication only where nothing errant would come along and nothing needed is purged there.
     """
     found = [
         Source(h.server, _route(h, old_primary), h.missing, h.size)
         for h in snapshot.holdings
-        if h.missing and h.server != elect
+        if h.missing and (h.server != elect or h.kind is LogKind.RELAY)
     ]
     target = snapshot.state(elect)
     for peer in snapshot.reached():
         if target is None or peer.name in {elect, old_primary} or errant.get(peer.name):
             continue
         if peer.purged <= target.executed:
-            found.append(Source(peer.name, Route.REPLICATION, can_execute(peer)))
+            found.append(Source(peer.name, Route.REPLICATION, executes_soon(peer)))
     return tuple(sorted(found, key=lambda source: source.route))
+
+
+def executes_soon(state: ServerState) -> GtidSet:
+    """What a peer has executed or is executing: nobody starts its applier, or waits for its delay."""
+    reachable = state.executed
+    for channel in state.channels:
+        if channel.applier is Thread.YES and not channel.delay:
+            reachable |= channel.received
+    return reachable
 
 
 def _route(holding: Holding, old_primary: str) -> Route:

@@ -157,6 +157,60 @@ class Splice:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetch:
+    """Let `server` receive `gtids` from a living peer by replication, and stop its receiver again."""
+
+    server: str
+    source: str
+    endpoint: Endpoint
+    gtids: GtidSet
+    stage = Stage.RECOVER
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"bring {len(self.gtids)} transactions from {self.source} to {self.server} by replication"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the server has executed them all; received ones may be of a log that it cannot read."""
+        state = snapshot.state(self.server)
+        return state is not None and self.gtids <= state.executed
+
+
+@dataclass(frozen=True, slots=True)
+class EndPartial:
+    """End the applier's worker that sits in a transaction whose rest will never come, with all that it has locked."""
+
+    server: str
+    stage = Stage.RECOVER
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"end the half-received transaction of {self.server}"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether nothing was received in part; a worker that was ended leaves its name there, and ending is safe."""
+        state = snapshot.state(self.server)
+        return state is not None and not any(channel.queueing for channel in state.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class StartApplier:
+    """Start the applier of a replica again: the undo of EndPartial."""
+
+    server: str
+    stage = Stage.FREEZE
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"start the applier of {self.server} again"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the default channel's applier runs, or there is none."""
+        state = snapshot.state(self.server)
+        return state is not None and (state.main is None or state.main.applier is Thread.YES)
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """Wait until a server has executed `gtids`; judged by sets, never by thread states."""
 
@@ -288,7 +342,10 @@ Step = (
     | StopReceiver
     | StartReceiver
     | ReleaseFence
+    | StartApplier
     | Splice
+    | Fetch
+    | EndPartial
     | Drain
     | DropSplice
     | DisarmSource

@@ -6,7 +6,7 @@ from failoverd.gtid import GtidSet
 from failoverd.model.plans import Group
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.snapshot import TopologySnapshot
-from failoverd.model.steps import ClaimServer, Drain, FenceHost, OpenWrites, Repoint, Splice, Step, StopReceiver
+from failoverd.model.steps import ClaimServer, Drain, FenceHost, Fetch, OpenWrites, Repoint, Splice, Step, StopReceiver
 
 # Seconds of one statement or call, measured on a loaded two-core machine.
 USUAL = {ClaimServer: 0.01, FenceHost: 0.06, StopReceiver: 0.01, OpenWrites: 0.005, Repoint: 0.04}
@@ -28,6 +28,8 @@ def seconds(step: Step, snapshot: TopologySnapshot) -> float:
     """Seconds of one step."""
     if isinstance(step, Splice):
         return SPLICE_SETUP + step.size / COPY_RATE + len(step.gtids) / APPLY_RATE
+    if isinstance(step, Fetch):
+        return SPLICE_SETUP + len(step.gtids) / APPLY_RATE
     state = snapshot.state(step.server)
     if isinstance(step, Drain):
         left = step.gtids & (state.received - state.executed) if state is not None else GtidSet()

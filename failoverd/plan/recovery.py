@@ -9,8 +9,8 @@ from failoverd.model.ranking import Ranking
 from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.sources import Route, Source, can_execute, sources_for
-from failoverd.model.steps import Drain, Repoint, Splice, Stage, Step, Task
-from failoverd.plan.times import FOLLOW, bringing
+from failoverd.model.steps import Drain, EndPartial, Fetch, Splice, Stage, Step, Task
+from failoverd.plan.times import bringing
 
 
 def choose_sources(need: GtidSet, sources: tuple[Source, ...]) -> tuple[Source, ...]:
@@ -40,16 +40,17 @@ def recovery_groups(
 ) -> tuple[Group, ...]:
     """The steps that bring the elect to the target: one source after the other, because all use one channel of it.
 
-    Its own received rest drains at the same time; the last step waits for the whole target, and ends the workers of a
-    half-received transaction, whose locks would meet the first clients.
+    A half-received transaction goes first: its locks would hold up what is brought, and meet the first clients. The
+    elect's own received rest drains while transactions are brought; the last step waits for the whole target.
     """
     elect = snapshot.state(ranking.elect)
     if elect is None:
         return ()
     need = ranking.target - can_execute(elect)
     sources = sources_for(snapshot, elect.name, old_primary, dict(ranking.errant))
-    steps = [bring(source, elect, policy) for source in choose_sources(need, sources)]
-    if not ranking.target <= elect.executed or half_received(elect):
+    steps: list[Step] = [EndPartial(elect.name)] if half_received(elect) else []
+    steps += [bring(source, elect, policy) for source in choose_sources(need, sources)]
+    if not ranking.target <= elect.executed:
         steps.append(Drain(elect.name, ranking.target))
     left = ranking.target - elect.executed
     return tuple(Group(Stage.RECOVER, (Task(step, patience(step, policy, left)),)) for step in steps)
@@ -58,7 +59,7 @@ def recovery_groups(
 def bring(source: Source, elect: ServerState, policy: ClusterPolicy) -> Step:
     """The step for one source: its log files by agents, or where there is no agent, replication from it."""
     if source.route is Route.REPLICATION:
-        return Repoint(elect.name, source.server, policy.server(source.server).endpoint)
+        return Fetch(elect.name, source.server, policy.server(source.server).endpoint, source.gtids)
     return Splice(elect.name, source.server, source.kind, source.gtids, source.size)
 
 
@@ -71,6 +72,6 @@ def patience(step: Step, policy: ClusterPolicy, left: GtidSet) -> float:
     """How long one step of recovery may take; `left` is what the elect has still to execute."""
     if isinstance(step, Splice):
         return bringing(step.gtids, step.size, policy.failover.salvage_timeout)
-    if isinstance(step, Drain):
-        return bringing(left, 0, policy.failover.drain_timeout)
-    return FOLLOW
+    if isinstance(step, Fetch):
+        return bringing(step.gtids, 0, policy.failover.salvage_timeout)
+    return bringing(left, 0, policy.failover.drain_timeout)

@@ -8,14 +8,17 @@ from failoverd.model.policy import ClusterPolicy
 from failoverd.model.steps import (
     DisarmSource,
     DropSplice,
+    EndPartial,
     FenceHost,
     FenceSession,
+    Fetch,
     IfItFails,
     OpenWrites,
     ReleaseFence,
     Repoint,
     Splice,
     Stage,
+    StartApplier,
     StartReceiver,
     Step,
     StopReceiver,
@@ -35,13 +38,15 @@ def plan_undo(policy: ClusterPolicy, old_primary: str, done: tuple[Step, ...]) -
     if opened:
         raise InvariantBroken(f"{opened[0]} may take writes already", "past the point of no return", "resume instead")
     first = [back for step in done if (back := reopened(step)) is not None]
-    moved = {step.server for step in done if isinstance(step, DisarmSource | Repoint)}
+    moved = {step.server for step in done if isinstance(step, DisarmSource | Repoint | Fetch)}
+    halted = {step.server for step in done if isinstance(step, EndPartial)}
     stopped = {step.server for step in done if isinstance(step, StopReceiver)}
     endpoint = policy.server(old_primary).endpoint
     spliced = sorted({step.server for step in done if isinstance(step, Splice)})
     then = [Task(DropSplice(name), STATEMENT, IfItFails.GO_ON) for name in spliced]
     then += [Task(Repoint(name, old_primary, endpoint), FOLLOW, IfItFails.GO_ON) for name in sorted(moved)]
     then += [Task(StartReceiver(name), STATEMENT, IfItFails.GO_ON) for name in sorted(stopped - moved)]
+    then += [Task(StartApplier(name), STATEMENT, IfItFails.GO_ON) for name in sorted(halted)]
     groups = (Group(Stage.FENCE, tuple(first)), Group(Stage.FREEZE, tuple(then)))
     return Plan(policy.name, Kind.FAILOVER, old_primary, "", tuple(g for g in groups if g.tasks))
 

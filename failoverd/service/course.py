@@ -72,7 +72,7 @@ def fail_over(world: World, occasion: Occasion, hands: Hands, request: Request |
     ranking, found = settle(situation)
     course.refusals = standing(found, hands.operation.overrides)
     closing = plan_closing(frozen, occasion.history, world.policy, ranking, course.refusals)
-    course.plan = closing
+    course.plan, hands.missing = closing, closing.missing
     hands.write(EntryKind.PLAN, {**plan_json(closing), "tail_unread": course.tail_unread}, wait=False)
     if course.refusals:
         return undo(world, hands, course, Result.REFUSED)
@@ -110,7 +110,8 @@ def forward(world: World, hands: Hands, course: Course) -> Course:
         if ended.complete:
             return course
         if not hands.intended:
-            return undo(world, hands, course, Result.UNDONE)
+            course.refusals += tuple(hands.refusals)
+            return undo(world, hands, course, Result.REFUSED if hands.refusals else Result.UNDONE)
         world.eyes.clock.sleep(RETRY_PAUSE * attempt)
         hands.claim_again({*hands.claims, course.plan.elect})
     course.result = Result.NEEDS_PERSON

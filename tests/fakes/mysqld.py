@@ -93,5 +93,5 @@ class FakeMysqld:
                 if source is not None and reached:
                     received = channel.received | (source.executed - self.executed)
                     self.change(channel.name, received=received, source_uuid=source.server_uuid)
-            if channel.applier is Thread.YES:
+            if channel.applier is Thread.YES and self.tables_locked_by is None:
                 self.executed |= self.channels[channel.name].received

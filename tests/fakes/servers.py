@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ConnectFailed, FailoverdError, FencedOut, ServerError, StepFailed
 from failoverd.model.sight import Channel, Endpoint, ServerState, Sight, Thread, Unreachable, Why
+from failoverd.model.stall import Blocker, Stall
 from failoverd.model.steps import NOWHERE, SPLICE_CHANNEL
 from failoverd.ports import Clock, Lease, Wakeups
 from tests.fakes.mysqld import FakeMysqld
@@ -207,6 +208,20 @@ class FakeClaimed:
             return 0
         self._mysqld.change("", applier=Thread.NO, queueing="")
         return 1
+
+    def stalled_by(self) -> Stall:
+        """Who holds a table lock that the applier waits for."""
+        self._alive()
+        holder = self._mysqld.tables_locked_by
+        if holder is None:
+            return Stall()
+        account = self._mysqld.sessions[holder]
+        return Stall((Blocker(holder, account, "the global read lock", 1, may_end=account not in OUR_ACCOUNTS),))
+
+    def end_blocker(self, blocker: Blocker) -> bool:
+        """End the session that holds the lock."""
+        self._change()
+        return blocker in self.stalled_by().blockers and blocker.may_end and self._mysqld.end(blocker.session)
 
     def open_writes(self) -> None:
         """Open the server."""

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from failoverd.decide.candidate import rank
 from failoverd.decide.errant import legitimate
 from failoverd.gtid import GtidSet
-from failoverd.model.sources import can_execute
-from failoverd.model.steps import Drain, Repoint, Splice
+from failoverd.model.sources import can_execute, executes_soon
+from failoverd.model.steps import Drain, Fetch, Splice
 from failoverd.plan.failover import plan_closing
 from tests.scenarios.words import identity
 from tests.scenarios.world import World, build
@@ -66,11 +66,12 @@ def test_plans_bring_exactly_what_they_promise(world: World, overrides: frozense
                 brought |= step.gtids
             if isinstance(step, Drain):
                 drained = step.gtids == ranking.target
-            if isinstance(step, Repoint) and group.stage == "RECOVER":
+            if isinstance(step, Fetch):
                 peer = world.snapshot.state(step.source)
                 assert peer is not None
                 assert not dict(ranking.errant).get(peer.name)
-                brought |= can_execute(peer)
+                assert step.gtids <= executes_soon(peer)
+                brought |= executes_soon(peer)
     assert ranking.target <= brought
     assert drained
     known = legitimate(everything | world.history.last_executed, world.snapshot, world.history)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from failoverd.drivers.mysql import statements
+from failoverd.drivers.mysql import filters, statements
 from failoverd.drivers.mysql.access import ReplicationAccess
 from failoverd.drivers.mysql.claim_session import ClaimSession
 from failoverd.drivers.mysql.partial import Partial
@@ -89,6 +89,7 @@ class Channels:
             # a CHANGE of an existing channel would delete the very files
             raise StepFailed(f"{self._session.where} has a splice channel already", "", "drop it first")
         self._session.change(statements.ADOPT_FILES, NOWHERE.host, relay_log_file, SPLICE_CHANNEL, limit=60.0)
+        self._copy_filters()
         channel = _channel(self._session.read(), SPLICE_CHANNEL)
         if channel is None or not channel.received:
             # without laid-out files the server makes an empty one of that name and is content
@@ -103,6 +104,16 @@ class Channels:
             return
         self._stop(statements.STOP_CHANNEL, SPLICE_CHANNEL, _STOP_PATIENCE)
         self._session.change(statements.FORGET_CHANNEL, SPLICE_CHANNEL)
+
+    def _copy_filters(self) -> None:
+        """What the default channel leaves out or renames, the splice channel must too; set before its applier runs."""
+        main, ours = (self._session.rows(statements.READ_FILTERS, name) for name in (MAIN, SPLICE_CHANNEL))
+        try:
+            for name, rule in filters.differing(main, ours):
+                self._session.change(filters.change_filter(name, rule), SPLICE_CHANNEL)
+        except StepFailed:
+            self.drop_spliced()
+            raise
 
     def _begin(self, source: Endpoint) -> None:
         """A default channel where there is none: here everything is named."""

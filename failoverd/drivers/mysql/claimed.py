@@ -6,6 +6,7 @@ import math
 
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
+from failoverd.drivers.mysql.blockers import Blockers
 from failoverd.drivers.mysql.channels import Channels
 from failoverd.drivers.mysql.claim_session import ClaimSession
 from failoverd.drivers.mysql.partial import Partial
@@ -14,6 +15,7 @@ from failoverd.drivers.mysql.session import Row, Session
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.sight import Endpoint, ServerState
+from failoverd.model.stall import Blocker, Stall
 from failoverd.ports import Clock, Lease
 
 _NO_SUCH_SESSION = 1094
@@ -37,6 +39,7 @@ class Claimed:
         self._session = ClaimSession(session, lease, clock, reader)
         self._channels = Channels(self._session, replication)
         self._partial = Partial(self._session, self._kill)
+        self._blockers = Blockers(self._session, self._client)
 
     @property
     def name(self) -> str:
@@ -96,6 +99,15 @@ class Claimed:
         Raises StepFailed where they cannot be told from others yet, or may not be ended. The applier stops with them.
         """
         return self._partial.end()
+
+    def stalled_by(self) -> Stall:
+        """Who and what holds its appliers up now."""
+        return self._blockers.read()
+
+    def end_blocker(self, blocker: Blocker) -> bool:
+        """End a session that still holds an applier up, and may be ended; whether one was."""
+        still = next((b for b in self.stalled_by().blockers if b.session == blocker.session), None)
+        return still is not None and still.may_end and self._kill(still.session)
 
     def open_writes(self) -> None:
         """SET GLOBAL read_only = OFF, read back; never persisted. StepFailed where it stays closed."""

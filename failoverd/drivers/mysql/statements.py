@@ -80,6 +80,37 @@ READ_OPEN_APPLIERS = Statement(
     " WHERE p.USER = 'system user' AND t.trx_rows_modified > 0",
     "list the transactions of its applier",
 )
+READ_TRANSACTIONS = Statement(
+    "SELECT trx_mysql_thread_id AS session, trx_state AS state, trx_rows_locked AS locked,"
+    " trx_rows_modified AS modified FROM information_schema.innodb_trx",
+    "list its open transactions",
+)
+READ_ROW_WAITS = Statement(
+    "SELECT r.trx_mysql_thread_id AS waiting, b.trx_mysql_thread_id AS holding"
+    " FROM performance_schema.data_lock_waits w"
+    " JOIN information_schema.innodb_trx r ON r.trx_id = w.REQUESTING_ENGINE_TRANSACTION_ID"
+    " JOIN information_schema.innodb_trx b ON b.trx_id = w.BLOCKING_ENGINE_TRANSACTION_ID",
+    "list who waits for whose row locks",
+)
+READ_OBJECT_WAITS = Statement(
+    "SELECT wt.PROCESSLIST_ID AS waiting, ht.PROCESSLIST_ID AS holding, w.OBJECT_TYPE AS kind,"
+    " w.OBJECT_SCHEMA AS db, w.OBJECT_NAME AS name, w.LOCK_TYPE AS wanted, h.LOCK_TYPE AS held,"
+    " h.LOCK_STATUS AS status"
+    " FROM performance_schema.metadata_locks w"
+    " JOIN performance_schema.metadata_locks h ON h.OBJECT_TYPE = w.OBJECT_TYPE"
+    " AND h.OBJECT_SCHEMA <=> w.OBJECT_SCHEMA AND h.OBJECT_NAME <=> w.OBJECT_NAME"
+    " AND h.OWNER_THREAD_ID <> w.OWNER_THREAD_ID"
+    " JOIN performance_schema.threads wt ON wt.THREAD_ID = w.OWNER_THREAD_ID"
+    " JOIN performance_schema.threads ht ON ht.THREAD_ID = h.OWNER_THREAD_ID"
+    " WHERE w.LOCK_STATUS = 'PENDING' AND wt.PROCESSLIST_ID IS NOT NULL AND ht.PROCESSLIST_ID IS NOT NULL",
+    "list who waits for whose table and global locks",
+)
+READ_LOCKS_SEEN = Statement("SELECT @@GLOBAL.performance_schema AS seen", "read whether locks can be seen")
+READ_FILTERS = Statement(
+    "SELECT FILTER_NAME AS name, FILTER_RULE AS rule FROM performance_schema.replication_applier_filters"
+    " WHERE CHANNEL_NAME = %s",
+    "read a channel's filters",
+)
 WAIT_EXECUTED = Statement("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s) AS late", "wait for transactions")
 
 # --- the session lock
@@ -113,6 +144,17 @@ ADOPT_FILES = Statement(
     " RELAY_LOG_FILE = %s, RELAY_LOG_POS = 4 FOR CHANNEL %s",
     "adopt relay logs",
     changes=True,
+)
+
+# The filters of a channel, by the names that the server lists them under; each takes a list in brackets.
+FILTERS = (
+    "REPLICATE_DO_DB",
+    "REPLICATE_IGNORE_DB",
+    "REPLICATE_DO_TABLE",
+    "REPLICATE_IGNORE_TABLE",
+    "REPLICATE_WILD_DO_TABLE",
+    "REPLICATE_WILD_IGNORE_TABLE",
+    "REPLICATE_REWRITE_DB",
 )
 
 # What `change_source` may name, in the order of the statement. SOURCE_AUTO_POSITION is for a new channel only: naming

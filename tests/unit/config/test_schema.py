@@ -36,7 +36,7 @@ clusters:
       tune: false}
     detection: {interval: 1s, timeout: 2s, misses: 4, crash_grace: 5s, shutdown_grace: 6s}
     failover: {automatic: false, on: {dead: alert, frozen: alert}, cooldown: 0s, fencing: required, max_loss: any,
-      salvage_timeout: 11s, drain_timeout: 12s, min_claimed: 2, fencing_timeout: 13s}
+      salvage_timeout: 11s, drain_timeout: 12s, min_claimed: 2, fencing_timeout: 13s, kill_blockers: false}
 """
 
 
@@ -59,7 +59,7 @@ def test_every_key_reaches_deciding(folder: Folder) -> None:
     assert policy.servers[1] == ServerSpec("db2", Endpoint("h2", 3307))
     assert policy.detection == DetectionPolicy(1.0, 2.0, 4, 5.0, 6.0)
     alert = Reactions(Reaction.ALERT, Reaction.ALERT)
-    assert policy.failover == FailoverPolicy(False, alert, 0.0, "required", None, 11.0, 12.0, 2, 13.0)
+    assert policy.failover == FailoverPolicy(False, alert, 0.0, "required", None, 11.0, 12.0, 2, 13.0, False)
     assert policy.replication == ReplicationPolicy("r", "required", 2.0, 7, 1.0, 5.0, False)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from failoverd.drivers import mysql
-from failoverd.drivers.mysql import statements
+from failoverd.drivers.mysql import filters, statements
 
 DRIVER = Path(mysql.__path__[0])
 OUT_OF_BAND = {"application.py", "local.py"}  # for the lab and its writing client; no part of the manager
@@ -22,12 +22,14 @@ CHANGES = (
     r"KILL CONNECTION %s",
     r"(START|STOP) REPLICA (IO_THREAD |SQL_THREAD )?FOR CHANNEL %s",
     r"RESET REPLICA ALL FOR CHANNEL %s",
+    r"CHANGE REPLICATION FILTER [A-Z_]+ = \([^;]*\) FOR CHANNEL %s",
     r"CHANGE REPLICATION SOURCE TO ([A-Z_]+ = ('nobody'|%s|\d+)(, )?)+ FOR CHANNEL %s",
 )
+EVERY_FILTER = [filters.change_filter(name, "") for name in statements.FILTERS]
 EVERY_OPTION = statements.change_source(statements.SOURCE_OPTIONS)
 
 
-@pytest.mark.parametrize("statement", [*statements.ALL, EVERY_OPTION], ids=lambda s: s.text[:40])
+@pytest.mark.parametrize("statement", [*statements.ALL, *EVERY_FILTER, EVERY_OPTION], ids=lambda s: s.text[:40])
 def test_a_statement_reads_or_is_one_of_the_known_changes(statement: statements.Statement) -> None:
     if statement.changes:
         assert any(re.fullmatch(change, statement.text) for change in CHANGES)
@@ -87,5 +89,5 @@ def test_only_statements_of_the_table_are_said(method: str) -> None:
     assert found
     for place, call in found:
         said = ast.unparse(call.args[0])
-        known = said.startswith("statements.") or said in {"statement", "PREPARE_SESSION"}
+        known = said.startswith(("statements.", "filters.change_filter(")) or said in {"statement", "PREPARE_SESSION"}
         assert known, f"{place}:{call.lineno} says {said}"

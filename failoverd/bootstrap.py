@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from failoverd.config.schema import Access, Config
 from failoverd.decide.grants import held
 from failoverd.decide.rights import rights_findings
 from failoverd.drivers.clock import SystemClock
+from failoverd.drivers.failpoint import VARIABLE, failpoint
 from failoverd.drivers.files import replace_file
 from failoverd.drivers.identity import Identity
 from failoverd.drivers.local.coordination import LocalCoordination
@@ -59,7 +61,9 @@ class Built:
         """One cluster as this process serves it."""
         eyes = Eyes(self.servers, self.agents, self.tasks, self.clock)
         name = self.config.manager.name
-        return World(name, self.config.policy(cluster), eyes, self.coordination, logs.logger(cluster=cluster))
+        moment = failpoint(os.environ.get(VARIABLE, ""))
+        log = logs.logger(cluster=cluster)
+        return World(name, self.config.policy(cluster), eyes, self.coordination, log, moment)
 
     def close(self) -> None:
         """Give every lock back and end every session."""

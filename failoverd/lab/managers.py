@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -28,10 +29,13 @@ class Managers:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: dict[str, IO[bytes]] = {}
 
-    def start(self, name: str) -> subprocess.Popen[bytes]:
-        """Start one manager; its log goes to `log(name)`."""
+    def start(self, name: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start one manager with this added to its environment; its log goes to `log(name)`."""
+        if name in self._logs:
+            self._logs.pop(name).close()
         log = self.log(name).open("ab")
-        process = self._lab.run_in(name, self._lab.manager_argv(name, "run"), stdout=log, stderr=log)
+        around = {**os.environ, **(env or {})}
+        process = self._lab.run_in(name, self._lab.manager_argv(name, "run"), stdout=log, stderr=log, env=around)
         self._running[name], self._logs[name] = process, log
         return process
 

@@ -31,16 +31,30 @@ def close(world: World, memory: Memory, occasion: Occasion, report: Report) -> N
         memory.history = replace(memory.history, last_attempt_at=report.stamps.ended)
     if operation is not None and report.result is Result.NEEDS_PERSON:
         stay_open(world, memory, occasion, operation, report)
+        say(world, "operation needs a person", report)
         return
     if operation is not None:
         world.moment("before:end")
         world.coordination.end(occasion.lease, operation, report)
         world.moment("after:end")
+    say(world, "operation ended", report)
     memory.operation = None
     memory.left = Left()
     memory.history = replace(memory.history, open_operation="")
     memory.phase = after(memory.phase, Event.OPERATION_CLOSED)
     catch_up(world, memory)
+
+
+def say(world: World, event: str, report: Report) -> None:
+    """The end in the log."""
+    world.log.info(
+        event,
+        operation=report.operation,
+        outcome=str(report.result),
+        new_primary=report.new_primary,
+        findings=list(report.findings),
+        refusals=[r.id for r in report.refusals],
+    )
 
 
 def stay_open(world: World, memory: Memory, occasion: Occasion, operation: Operation, report: Report) -> None:

@@ -1,0 +1,176 @@
+"""Failovers interrupted at a given moment of the active manager, one after the other on the same lab.
+
+Each round ends with the cluster whole again: the old primary is released, started and made a replica, out of band.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from failoverd.bootstrap import agent_access
+from failoverd.config.load import read
+from failoverd.drivers.clock import SystemClock
+from failoverd.drivers.failpoint import VARIABLE
+from failoverd.drivers.ssh.agents import SshAgents
+from failoverd.drivers.ssh.zipapp import shipped_sha256
+from failoverd.drivers.tasks import ThreadTasks
+from failoverd.lab.compare import compare
+from failoverd.lab.processes import state
+from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, follows, writable
+
+STEPS = (
+    "ClaimServer", "FenceHost", "StopReceiver", "Splice", "Drain", "DisarmSource", "OpenWrites", "PublishPrimary",
+    "Repoint", "ForgetSource",
+)  # fmt: skip
+RECORDS = ("after:begin", "after:promote-intent", "before:end", "after:end")
+MOMENTS = (*(f"{side}:{step}" for step in STEPS for side in ("before", "after")), *RECORDS)
+SETTINGS: Mapping[str, object] = {"clusters": {"shop": {"failover": {"cooldown": "0s"}}}}
+
+
+class Held:
+    """The right to release a fence by hand, under the epoch that is in force."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def check(self) -> None:
+        """A person at the host asks nobody."""
+
+
+class Interrupted:
+    """One lab, its writing client, and round after round."""
+
+    def __init__(self, play: Rehearsal) -> None:
+        self.play = play
+        self.standby = ""
+        self.ended = 0
+
+    def begin(self) -> None:
+        """Start the first manager and the client."""
+        self.process = self.play.managers.start("mgr2")
+        self.standby = "mgr2"
+        self.play.managers.wait_ready(standbys=0, timeout=PATIENCE)
+        self.play.write()
+
+    def round(self, verb: str, moment: str) -> Mapping[str, Any]:
+        """One failover whose manager is killed or stopped at that moment; its account, when all is whole again."""
+        play, struck = self.play, "mgr1"
+        self.enter(struck, f"{verb} {moment}")
+        self.enter("mgr2", "")
+        self.ready(struck)
+        if "StopReceiver" not in moment:
+            play.deaf(*play.replicas())
+        old = play.primary
+        play.kill_primary()
+        self.struck(struck, verb)
+        eventually(lambda: self.count("operation ended", moment), lambda n: n > self.ended, f"an end ({verb} {moment})")
+        shown = self.whole()
+        if verb == "stop":
+            self.wakes(struck)
+        self.restore(old, str(shown["new_primary"]), int(shown["epoch"]))
+        return shown
+
+    def enter(self, name: str, failpoint: str) -> None:
+        """(Re)start a manager; with a failpoint it becomes the active one, because the other one leaves."""
+        managers = self.play.managers
+        (self.play.lab.folder / name / "run" / "shop" / "status.json").unlink(missing_ok=True)
+        if failpoint:
+            self.process = managers.start(name, {VARIABLE: failpoint})
+            eventually(lambda: self.seen(name), bool, f"a first look of {name}")
+            managers.end(self.standby)
+            eventually(lambda: self.active(name), bool, f"{name} as the active one")
+        else:
+            managers.start(name)
+        self.standby = name
+
+    def seen(self, name: str) -> bool:
+        """Whether it looks already, and knows who is in line: an older status would not name it."""
+        kept = self.play.managers.kept(name)
+        return bool(kept) and name in kept["standby_managers"]
+
+    def active(self, name: str) -> bool:
+        """Whether it says itself that it is the active one."""
+        return self.play.managers.kept(name).get("active_manager") == name
+
+    def ready(self, name: str) -> None:
+        """Wait until the active manager says that everything a failover needs is there, the standby too."""
+        eventually(
+            lambda: self.play.managers.kept(name),
+            lambda kept: (
+                kept["verdict"] == "healthy"
+                and kept["standby_managers"] == ["mgr2"]
+                and all(server["agent"] == "ok" for server in kept["servers"])
+            ),
+            "a healthy cluster with a standby",
+        )
+        eventually(lambda: self.play.managers.kept("mgr2").get("active_manager"), lambda a: a == name, "a standby")
+        self.ended = self.count("operation ended", "")
+
+    def struck(self, name: str, verb: str) -> None:
+        """Wait until the failpoint has struck."""
+        if verb == "kill":
+            assert self.process.wait(timeout=PATIENCE) == -signal.SIGKILL
+        else:
+            eventually(lambda: state(self.process.pid), lambda now: now == "T", f"the freeze of {name}")
+
+    def count(self, event: str, moment: str) -> int:
+        """How often an event was logged; after the last record the dead manager cannot say that it had ended."""
+        return len(self.play.logged(event)) + (moment == "after:end")
+
+    def whole(self) -> Mapping[str, Any]:
+        """One writable server, nothing lost, the other replica attached, the journal closed."""
+        play = self.play
+        operation = eventually(play.operations, lambda found: found[0]["outcome"] is not None, "a closed journal")[0]
+        shown = play.shown(operation["operation"])
+        assert (shown["kind"], shown["outcome"], shown["lost"]["transactions"]) == ("failover", "done", 0), shown
+        elect = str(shown["new_primary"])
+        eventually(lambda: play.writer.account.acks[-1].server, lambda server: server == elect, f"a row on {elect}")
+        play.go_on(20)
+        assert writable(play.lab) == (elect,)
+        play.writer.pause()
+        try:
+            others = tuple(name for name in play.lab.servers if name not in {elect, play.primary})
+            follows(play.lab, elect, others)
+            for server in (elect, *others):
+                assert compare(play.lab, server, play.writer.account).clean, server
+        finally:
+            play.writer.resume()
+        return shown
+
+    def wakes(self, name: str) -> None:
+        """The frozen manager goes on, finds that it was deposed, and changes nothing."""
+        play = self.play
+        lost = len(play.logged("lock lost", name))
+        play.writer.pause()
+        try:
+            before = eventually(play.untouched, lambda now: now == play.untouched(), "still servers")
+            play.managers.kill(name, signal.SIGCONT)
+            eventually(lambda: len(play.logged("lock lost", name)), lambda n: n > lost, "the woken manager's own word")
+            time.sleep(0.5)  # what it might still have under way would have arrived
+            assert play.untouched() == before
+        finally:
+            play.writer.resume()
+        play.managers.end(name)
+
+    def restore(self, old: str, elect: str, epoch: int) -> None:
+        """Make the old primary a replica of the new one, as a person would."""
+        lab = self.play.lab
+        config = read(Path(lab.config_path)).config
+        access = agent_access(config, config.access("shop", old))
+        held = Held(epoch + 1)
+        agents = SshAgents((access,), shipped_sha256(), SystemClock(), ThreadTasks(), lambda _: held)
+        try:
+            agents.release("shop", old, held)
+        finally:
+            agents.close()
+        lab.start_mysqld(old)
+        lab.sql(old, "SET GLOBAL super_read_only = ON")
+        source = f"SOURCE_HOST='{lab.hosts[elect].address}', SOURCE_PORT=3306, SOURCE_USER='repl'"
+        more = f"SOURCE_PASSWORD='{lab.password('repl')}', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1"
+        timing = "SOURCE_HEARTBEAT_PERIOD=0.5, SOURCE_CONNECT_RETRY=1"
+        lab.sql(old, f"CHANGE REPLICATION SOURCE TO {source}, {more}, {timing}; START REPLICA")
+        self.play.primary = elect

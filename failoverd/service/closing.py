@@ -19,14 +19,6 @@ def close(world: World, memory: Memory, occasion: Occasion, report: Report) -> N
     """End the journal, or say why it stays open. The operation is the one that the memory names."""
     operation = memory.operation
     memory.last_report = report
-    world.log.info(
-        "operation ended" if report.result is not Result.NEEDS_PERSON else "operation needs a person",
-        operation=report.operation,
-        outcome=str(report.result),
-        new_primary=report.new_primary,
-        findings=list(report.findings),
-        refusals=[r.id for r in report.refusals],
-    )
     if report.result is not Result.DONE:
         memory.history = replace(memory.history, last_attempt_at=report.stamps.ended)
     if operation is not None and report.result is Result.NEEDS_PERSON:

@@ -1,6 +1,6 @@
 # Two commands do everything: make demo, make test. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format
+.PHONY: help setup demo test check bench matrix format
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 
@@ -20,6 +20,9 @@ check: ## format, lint, types, imports, house rules, unit tests, scenarios (unde
 SLOW := tests/properties tests/contract tests/acceptance
 test: setup check ## everything: set-up, check, properties, contracts, real servers
 	@$(PYTHON) -m pytest $(SLOW) -n 2 --dist loadscope --durations=20 --timeout=180
+
+matrix: setup ## the active manager killed and frozen at every moment of a failover, every cell
+	@FAILOVERD_MATRIX=1 $(PYTHON) -m pytest tests/acceptance/test_matrix.py -n 2 --durations=8 --timeout=3000
 
 bench: setup ## how long a failover takes, as a table and as JSON
 	@$(PYTHON) -m tests.bench

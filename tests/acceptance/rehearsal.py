@@ -16,8 +16,10 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeVar
 
+import pytest
+
 from failoverd.drivers.mysql.local import query_with_names
-from failoverd.lab import Lab
+from failoverd.lab import Lab, keeping
 from failoverd.lab.compare import compare
 from failoverd.lab.managers import Managers
 from failoverd.lab.writer import TABLE, Account, Writer, writer_for
@@ -26,6 +28,12 @@ from failoverd.model.errors import ServerError
 Value = TypeVar("Value")
 PATIENCE = 60.0  # a limit for what ought to happen, on a machine that may be busy with other tests
 MANAGERS = ("mgr1", "mgr2")
+
+supervisor = pytest.mark.parametrize("supervised", [False, True], ids=["bare", "supervised"])
+# A supervisor that is quicker than a busy machine's manager makes the death a restart, which is opened again: that has
+# tests of its own. Here it comes late enough for the death to be seen, and while the failover is under way.
+RESTART_AFTER = 1.0
+NOTHING_LOST = {"transactions": 0, "gtids": "", "at_least": False}
 
 # What the contract promises of every operation; more may be there.
 OPERATION_KEYS = frozenset(
@@ -80,6 +88,16 @@ def takes_writes(lab: Lab, server: str) -> bool:
 def writable(lab: Lab) -> tuple[str, ...]:
     """The servers that take writes now, also where a held mysqld comes and goes."""
     return tuple(server for server in lab.servers if takes_writes(lab, server))
+
+
+def prepared(lab: Callable[..., Lab], *, supervised: bool, never: str = "", **options: Any) -> Lab:
+    """A lab, in which one server must never be promoted, or none; its first primary may have a supervisor."""
+    one = lab(**options)
+    if never:
+        one.configure({"clusters": {"shop": {"servers": {never: {"promote": "never"}}}}})
+    if supervised:
+        keeping.ask(one.hosts["db1"], "supervise", service="mysqld", restart=RESTART_AFTER)
+    return one
 
 
 class Rehearsal:

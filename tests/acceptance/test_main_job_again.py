@@ -6,13 +6,25 @@ import os
 import signal
 
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import PATIENCE, ends_of, eventually, rehearsal, replication, takes_writes, writable
-from tests.acceptance.test_main_job import NOTHING_LOST, prepared, supervisor
+from tests.acceptance.rehearsal import (
+    NOTHING_LOST,
+    PATIENCE,
+    ends_of,
+    eventually,
+    prepared,
+    rehearsal,
+    replication,
+    supervisor,
+    takes_writes,
+    writable,
+)
 
 
 @supervisor
 def test_an_orderly_restart_of_the_primary_is_waited_for(lab: LabFactory, supervised: bool) -> None:
-    with rehearsal(lab(supervised=supervised)) as play:
+    # an orderly stop takes seconds, many of them on a busy machine
+    grace = {"clusters": {"shop": {"detection": {"shutdown_grace": "60s"}}}}
+    with rehearsal(lab(supervised=supervised, settings=grace)) as play:
         before = play.begin()
         pid = play.lab.mysqld_pid("db1")
         os.kill(pid, signal.SIGTERM)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import (
+    NOTHING_LOST,
     PATIENCE,
     Rehearsal,
     ends_of,
@@ -12,7 +13,6 @@ from tests.acceptance.rehearsal import (
     saved_count,
     writable,
 )
-from tests.acceptance.test_main_job import NOTHING_LOST
 
 BY_HAND: dict[str, object] = {"clusters": {"shop": {"failover": {"automatic": False}}}}
 

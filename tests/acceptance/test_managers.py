@@ -6,8 +6,7 @@ import signal
 import time
 
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import MANAGERS, PATIENCE, Rehearsal, eventually, rehearsal, writable
-from tests.acceptance.test_main_job import NOTHING_LOST
+from tests.acceptance.rehearsal import MANAGERS, NOTHING_LOST, PATIENCE, Rehearsal, eventually, rehearsal, writable
 
 
 def roles(play: Rehearsal) -> tuple[str, str]:

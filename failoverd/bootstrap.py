@@ -224,6 +224,10 @@ class Application:
         built = self._built()
         return desk.plan(built.world(cluster), kill, to)
 
+    def foresee(self, request: Request) -> Plan:
+        """What this request would lead to in the world as it is."""
+        return desk.foresee_request(self._built().world(request.cluster), request)
+
     def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
         """Run the failover, or hand it to the active manager and follow it."""
         built = self._built()

@@ -27,6 +27,9 @@ class App(Protocol):
     def plan(self, cluster: str, kill: tuple[str, ...], to: str) -> Plan:
         """What would happen if the named servers (none: the primary) were dead and `to` were wanted."""
 
+    def foresee(self, request: Request) -> Plan:
+        """What this request would lead to in the world as it is, with the refusals that stand against it."""
+
     def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
         """Run the failover, or hand it to the active manager and follow it; the operation's document."""
 

@@ -74,7 +74,7 @@ def failover(
         overrides=frozenset(override),
     )
     app = session.app()
-    made = app.plan(cluster, (), to)
+    made = app.foresee(request)
     against = still_standing(made, request)
     if dry_run:
         show_plan(session, made)

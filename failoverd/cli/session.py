@@ -104,6 +104,7 @@ def error_document(error: FailoverdError) -> dict[str, object]:
     """The same as a document; the refusals or the complaints one by one where there are some."""
     body: dict[str, object] = {"error": {"what": error.what, "detail": error.detail, "hint": error.hint}}
     if isinstance(error, PlanRefused):
+        body["outcome"] = "refused"
         body["refusals"] = [refusal_json(refusal) for refusal in error.refusals]
     if isinstance(error, ConfigErrors):
         body["errors"] = [

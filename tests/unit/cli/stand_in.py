@@ -52,6 +52,9 @@ class StandIn:
     def plan(self, cluster: str, kill: tuple[str, ...], to: str) -> Plan:
         return self.answer("plan", cluster, kill, to)  # type: ignore[return-value]
 
+    def foresee(self, request: Request) -> Plan:
+        return self.answer("foresee", request)  # type: ignore[return-value]
+
     def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
         on_progress("going on")
         return self.answer("failover", request)  # type: ignore[return-value]

@@ -24,7 +24,7 @@ def screen(tmp_path: Path) -> Terminal:
 def refused(*ids: str, missing: str = "") -> StandIn:
     refusals = tuple(Refusal(name, f"because of {name}") for name in ids)
     plan = dataclasses.replace(EMPTY_PLAN, refusals=refusals, missing=GtidSet.parse(missing))
-    return StandIn(plan=plan, failover=DONE)
+    return StandIn(foresee=plan, failover=DONE)
 
 
 def requested(app: StandIn) -> Request:
@@ -77,7 +77,7 @@ def test_on_a_terminal_a_person_is_asked(
 def test_the_plan_is_shown_before_anything_is_done(screen: Terminal) -> None:
     app = refused()
     assert "db2" in screen.call(app, "failover", "shop", "--yes").stderr
-    assert [asked[0] for asked in app.asked] == ["plan", "failover"]
+    assert [asked[0] for asked in app.asked] == ["foresee", "failover"]
 
 
 def test_a_dry_run_shows_the_plan_and_changes_nothing(screen: Terminal) -> None:
@@ -138,7 +138,7 @@ def test_nobody_overrides_what_does_not_exist(screen: Terminal) -> None:
     ],
 )
 def test_the_outcome_is_the_exit_code(screen: Terminal, changes: dict[str, object], code: int) -> None:
-    app = StandIn(plan=EMPTY_PLAN, failover=DONE | changes)
+    app = StandIn(foresee=EMPTY_PLAN, failover=DONE | changes)
     result = screen.call(app, "failover", "shop", "--yes", "--json")
     assert result.exit_code == code
     assert document(result) == DONE | changes

@@ -103,7 +103,7 @@ def plan(world: World, kill: tuple[str, ...], to: str) -> Plan:
 
 
 def foresee_request(world: World, request: Request) -> Plan:
-    """What a request would lead to in the world as it is, with the refusals that stand against it; nothing is changed."""
+    """What a request would lead to in the world as it is, with the refusals that stand; nothing is changed."""
     world = patient(world)
     memory, snapshot = own_look(world)
     return foresee(world, occasion_of(world, memory, snapshot, NoLease()), request.kind, request)

@@ -120,6 +120,8 @@ def act_as_allowed(world: World, memory: Memory, snapshot: TopologySnapshot, ver
         world.log.warning("this manager was deposed", why=str(error), epoch=lease.epoch)
     except FailoverdError as error:
         world.log.warning("could not act", why=str(error))
+    if memory.phase is Phase.OPERATING:  # an error met its very end, the report or the record of it: it is still open
+        memory.phase = after(memory.phase, Event.OPERATION_LEFT)
 
 
 def publish(

@@ -1,0 +1,245 @@
+"""The Agents port on virtual time: hosts that outlive their mysqld, with epochs, fence marks and a guard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import AgentError, FencedOut, LockLost
+from failoverd.model.host import (
+    AgentSilent,
+    FenceProof,
+    Holding,
+    HostFacts,
+    HostSight,
+    LogKind,
+    ProbeOutcome,
+    ProbeReport,
+    Spliced,
+    Verified,
+)
+from failoverd.model.sight import ServerState
+from failoverd.ports import Clock, Lease, Progress
+from tests.simulation.loop import Process
+from tests.simulation.mysqld import Gtid, Mysqld
+from tests.simulation.network import NoAnswer, Word
+from tests.simulation.statements import gtids_of
+
+T = TypeVar("T")
+BYTES_EACH = 300
+PATIENCE = 3.0
+LAID = "relay-fo_recover.000001"
+RESTART_TRIES = 0.5
+
+
+@dataclass
+class Host:
+    """One database host: its mysqld, its agent's memory. `restarts` is what its supervisor waits, None for never."""
+
+    mysqld: Mysqld
+    remembered: bool = True
+    epoch: int = 0
+    fenced: int | None = None
+    silent: bool = False
+    restarts: float | None = None
+    acts: list[tuple[float, int, str]] = field(default_factory=list)
+
+    def accept(self, epoch: int) -> None:
+        """Take a change under an epoch, or refuse a lower one."""
+        if epoch < self.epoch:
+            raise FencedOut(f"epoch {epoch} is over", f"seen: {self.epoch}")
+        self.epoch = epoch
+
+    def kill(self) -> None:
+        """The mysqld dies; its supervisor starts it again, unless it is held."""
+        self.mysqld.kill()
+        if self.restarts is not None:
+            self.supervise(self.restarts)
+
+    def supervise(self, seconds: float) -> None:
+        """Start the mysqld in so many seconds; a guard kills what comes while the host is fenced."""
+
+        def start() -> None:
+            if self.fenced is None:
+                self.mysqld.start()
+
+        self.mysqld.loop.at(self.mysqld.loop.now + seconds, start)
+
+    def logs(self, kind: LogKind) -> Mapping[Gtid, int]:
+        """What log files of that kind hold."""
+        disk = self.mysqld.disk
+        if kind is LogKind.BINARY:
+            return disk.executed
+        return {gtid: content for held in disk.relayed.values() for gtid, content in held.items()}
+
+    def holds(self, kind: LogKind) -> GtidSet:
+        """The set of what they hold."""
+        return self.mysqld.executed if kind is LogKind.BINARY else gtids_of(self.logs(kind))
+
+
+class SimAgents:
+    """Implements `ports.Agents` for one manager. `acted` hears of every change: server, epoch, what."""
+
+    def __init__(
+        self,
+        hosts: Mapping[str, Host],
+        process: Process,
+        clock: Clock,
+        lease_of: Callable[[str], Lease | None],
+        acted: Callable[[str, int, int, str], None],
+    ) -> None:
+        self._hosts = hosts
+        self._process = process
+        self._clock = clock
+        self._lease_of = lease_of
+        self._acted = acted
+
+    def facts(self, cluster: str, server: str, timeout: float) -> HostSight:
+        try:
+            return self._ask(server, "facts", lambda host: self._facts(server, host), timeout)
+        except AgentError as error:
+            state = "missing" if error.code == "MISSING" else "unreachable"
+            return AgentSilent(server, state, str(error), self._clock.now())
+
+    def _facts(self, server: str, host: Host) -> HostFacts:
+        mysqld = host.mysqld
+        known(server, host)
+        pids, state = ((4711,), "T" if mysqld.frozen else "S") if mysqld.alive else ((), "")
+        return HostFacts(
+            server, mysqld.alive, pids, state, mysqld.uuid, self._clock.now(),
+            fenced_epoch=host.fenced, disk_free=1 << 30, highest_epoch=host.epoch, version="simulated",
+        )  # fmt: skip
+
+    def probe(self, cluster: str, origin: str, target: str, timeout: float) -> ProbeReport | None:
+        try:
+            outcome = self._ask(origin, "probe", lambda _: self._login(origin, target), timeout)
+        except AgentError:
+            return None
+        return ProbeReport(origin, target, outcome, 0.001, self._clock.now())
+
+    def _login(self, origin: str, target: str) -> ProbeOutcome:
+        aim = self._hosts[target].mysqld
+        if not aim.net.both(origin, target):
+            return ProbeOutcome.TIMED_OUT
+        if aim.frozen:
+            return ProbeOutcome.HUNG
+        return ProbeOutcome.OK if aim.alive else ProbeOutcome.REFUSED
+
+    def remember(self, cluster: str, state: ServerState) -> None:
+        def noted(host: Host) -> None:
+            host.remembered = True
+
+        self._ask(state.name, "remember", noted, PATIENCE)
+
+    def scan(self, cluster: str, server: str, kind: LogKind, lacking: GtidSet, timeout: float) -> Holding:
+        def scanned(host: Host) -> GtidSet:
+            known(server, host)
+            return host.holds(kind) - lacking
+
+        try:
+            missing = self._ask(server, f"scan {kind} logs", scanned, min(timeout, PATIENCE))
+        except AgentError as error:
+            return Holding(server, kind, complete=False, problem=str(error))
+        return Holding(server, kind, missing, len(missing) * BYTES_EACH, files=1)
+
+    def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
+        lease = self._lease_of(cluster)
+        if lease is None:
+            raise LockLost(f"nothing is laid out on {target}", f"no lease on {cluster}")
+
+        def extract(host: Host) -> dict[Gtid, int]:
+            known(origin, host)
+            logs, asked = host.logs(wanted.kind), wanted.missing & host.holds(wanted.kind)
+            return {gtid: logs[gtid] for gtid in logs if GtidSet.single(gtid[0], "", gtid[1]) <= asked}
+
+        pieces = self._ask(origin, "extract", extract, PATIENCE)
+        lease.check()
+
+        def put(host: Host) -> None:
+            self._accept(target, host, lease.epoch, "put")
+            host.mysqld.disk.files[LAID] = pieces
+
+        self._ask(target, "put", put, PATIENCE, changes=True)
+        size = len(pieces) * BYTES_EACH
+        progress(size, size)
+        return Spliced(LAID, gtids_of(pieces), size, 1)
+
+    def verify(self, cluster: str, server: str, file: str, position: int, timeout: float) -> Verified:
+        try:
+            return Verified(
+                server, self._ask(server, "verify", lambda h: h.holds(LogKind.RELAY), min(timeout, PATIENCE))
+            )
+        except AgentError as error:
+            return Verified(server, problem=str(error))
+
+    def keep(self, cluster: str, server: str, lease: Lease, operation: str) -> int:
+        def keep(host: Host) -> int:
+            self._accept(server, host, lease.epoch, "keep")
+            return 1
+
+        lease.check()
+        return self._ask(server, "keep", keep, PATIENCE, changes=True)
+
+    def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
+        def clean(host: Host) -> None:
+            self._accept(server, host, lease.epoch, "clean")
+            host.mysqld.disk.files.clear()
+
+        lease.check()
+        self._ask(server, "clean", clean, PATIENCE, changes=True)
+
+    def fence(self, cluster: str, server: str, server_uuid: str, lease: Lease, operation: str) -> FenceProof:
+        def fence(host: Host) -> tuple[int, ...]:
+            known(server, host)
+            if host.mysqld.uuid != server_uuid:
+                raise AgentError("the data directory belongs to another server", code="NOT_FOUND")
+            self._accept(server, host, lease.epoch, "fence")
+            killed = (4711,) if host.mysqld.alive else ()
+            host.fenced = lease.epoch
+            host.mysqld.kill()
+            return killed
+
+        lease.check()
+        killed = self._ask(server, "fence", fence, PATIENCE, changes=True)
+        return FenceProof(server, "agent: killed, held by guard", proven=True, killed=killed, hold="guard")
+
+    def release(self, cluster: str, server: str, lease: Lease) -> None:
+        def release(host: Host) -> None:
+            self._accept(server, host, lease.epoch, "release")
+            if host.fenced is not None and lease.epoch < host.fenced:
+                raise FencedOut(f"{server} was fenced in epoch {host.fenced}")
+            host.fenced = None
+            if host.restarts is not None and not host.mysqld.alive:
+                host.supervise(host.restarts)
+
+        lease.check()
+        self._ask(server, "release", release, PATIENCE, changes=True)
+
+    def _accept(self, server: str, host: Host, epoch: int, what: str) -> None:
+        before = host.epoch
+        host.accept(epoch)
+        self._acted(server, epoch, before, what)
+
+    def _ask(self, server: str, what: str, does: Callable[[Host], T], timeout: float, *, changes: bool = False) -> T:
+        host = self._hosts.get(server)
+        if host is None:
+            raise AgentError(f"no agent is known for {server}", code="MISSING")
+
+        def serve() -> T:
+            if host.silent:
+                raise NoAnswer
+            return does(host)
+
+        word = Word(self._process, self._process.name, server, f"agent: {what}", changes)
+        try:
+            return host.mysqld.net.ask(word, serve, timeout)
+        except NoAnswer:
+            raise AgentError(f"the agent of {server} is silent", code="UNREACHABLE") from None
+
+
+def known(server: str, host: Host) -> None:
+    """Refuse for a server that the agent was never told about."""
+    if not host.remembered:
+        raise AgentError(f"{server} was never remembered", code="NOT_FOUND")

@@ -1,0 +1,247 @@
+"""A mysqld on virtual time: sets with their contents, relay logs, locks, sessions, and a supervisor that restarts it.
+
+Every transaction has a content, so that one number with two contents is seen. What clients were told is kept outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from failoverd.gtid import GtidSet
+from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Thread
+from tests.simulation.loop import Loop
+from tests.simulation.network import Net
+
+Gtid = tuple[str, int]
+HEARTBEAT = 0.2
+READY = Settings(read_only_at_start=True)
+
+
+@dataclass
+class Disk:
+    """What outlives the process: transactions with their contents, executed or in relay logs."""
+
+    executed: dict[Gtid, int] = field(default_factory=dict)
+    relayed: dict[str, dict[Gtid, int]] = field(default_factory=dict)
+    files: dict[str, dict[Gtid, int]] = field(default_factory=dict)
+
+
+class Mysqld:
+    """One server. `epochs` maps our sessions to the epoch that they claimed under."""
+
+    def __init__(self, loop: Loop, net: Net, name: str, number: int) -> None:
+        self.loop = loop
+        self.net = net
+        self.name = name
+        self.endpoint = Endpoint(name, 3306)
+        self.uuid = f"00000000-0000-0000-0000-{number:012d}"
+        self.number = number
+        self.disk = Disk()
+        self.executed = GtidSet()
+        self.channels: dict[str, Channel] = {}
+        self.alive = True
+        self.frozen = False
+        self.read_only = self.super_read_only = self.offline = False
+        self.started_at = -1000.0
+        self.sessions: dict[int, str] = {}
+        self.locks: dict[str, int] = {}
+        self.epochs: dict[int, int] = {}
+        self.claimed_epoch = 0
+        self.waits: dict[tuple[int, str], float] = {}
+        self.last_session = 0
+        self.pull_delay = self.apply_delay = 0.001
+        self.followers: Callable[[], list[Mysqld]] = list
+        self.named: Callable[[Endpoint], Mysqld | None] = _nobody
+        self.on_end: list[Callable[[int], None]] = []
+        self._pulling: set[str] = set()
+        self._applying: set[str] = set()
+        self._heard: dict[str, float] = {}
+        self._connected: dict[str, float] = {}
+
+    # --- the process
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can do anything now."""
+        return self.alive and not self.frozen
+
+    @property
+    def writable(self) -> bool:
+        """Whether a client's write is accepted."""
+        return self.alive and not (self.read_only or self.super_read_only or self.offline)
+
+    def kill(self) -> None:
+        """The end of the process; the disk stays, also what the receiver had written."""
+        self.alive = self.frozen = False
+        for session in list(self.sessions):
+            self.end(session)
+
+    def start(self) -> None:
+        """Come up read-only, as configured; receivers and appliers start by themselves."""
+        if self.alive:
+            return
+        self.alive = True
+        self.started_at = self.loop.now
+        self.read_only = self.super_read_only = True
+        self.offline = False
+        for name, channel in list(self.channels.items()):
+            receiver = Thread.CONNECTING if name == "" else Thread.NO
+            self.channels[name] = replace(channel, receiver=receiver, applier=Thread.YES)
+            self.apply_soon(name)
+        self.pull_soon("")
+
+    def freeze(self) -> None:
+        """Stand still."""
+        self.frozen = self.alive
+
+    def thaw(self) -> None:
+        """Go on."""
+        if self.frozen:
+            self.frozen = False
+            for name in list(self.channels):
+                self.pull_soon(name)
+                self.apply_soon(name)
+            self.tell_followers()
+
+    # --- sessions
+
+    def connect(self, account: str) -> int:
+        """A new session."""
+        self.last_session += 1
+        self.sessions[self.last_session] = account
+        return self.last_session
+
+    def end(self, session: int) -> bool:
+        """End a session and free its locks; whether there was one."""
+        if session not in self.sessions:
+            return False
+        del self.sessions[session]
+        self.epochs.pop(session, None)
+        self.locks = {name: holder for name, holder in self.locks.items() if holder != session}
+        for told in self.on_end:
+            told(session)
+        return True
+
+    # --- transactions
+
+    def write(self, content: int) -> Gtid:
+        """Commit a client's transaction under the next free number of its own."""
+        known = self.executed.of_uuid(self.uuid).entries
+        number = known[0][1][0][1] + 1 if known and known[0][1][0][0] == 1 else 1
+        gtid = (self.uuid, number)
+        self.disk.executed[gtid] = content
+        self.executed = self.executed | GtidSet((((self.uuid, ""), ((number, number),)),))
+        self.tell_followers()
+        return gtid
+
+    def tell_followers(self) -> None:
+        """Somebody may have something to fetch."""
+        for follower in self.followers():
+            for name, channel in follower.channels.items():
+                if channel.source == self.endpoint:
+                    follower.pull_soon(name)
+
+    def pull_soon(self, name: str) -> None:
+        """Let the receiver fetch in a moment."""
+        if name not in self._pulling:
+            self._pulling.add(name)
+            self.loop.at(self.loop.now + self.pull_delay, lambda: self._pull(name))
+
+    def apply_soon(self, name: str) -> None:
+        """Let the applier run in a moment."""
+        if name not in self._applying:
+            self._applying.add(name)
+            self.loop.at(self.loop.now + self.apply_delay, lambda: self._apply(name))
+
+    def _pull(self, name: str) -> None:
+        self._pulling.discard(name)
+        channel = self.channels.get(name)
+        if channel is None or not self.answers or channel.receiver is Thread.NO:
+            return
+        source = self.named(channel.source)
+        if source is None or not self.hears(source):
+            self.channels[name] = replace(channel, receiver=Thread.CONNECTING)
+            return
+        self._heard[name] = self.loop.now
+        new = source.executed - self.executed - channel.received
+        if new:
+            relayed = self.disk.relayed.setdefault(name, {})
+            relayed.update({gtid: source.disk.executed[gtid] for gtid in each(new)})
+        self.channels[name] = replace(
+            channel, receiver=Thread.YES, source_uuid=source.uuid, received=channel.received | new
+        )
+        if new:
+            self.apply_soon(name)
+
+    def _apply(self, name: str) -> None:
+        self._applying.discard(name)
+        channel = self.channels.get(name)
+        if channel is None or not self.answers or channel.applier is not Thread.YES:
+            return
+        new = channel.received - self.executed
+        if not new:
+            return
+        relayed = self.disk.relayed.get(name, {})
+        for gtid in each(new):
+            self.disk.executed[gtid] = relayed[gtid]
+        self.executed = self.executed | new
+        self.tell_followers()
+
+    def hears(self, source: Mysqld) -> bool:
+        """Whether the source's words come through."""
+        return source.answers and self.net.both(self.name, source.name)
+
+    # --- what it says
+
+    def state(self) -> ServerState:
+        """What a read of it says."""
+        for name in self.channels:
+            self._look_at_line(name)
+        return ServerState(
+            name=self.name,
+            endpoint=self.endpoint,
+            version="9.7.4",
+            server_uuid=self.uuid,
+            server_id=self.number,
+            read_only=self.read_only or self.super_read_only,
+            super_read_only=self.super_read_only,
+            executed=self.executed,
+            purged=GtidSet(),
+            channels=tuple(self.channels.values()),
+            started_at=self.started_at,
+            read_at=self.loop.now,
+            offline_mode=self.offline,
+            settings=READY,
+        )
+
+    def _look_at_line(self, name: str) -> None:
+        """A running receiver hears heartbeats; one whose source is gone notices it at once, one that is cut later."""
+        channel = self.channels[name]
+        source = self.named(channel.source)
+        now = self.loop.now
+        if channel.receiver is not Thread.NO and source is not None:
+            if self.hears(source):
+                self._heard[name] = now
+                if channel.receiver is Thread.CONNECTING:
+                    self.pull_soon(name)
+            elif not source.alive and self.net.open(source.name, self.name):
+                channel = replace(channel, receiver=Thread.CONNECTING)
+        age = now - self._heard[name] if name in self._heard else None
+        if source is not None and age is not None and self.hears(source) and channel.receiver is not Thread.NO:
+            age = min(age, HEARTBEAT / 2)
+        self.channels[name] = replace(channel, heartbeat_age=age, heartbeat_period=HEARTBEAT)
+
+
+def _nobody(_: Endpoint) -> Mysqld | None:
+    return None
+
+
+def each(gtids: GtidSet) -> list[Gtid]:
+    """Every transaction of a set."""
+    return [
+        (uuid, number)
+        for uuid, _, intervals in gtids.parts()
+        for first, last in intervals
+        for number in range(first, last + 1)
+    ]

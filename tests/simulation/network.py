@@ -1,0 +1,155 @@
+"""The network: who reaches whom, how long a word takes, and where a fault may sit on its way."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tests.simulation.loop import Box, Loop, Process
+
+T = TypeVar("T")
+
+
+class NoAnswer(Exception):
+    """Nothing came back in time: whether the other side did it is unknown."""
+
+
+class Cut(Exception):
+    """The line broke at once: the other end is gone."""
+
+
+@dataclass(slots=True)
+class Twist:
+    """What is wrong with one word: it comes `late` by so many seconds, its answer is lost, or it never arrives."""
+
+    late: float = 0.0
+    deaf: bool = False
+    lost: bool = False
+
+
+PLAIN = Twist()
+
+
+@dataclass(slots=True)
+class Word:
+    """One call as faults see it: who asks whom for what."""
+
+    sender: Process
+    here: str
+    there: str
+    what: str
+    changes: bool = False
+
+
+class Again(Exception):
+    """The other side needs more time: it looks again after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+Hear = Callable[[Word], Twist]
+
+
+@dataclass(slots=True)
+class Sending:
+    """A word that has arrived, and the way back of its answer."""
+
+    net: Net
+    word: Word
+    twist: Twist
+    end: float
+
+    def answer(self, box: Box[T], serve: Callable[[], T]) -> None:
+        """Do it and let the answer go back, if the line and the faults let it. Again leaves as it is."""
+        deaf = self.twist.deaf
+        try:
+            answer = serve()
+        except Again:
+            raise
+        except NoAnswer:
+            deaf = True
+        except Exception as error:  # noqa: BLE001 - an error is the answer
+            if not self._lost(box, deaf=deaf):
+                box.fail(error)
+            return
+        if not self._lost(box, deaf=deaf):
+            box.put(answer)
+
+    def _lost(self, box: Box[T], *, deaf: bool) -> bool:
+        lost = deaf or not self.net.open(self.word.there, self.word.here)
+        if lost:
+            self.net.loop.at(self.end, box.late)
+        return lost
+
+
+@dataclass
+class Net:
+    """All lines. `cuts` holds ordered pairs; `hear` is asked about every word that is sent."""
+
+    loop: Loop
+    chance: random.Random
+    cuts: dict[tuple[str, str], int] = field(default_factory=dict)
+    hear: Hear | None = None
+
+    def cut(self, here: str, there: str) -> None:
+        """Let nothing pass in this direction."""
+        self.cuts[here, there] = self.cuts.get((here, there), 0) + 1
+
+    def mend(self, here: str, there: str) -> None:
+        """Take one cut back."""
+        left = self.cuts.get((here, there), 0) - 1
+        if left > 0:
+            self.cuts[here, there] = left
+        else:
+            self.cuts.pop((here, there), None)
+
+    def open(self, here: str, there: str) -> bool:
+        """Whether words pass in this direction."""
+        return not self.cuts or here == there or (here, there) not in self.cuts
+
+    def both(self, here: str, there: str) -> bool:
+        """Whether a line can stand between them."""
+        return self.open(here, there) and self.open(there, here)
+
+    def way(self) -> float:
+        """Seconds that a call takes, there and back."""
+        return 0.0003 + 0.0007 * self.chance.random()
+
+    def send(self, word: Word, serve: Callable[[], T], limit: float) -> Box[T]:
+        """Send a word; the box is filled when the answer comes, and given up when `limit` seconds are over.
+
+        `serve` is done at the other side when the word arrives, also if the sender is dead by then.
+        """
+        loop = self.loop
+        twist = self.hear(word) if self.hear is not None else PLAIN
+        box: Box[T] = Box(word.sender)
+        end = loop.now + limit / word.sender.rate
+        arrives = loop.now + self.way() + twist.late
+        if arrives > end:
+            loop.at(end, box.late)
+        sent = Sending(self, word, twist, end)
+
+        def arrive() -> None:
+            if twist.lost or not self.open(word.here, word.there):
+                loop.at(end, box.late)
+                return
+            try:
+                sent.answer(box, serve)
+            except Again as again:
+                if loop.now + again.seconds >= end:
+                    loop.at(end, box.late)
+                loop.at(loop.now + again.seconds, arrive)
+
+        loop.at(arrives, arrive)
+        return box
+
+    def ask(self, word: Word, serve: Callable[[], T], limit: float) -> T:
+        """Send a word and wait for its answer. Raises NoAnswer, or whatever the other side answers with."""
+        box = self.send(word, serve, limit)
+        if not box.wait():
+            raise NoAnswer
+        return box.value()

@@ -1,0 +1,230 @@
+"""The promises, watched from outside: the clients' history, the disks of the servers, the tree of ZooKeeper.
+
+Nothing here asks a manager how it went. What a fault made impossible is excused by what the fault really did, never by
+what a report says about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from failoverd.drivers.mysql.statements import KILL, OPEN, TAKE_LOCK, Statement
+from failoverd.drivers.zookeeper.records import unpack
+from tests.simulation.agents import Host
+from tests.simulation.loop import Loop
+from tests.simulation.mysqld import Gtid, Mysqld
+from tests.simulation.script import Script
+from tests.simulation.zookeeper import Tree
+
+LONG_AGO = -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One broken promise: its name, when, and what was seen."""
+
+    promise: str
+    at: float
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.at:8.3f} s  {self.promise}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """A client was told that this is safe."""
+
+    gtid: Gtid
+    content: int
+    server: str
+    at: float
+
+
+@dataclass
+class Witness:
+    """Everything seen of one life so far. `troubled` says until when each host was hard to reach."""
+
+    script: Script
+    loop: Loop
+    mysqlds: Mapping[str, Mysqld]
+    hosts: Mapping[str, Host]
+    tree: Tree
+    acks: list[Ack] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    troubled: dict[str, float] = field(default_factory=dict)
+    known: dict[Gtid, int] = field(default_factory=dict)
+    errant: dict[Gtid, str] = field(default_factory=dict)
+    excused: set[Gtid] = field(default_factory=set)
+    opened: list[tuple[float, int, str]] = field(default_factory=list)
+    out_of_reach: set[str] = field(default_factory=set)
+    operation_since: float = LONG_AGO
+    unfenced: bool = False
+
+    def say(self, promise: str, what: str) -> None:
+        """A promise is broken."""
+        if not any(b.promise == promise and b.what == what for b in self.broken):
+            self.broken.append(Broken(promise, self.loop.now, what))
+
+    def trouble(self, host: str, until: float) -> None:
+        """A host is hard to reach until then."""
+        self.troubled[host] = max(self.troubled.get(host, LONG_AGO), until)
+
+    def was_reachable(self, host: str) -> bool:
+        """Whether nothing stood in the way of it since the operation began."""
+        since = self.operation_since if self.operation_since >= 0 else self.loop.now
+        return self.troubled.get(host, LONG_AGO) < since - 0.6
+
+    # --- while it happens
+
+    def committed(self, server: Mysqld, gtid: Gtid, content: int, *, acked: bool) -> None:
+        """A server has taken a client's write."""
+        if self.known.setdefault(gtid, content) != content:
+            self.say("one number, one transaction", f"{server.name} used {gtid[0][-1]}:{gtid[1]} a second time")
+        if acked:
+            self.acks.append(Ack(gtid, content, server.name, self.loop.now))
+        self.one_writer()
+
+    def one_writer(self) -> None:
+        """At no time do two servers take writes."""
+        writers = [s.name for s in self.mysqlds.values() if s.writable and not s.frozen]
+        if len(writers) < 2:
+            return
+        newest = self.opened[-1][2] if self.opened else ""
+        for name in writers:
+            if name == newest:
+                continue
+            if name not in self.out_of_reach or self.script.fencing == "required":
+                self.say("one writer", f"{' and '.join(writers)} take writes")
+            self.unfenced = True
+
+    def sent(self, epoch: int, statement: Statement) -> None:
+        """A manager sends a change: its lock must stand at this moment."""
+        if statement is not KILL and not self.tree.holds_lock(epoch):
+            self.say("no act without the lock", f"epoch {epoch} sent: {statement.does}")
+
+    def done(self, server: Mysqld, epoch: int, statement: Statement, values: tuple[object, ...]) -> None:
+        """A server has done what a session asked."""
+        if statement is TAKE_LOCK:
+            if str(values[0]).count("/") == 1:
+                server.claimed_epoch = max(server.claimed_epoch, epoch)
+            return
+        if epoch < server.claimed_epoch:
+            self.say("no stale act", f"epoch {epoch} on {server.name} after {server.claimed_epoch}: {statement.does}")
+        if statement is OPEN:
+            self.opening(server, epoch)
+
+    def acted(self, server: str, epoch: int, highest: int, what: str) -> None:
+        """An agent has changed something."""
+        if epoch < highest:
+            self.say("no stale act", f"epoch {epoch} at the agent of {server} after {highest}: {what}")
+
+    def opening(self, elect: Mysqld, epoch: int) -> None:
+        """A server has been opened: what clients were told and it has not executed must be out of everybody's reach."""
+        first = not any(name == elect.name for _, _, name in self.opened)
+        self.opened.append((self.loop.now, epoch, elect.name))
+        self.out_of_reach = {n for n in self.hosts if not self.was_reachable(n) or self.hosts[n].silent}
+        self.one_writer()
+        if self.recorded(elect.name) or not first:
+            return
+        if self.journalled() != elect.name:
+            self.say("intent before the act", f"{elect.name} was opened, the journal names {self.journalled() or '-'}")
+        for ack in self.acks:
+            if ack.gtid in elect.disk.executed or ack.gtid in self.excused:
+                continue
+            holders = [s.name for s in self.mysqlds.values() if s is not elect and self.gives(s, ack.gtid)]
+            if ack.gtid in relayed(elect):
+                holders.append(f"the relay log of {elect.name}")
+            if holders:
+                what = f"{elect.name} was opened without {ack.gtid[0][-1]}:{ack.gtid[1]}, held by {', '.join(holders)}"
+                self.say("nothing lost that a disk holds", what)
+            self.excused.add(ack.gtid)
+
+    def gives(self, server: Mysqld, gtid: Gtid) -> bool:
+        """Whether somebody could have had it from there."""
+        if not self.was_reachable(server.name) or self.hosts[server.name].silent:
+            return False
+        return gtid in server.disk.executed or gtid in relayed(server)
+
+    def recorded(self, name: str) -> bool:
+        """Whether the tree names this server as primary."""
+        entry = self.tree.entries.get("/failoverd/shop/primary")
+        return entry is not None and unpack(entry.data, (), name)["name"] == name
+
+    def journalled(self) -> str:
+        """Whom the open operation's journal names as the one to be opened."""
+        found = ""
+        for record in self.journal(self.open_operation()):
+            if record.get("kind") == "promote-intent":
+                found = str(record["body"]["elect"])  # type: ignore[index]
+        return found
+
+    def open_operation(self) -> str:
+        """The id of the open operation."""
+        entry = self.tree.entries.get("/failoverd/shop/open")
+        return entry.data.decode() if entry is not None else ""
+
+    def journal(self, operation: str) -> list[Mapping[str, object]]:
+        """The records of an operation, in order."""
+        base = f"/failoverd/shop/ops/{operation}/entries"
+        if not operation or base not in self.tree.entries:
+            return []
+        return [unpack(self.tree.get(f"{base}/{name}").data, (), name) for name in self.tree.children(base)]
+
+    def reports(self) -> list[Mapping[str, object]]:
+        """The reports of all operations that have ended."""
+        ends = [p for p in self.tree.entries if p.endswith("/end")]
+        return [unpack(self.tree.get(path).data, (), path)["report"] for path in sorted(ends)]
+
+    # --- at the end
+
+    def judge(self) -> None:
+        """What must hold when all is over."""
+        writers = [s for s in self.mysqlds.values() if s.writable]
+        if len(writers) == 1:
+            self.nothing_lost(writers[0])
+        self.one_content()
+        self.errant_stays()
+        self.said_unfenced()
+
+    def nothing_lost(self, primary: Mysqld) -> None:
+        """Every acknowledged write that somebody could give is on the primary."""
+        for ack in self.acks:
+            if ack.gtid in self.excused or primary.disk.executed.get(ack.gtid) == ack.content:
+                continue
+            if self.unfenced and ack.server != primary.name:
+                continue  # acknowledged by a server that nobody could shut: said as UNFENCED, checked below
+            self.say("nothing lost that a disk holds", f"{primary.name} lacks {ack.gtid[0][-1]}:{ack.gtid[1]}")
+
+    def one_content(self) -> None:
+        """A number means the same everywhere."""
+        for server in self.mysqlds.values():
+            wrong = [g for g, content in server.disk.executed.items() if self.known.get(g, content) != content]
+            if wrong:
+                self.say("one number, one transaction", f"{server.name} has other content for {wrong[0]}")
+
+    def errant_stays(self) -> None:
+        """A transaction that a replica made for itself stays where it is."""
+        for gtid, origin in self.errant.items():
+            for server in self.mysqlds.values():
+                if server.name != origin and gtid in server.disk.executed:
+                    self.say("errant transactions are not spread", f"{server.name} has one of {origin}")
+
+    def said_unfenced(self) -> None:
+        """Where two servers could take writes, a report says so, or a person was asked for."""
+        reports = self.reports()
+        if not self.unfenced or not reports or self.open_operation():
+            return
+        if not any(is_unfenced(report.get("fenced")) or report.get("outcome") != "done" for report in reports):
+            self.say("what could not be fenced is said", "two servers took writes and every report says done")
+
+
+def is_unfenced(fenced: object) -> bool:
+    """Whether a report says that nobody could shut the old primary."""
+    return isinstance(fenced, Mapping) and fenced.get("how") == "UNFENCED"
+
+
+def relayed(server: Mysqld) -> Iterable[Gtid]:
+    """What the relay logs of its channels hold."""
+    return {gtid for held in server.disk.relayed.values() for gtid in held}

@@ -1,0 +1,139 @@
+"""What a seed means: the cluster, the blow that its primary gets, and the faults aimed at what follows. Pure data."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal
+
+
+class Blow(StrEnum):
+    """What happens to the primary."""
+
+    KILLED = "killed"
+    FROZEN = "frozen"
+    GONE = "host gone"
+    RESTARTED = "killed and restarted at once"
+    BEHIND = "killed while its replicas were cut off"
+
+
+class Ill(StrEnum):
+    """What can go wrong besides; `before` and `after` are the two sides of the very word that a manager says."""
+
+    KILL_BEFORE = "manager killed before it says the word"
+    KILL_AFTER = "manager killed when it has said the word"
+    FREEZE_BEFORE = "manager frozen before the word leaves it"
+    FREEZE_AFTER = "manager frozen when it has said the word"
+    LOST_WORD = "word lost"
+    LOST_ANSWER = "done, and the answer lost"
+    SLOW_WORD = "word late"
+    LATE_EFFECT = "word done after its sender gave up"
+    CUT_HERE = "the manager cut from whom it talks to"
+    CUT_HERE_THERE = "nothing passes to whom it talks to"
+    CUT_THERE_HERE = "nothing comes back from whom it talks to"
+    CUT_PAIR = "two hosts cut from each other"
+    SERVER_KILLED = "a server killed"
+    SERVER_FROZEN = "a server frozen"
+    OLD_BACK = "the old primary comes back"
+    AGENT_SILENT = "an agent falls silent"
+    ENSEMBLE_DOWN = "nobody reaches ZooKeeper"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: at the `word`th word said while an operation is open; `target` and `other` are hosts by number."""
+
+    ill: Ill
+    word: int
+    seconds: float
+    target: int
+    other: int
+
+    def __str__(self) -> str:
+        return f"{self.ill} (word {self.word}, {self.seconds:.2f} s, hosts {self.target} and {self.other})"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One life, whole: the same script is the same life."""
+
+    seed: int
+    managers: int
+    servers: int
+    session: float
+    publishes: bool
+    fencing: Literal["required", "best-effort"]
+    blow: Blow
+    delays: tuple[tuple[float, float], ...]
+    rates: tuple[float, ...]
+    restarts: tuple[float | None, ...]
+    errant: int
+    thaws_after: float
+    behind_for: float
+    faults: tuple[Fault, ...]
+
+    def without(self, fault: Fault) -> Script:
+        """The same life with one fault less."""
+        return replace(self, faults=tuple(f for f in self.faults if f != fault))
+
+
+_WEIGHTS: tuple[tuple[Ill, int], ...] = (
+    (Ill.KILL_BEFORE, 5),
+    (Ill.KILL_AFTER, 5),
+    (Ill.FREEZE_BEFORE, 6),
+    (Ill.FREEZE_AFTER, 4),
+    (Ill.LOST_WORD, 2),
+    (Ill.LOST_ANSWER, 4),
+    (Ill.SLOW_WORD, 2),
+    (Ill.LATE_EFFECT, 4),
+    (Ill.CUT_HERE, 2),
+    (Ill.CUT_HERE_THERE, 1),
+    (Ill.CUT_THERE_HERE, 2),
+    (Ill.CUT_PAIR, 2),
+    (Ill.SERVER_KILLED, 3),
+    (Ill.SERVER_FROZEN, 2),
+    (Ill.OLD_BACK, 2),
+    (Ill.AGENT_SILENT, 2),
+    (Ill.ENSEMBLE_DOWN, 1),
+)
+_BLOWS = (Blow.KILLED,) * 9 + (Blow.BEHIND,) * 5 + (Blow.FROZEN,) * 3 + (Blow.RESTARTED,) * 2 + (Blow.GONE,) * 2
+WORDS = 75  # about as many as a whole failover says, so that every moment of it is met
+
+
+def script_of(seed: int) -> Script:
+    """The life of a seed."""
+    chance = random.Random(seed)
+    managers = chance.choice((2, 2, 3))
+    servers = chance.choice((3, 3, 3, 4))
+    blow = chance.choice(_BLOWS)
+    return Script(
+        seed=seed,
+        managers=managers,
+        servers=servers,
+        session=chance.choice((3.0, 6.0)),
+        publishes=chance.random() < 0.1,
+        fencing=chance.choice(("required", "best-effort", "best-effort")),
+        blow=blow,
+        delays=tuple((delay(chance), delay(chance)) for _ in range(servers)),
+        rates=tuple(chance.choice((1.0, 1.0, 0.96, 1.04)) for _ in range(managers)),
+        restarts=tuple(chance.choice((None, None, 0.1, 0.5, 3.0)) for _ in range(servers)),
+        errant=chance.choice((0,) * 9 + (chance.randrange(1, servers),)),
+        thaws_after=chance.choice((0.5, 1.5, 4.0, 30.0)),
+        behind_for=chance.choice((0.1, 0.3, 0.6)),
+        faults=tuple(fault(chance) for _ in range(chance.choice((1, 1, 2, 2, 3)))),
+    )
+
+
+def delay(chance: random.Random) -> float:
+    """Seconds that a replica takes to fetch, or to apply."""
+    return chance.choice((0.001, 0.001, 0.005, 0.05, 0.3))
+
+
+def fault(chance: random.Random) -> Fault:
+    """A fault somewhere in an operation."""
+    ills, weights = zip(*_WEIGHTS, strict=True)
+    (ill,) = chance.choices(ills, weights)
+    word = chance.randrange(1, WORDS)
+    seconds = chance.choice((0.05, 0.3, 0.8, 1.6, 3.0, 6.0))
+    return Fault(ill, word, seconds, chance.randrange(8), chance.randrange(8))

@@ -110,6 +110,8 @@ def manager_words(cluster: Document) -> Iterator[str]:
     yield f"paused by {word(paused, 'by')}: {word(paused, 'reason')}" if paused else ""
     operation = part(cluster, "operation")
     yield f"{word(operation, 'kind')} {word(operation, 'id')} at {word(operation, 'stage')}" if operation else ""
+    problem = word(operation, "problem")
+    yield f"{problem} (failoverd ops show)" if problem else ""
 
 
 def servers_view(servers: Iterable[Document]) -> Table:

@@ -86,7 +86,16 @@ def whole(begin: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], end: M
     told = [{key: entry[key] for key in ("kind", "at", "body")} for entry in entries]
     so_far = [entry["body"] for entry in told if entry["kind"] == EntryKind.OUTCOME]
     steps = end["report"]["steps"] if end is not None else so_far
-    return {**summary(begin, end), "steps": steps, "plan": begin["plan"], "entries": told}
+    known = summary(begin, end)
+    if end is None and stands(told) == EntryKind.NEEDS_PERSON:
+        known["outcome"] = Result.NEEDS_PERSON.value
+    return {**known, "steps": steps, "plan": begin["plan"], "entries": told}
+
+
+def stands(told: Sequence[Mapping[str, Any]]) -> str:
+    """Whether an operation without an end was last taken up, or needs a person; empty for neither."""
+    turns = [entry["kind"] for entry in told if entry["kind"] in {EntryKind.RESUMED, EntryKind.NEEDS_PERSON}]
+    return str(turns[-1]) if turns else ""
 
 
 def summary(begin: Mapping[str, Any], end: Mapping[str, Any] | None) -> Data:

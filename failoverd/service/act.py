@@ -93,20 +93,29 @@ def take_up(world: World, memory: Memory, occasion: Occasion) -> None:
 
 def serve_about_open(world: World, memory: Memory, occasion: Occasion, request_id: str, request: Request) -> None:
     """What a person wants done about the open operation, answered with its report or with what stands against it."""
-    open_id = memory.history.open_operation
-    if request.operation not in {"", open_id}:
-        why = f"operation {request.operation} is not open; {open_id or 'none'} is"
-        world.coordination.answer(occasion.lease, world.cluster, request_id, {"error": why})
-        return
     try:
-        report = resume(world, memory, occasion, request.verb)
+        report = about_open(world, memory, occasion, request)
     except (CoordinationError, FencedOut):
         raise
     except FailoverdError as error:
         world.coordination.answer(occasion.lease, world.cluster, request_id, {"error": str(error)})
         return
-    body = dict(report_json(report)) if report is not None else {"error": f"operation {open_id} is still waited for"}
+    if report is None:
+        why = f"operation {memory.history.open_operation} is waited for: {memory.left.problem}"
+        body: dict[str, object] = {"error": why}
+    else:
+        body = dict(report_json(report))
     world.coordination.answer(occasion.lease, world.cluster, request_id, body)
+
+
+def about_open(world: World, memory: Memory, occasion: Occasion, request: Request) -> Report | None:
+    """Do a person's will with the open operation; None while it is waited for. FailoverdError says why it cannot be."""
+    open_id = memory.history.open_operation
+    if not open_id:
+        raise FailoverdError("no operation is open", f"cluster {world.cluster}", "failoverd ops list")
+    if request.operation not in {"", open_id}:
+        raise FailoverdError(f"operation {request.operation} is not open", f"{open_id} is")
+    return resume(world, memory, occasion, request.verb)
 
 
 def waiting(world: World, occasion: Occasion) -> tuple[tuple[str, Request], ...]:

@@ -62,6 +62,7 @@ def stay_open(world: World, memory: Memory, occasion: Occasion, operation: Opera
         pause,
         frozenset(state.name for state in occasion.snapshot.reached()),
         why or "it could not be brought to an end",
+        report.steps[-1].stage if report.steps else before.stage,
     )
     memory.phase = after(memory.phase, Event.PERSON_NEEDED)
     if memory.left.problem != before.problem:

@@ -10,18 +10,20 @@ from failoverd.decide.readiness import findings
 from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import CoordinationError, FailoverdError
 from failoverd.model.finding import Finding
-from failoverd.model.plans import Kind, Plan, Report, Request
+from failoverd.model.plans import Kind, Plan, Report, Request, Verb
 from failoverd.model.published import report_json
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Advice
 from failoverd.observe.look import Interest, look
 from failoverd.ports import Lease
 from failoverd.service import act
+from failoverd.service.cycle import look_and_judge
 from failoverd.service.operation import AUTOMATIC, foresee
 from failoverd.service.phases import Phase
 from failoverd.service.publish import contenders, describe, holder
 from failoverd.service.records import catch_up
 from failoverd.service.remember import tell_agents
+from failoverd.service.shown import operation_running
 from failoverd.service.world import Memory, Occasion, World
 
 Document = Mapping[str, object]
@@ -32,6 +34,8 @@ COLD_TIMEOUT = 2.0
 # How long a command waits for the lock when no manager has it, and for an answer of the manager that has it (seconds).
 LOCK_SECONDS = 15.0
 ANSWER_SECONDS = 600.0
+# How long a command waits with an open operation whose servers do not answer.
+WAIT_SECONDS = 30.0
 POLL = 0.1
 
 
@@ -66,9 +70,20 @@ def status(world: World) -> Document:
     except CoordinationError:
         published, active = None, None
     if published is not None and active is not None and published.get("active_manager") == active:
-        return {**published, "standby_managers": list(contenders(world))}
+        told = {**published, "standby_managers": list(contenders(world))}
+        return told if told.get("operation") else {**told, "operation": running(world)}
     memory, snapshot = own_look(patient(world))
     return {**describe(world, memory, snapshot, active=False), "active_manager": None}
+
+
+def running(world: World) -> Document | None:
+    """The operation that the active manager is busy with: it publishes nothing meanwhile."""
+    try:
+        open_id = world.coordination.open_operation(world.cluster)
+        shown = world.coordination.operation(open_id) if open_id else None
+    except CoordinationError:
+        return None
+    return operation_running(shown) if shown is not None else None
 
 
 def check(world: World, held: Mapping[str, frozenset[str]]) -> tuple[Finding, ...]:
@@ -143,6 +158,8 @@ def follow(world: World, request_id: str, tell: Tell) -> Document:
     end = clock.now() + ANSWER_SECONDS
     while clock.now() < end:
         answer = world.coordination.answered(world.cluster, request_id)
+        if answer is not None and "error" in answer:
+            raise FailoverdError("the active manager did not do it", str(answer["error"]))
         if answer is not None:
             return answer
         told = tell_steps(world, told, tell)
@@ -170,10 +187,26 @@ def alone(world: World, request: Request, tell: Tell) -> Document:
         memory, snapshot = own_look(patient(world))
         memory.phase = Phase.WATCHING
         occasion = occasion_of(world, memory, snapshot, lease)
+        if request.verb is not Verb.BEGIN:
+            return report_json(deal_with_open(world, memory, occasion, request))
         report = answer_to(world, memory, occasion, request)
         return report_json(report)
     finally:
         world.coordination.resign(world.cluster)
+
+
+def deal_with_open(world: World, memory: Memory, occasion: Occasion, request: Request) -> Report:
+    """Do a person's will with the open operation in this process, looking again while it has to be waited for."""
+    clock = world.eyes.clock
+    end = clock.now() + WAIT_SECONDS
+    while (report := act.about_open(world, memory, occasion, request)) is None:
+        if clock.now() > end:
+            raise FailoverdError("the operation stays open", memory.left.problem, "failoverd ops show")
+        clock.sleep(world.policy.detection.interval)
+        snapshot, verdict = look_and_judge(world, memory)
+        wall = clock.wall().timestamp()
+        occasion = Occasion(snapshot, memory.history, verdict, occasion.lease, memory.detected_at, wall)
+    return report
 
 
 def answer_to(world: World, memory: Memory, occasion: Occasion, request: Request) -> Report:

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 
 from failoverd.model.errors import CoordinationError
-from failoverd.model.published import operation_json
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.status import Management, status_json
 from failoverd.ports import Lease
+from failoverd.service.shown import operation_shown
 from failoverd.service.world import Memory, World
 
 Document = Mapping[str, object]
@@ -51,7 +51,7 @@ def describe(world: World, memory: Memory, snapshot: TopologySnapshot, *, active
         standby_managers=contenders(world),
         coordination=world.coordination.state(),
         paused=memory.history.paused,
-        operation=operation_json(memory.operation) if memory.operation is not None else None,
+        operation=operation_shown(memory),
     )
     return status_json(told, memory.verdict, world.policy, management, world.eyes.clock.wall().timestamp())
 

@@ -107,6 +107,8 @@ def read(world: World, memory: Memory) -> Unfinished | None:
         catch_up(world, memory)
     elif memory.left.operation != found.operation.id:
         memory.left = Left(found.operation.id, world.eyes.clock.now())
+    if found is not None and found.outcomes():
+        memory.left = replace(memory.left, stage=found.outcomes()[-1].stage)
     return found
 
 

@@ -11,6 +11,7 @@ from failoverd.model.host import HostSight
 from failoverd.model.plans import Operation, Report
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.steps import Stage
 from failoverd.model.verdict import Verdict
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.heartbeat import Heartbeat
@@ -44,7 +45,7 @@ class Left:
 
     `since` is when it was first looked at, `again_at` when it is tried again by itself (our clock), `pause` how long
     that waits; `reached` are the servers that answered then: where others answer it is tried at once. `problem` is what
-    people are told.
+    people are told, `stage` how far it had come.
     """
 
     operation: str = ""
@@ -53,6 +54,7 @@ class Left:
     pause: float = 0.0
     reached: frozenset[str] = frozenset()
     problem: str = ""
+    stage: Stage = Stage.CHECK
 
 
 class Memory:

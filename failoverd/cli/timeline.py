@@ -1,0 +1,73 @@
+"""One operation as a timeline that a person can read aloud: seconds after its start, one sentence a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final
+
+from failoverd.cli.documents import Document, part, parts, word
+
+_MOMENTS: Final = (("detected", "first sign"), ("decided", "decided"), ("writable", "writable again"), ("ended", "end"))
+
+
+def timeline(operation: Document) -> Iterator[str]:
+    """Everything that happened, in its order; of one that is open what is known so far."""
+    started = seconds_of(word(operation, "started"))
+    told: list[tuple[float, str]] = []
+    for key, what in _MOMENTS:
+        if word(operation, key):
+            told.append((seconds_of(word(operation, key)), f"** {what}"))
+    told += [(seconds_of(word(step, "started"), started), step_line(step)) for step in parts(operation, "steps")]
+    for entry in parts(operation, "entries"):
+        line = LINES.get(word(entry, "kind"))
+        if line is not None:
+            told.append((float(word(entry, "at")), line(part(entry, "body"))))
+    for at, line_text in sorted(told, key=lambda one: one[0]):
+        yield f"  {at - started:+9.3f} s  {line_text}"
+
+
+def seconds_of(text: str, otherwise: float = 0.0) -> float:
+    """Wall seconds of a published time; something else where there is none."""
+    return datetime.fromisoformat(text).timestamp() if text else otherwise
+
+
+def step_line(step: Document) -> str:
+    """One step and what came of it."""
+    took = f" ({float(word(step, 'seconds') or 0) * 1000:.0f} ms)" if word(step, "outcome") == "done" else ""
+    detail = f", {word(step, 'detail')}" if word(step, "detail") else ""
+    return f"{word(step, 'stage'):8} {word(step, 'title')}: {word(step, 'outcome')}{detail}{took}"
+
+
+def frozen_line(body: Document) -> str:
+    """Whose positions were fixed."""
+    return f"** positions can no longer move on {', '.join(sorted(body)) or 'any server'}"
+
+
+def chosen_line(body: Document) -> str:
+    """The point of no return."""
+    return f"** {word(body, 'elect')} is about to be opened: from here only forward"
+
+
+def resumed_line(body: Document) -> str:
+    """Who went on with it, and which way."""
+    return f"** {word(body, 'manager')} goes on under epoch {word(body, 'epoch')}: {word(body, 'sentence')}"
+
+
+def withdrawn_line(body: Document) -> str:
+    """The elect may be another one again."""
+    return f"** {word(body, 'elect')} is proven closed: nothing had been opened"
+
+
+def person_line(body: Document) -> str:
+    """Why it stays open."""
+    return f"** needs a person: {word(body, 'sentence')}"
+
+
+LINES: Final[dict[str, Callable[[Document], str]]] = {
+    "freeze": frozen_line,
+    "promote-intent": chosen_line,
+    "resumed": resumed_line,
+    "withdrawn": withdrawn_line,
+    "needs-person": person_line,
+}

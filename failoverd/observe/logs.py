@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from failoverd.gtid import GtidSet
 from failoverd.model.host import Holding, LogKind
 from failoverd.model.policy import ClusterPolicy
+from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.fanout import GRACE
@@ -25,7 +26,9 @@ class Question:
 
 
 def questions(snapshot: TopologySnapshot, old_primary: str) -> tuple[Question, ...]:
-    """Whom to ask: always the old primary's host; a peer only when somebody lacks what it holds."""
+    """Whom to ask: always the old primary's host; a peer only when somebody lacks what it holds, or when its relay logs
+    may hold more than it says.
+    """
     replicas = [s for s in snapshot.reached() if s.name != old_primary]
     common = replicas[0].holds if replicas else GtidSet()
     for state in replicas[1:]:
@@ -34,7 +37,16 @@ def questions(snapshot: TopologySnapshot, old_primary: str) -> tuple[Question, .
     for state in replicas:
         if not state.holds <= common:
             asked += [Question(state.name, LogKind.BINARY, common), Question(state.name, LogKind.RELAY, common)]
+        elif forgot(state):
+            asked.append(Question(state.name, LogKind.RELAY, common))
     return tuple(asked)
+
+
+def forgot(state: ServerState) -> bool:
+    """Whether a start has made a replica forget its relay logs, and nothing was received since: the files are there
+    until the next rotation.
+    """
+    return state.settings.relay_log_recovery and state.main is not None and not state.main.received
 
 
 def scan_logs(eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old_primary: str) -> TopologySnapshot:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.house import architecture, coverage, shapes, sizes, surface, words
+from tests.house import architecture, coverage, hygiene, shapes, sizes, surface, words
 from tests.house.tree import Finding
 
 Rule = Callable[[Path], Iterator[Finding]]
@@ -27,6 +27,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "pure code needs no mock": shapes.mocks_of_pure_code,
         "every test runs": shapes.excused_tests,
         "a test folder holds tests": shapes.empty_folders,
+        "we make no transaction": hygiene.errant_statements,
         "the architecture page draws the tree": architecture.wrong_picture,
         "the architecture page leads to places": architecture.wrong_places,
         "every package has its contract": architecture.forgotten_contracts,

@@ -117,6 +117,21 @@ PLANTED = (
         "def test_a(monkeypatch): ...\n",
         "monkeypatch in a test",
     ),
+    *(
+        Planted("we make no transaction", "failoverd/drivers/mysql/a.py", f"A = {said!r}\n", "an errant transaction")
+        for said in (
+            "FLUSH RELAY LOGS",
+            "ANALYZE TABLE app.t",
+            "INSERT INTO app.t VALUES (1)",
+            "SET GTID_NEXT = %s",
+            "COMMIT AND CHAIN",
+            "SET PERSIST read_only = OFF",
+            "RESET BINARY LOGS AND GTIDS",
+            "SET GLOBAL gtid_purged = %s",
+            "SET GLOBAL sql_replica_skip_counter = 1",
+        )
+    ),
+    Planted("we make no transaction", "failoverd/drivers/mysql/a.py", "A = f'DROP {b}'\n", "an errant transaction"),
     Planted("every test runs", "tests/unit/test_a.py", "@pytest.mark.skip\ndef test_a(): ...\n", "pytest skip"),
     Planted("every test runs", "tests/unit/test_a.py", "def test_a():\n    pytest.skip('no')\n", "pytest skip"),
     Planted(

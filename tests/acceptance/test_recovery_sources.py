@@ -1,0 +1,86 @@
+"""Where missing transactions come from when logs cannot be read or a set has holes.
+
+Remedies: the step `Fetch`; for a hole the target set, which is a union of sets and no highest number; for forgotten relay
+logs `observe.logs.forgot`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from failoverd.drivers.mysql.local import hold
+from failoverd.lab import Lab
+from tests.acceptance.conftest import LabFactory
+from tests.acceptance.rehearsal import MANAGERS, Rehearsal, eventually, executed, inside, rehearsal, saved_count
+
+NEVER_DB2: dict[str, Any] = {"clusters": {"shop": {"servers": {"db2": {"promote": "never"}}}}}
+
+
+def host_gone_with_all_on_db2(play: Rehearsal) -> None:
+    """The primary's host disappears; db2 holds everything, db3 what it got before it went deaf."""
+    play.writer.pause()
+    wanted = executed(play.lab, "db1")
+    eventually(lambda: inside(play.lab, "db2", wanted), bool, "db2 with all that db1 has")
+    play.lab.fault.poweroff("db1")
+    play.writer.resume()
+
+
+def test_a_living_peer_without_an_agent_gives_by_replication(lab: LabFactory) -> None:
+    one = lab()
+    one.configure({"clusters": {"shop": {"servers": {"db2": {"promote": "never", "ssh": {"port": 1}}}}}})
+    with rehearsal(one) as play:
+        for name in MANAGERS:
+            play.managers.start(name)
+        play.managers.wait_for("a watched cluster", lambda s: bool(s["active_manager"]) and s["verdict"] == "healthy")
+        play.write()
+        play.deaf("db3")
+        host_gone_with_all_on_db2(play)
+        shown = play.ended()
+        assert shown["new_primary"] == "db3"
+        assert {(saved["from"], saved["how"]) for saved in shown["saved"]} == {
+            ("db2", "replication from a living peer")
+        }
+        assert saved_count(shown) >= 50
+        play.settled("db3", ("db2",))
+
+
+def test_a_hole_is_filled_from_a_peer_before_promotion(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        play.lab.configure(NEVER_DB2)
+        play.begin()
+        play.writer.pause()
+        gap = hole(play.lab)
+        for name in MANAGERS:
+            play.managers.kill(name)
+        host_gone_with_all_on_db2(play)
+        play.lab.start_mysqld("db3")  # and it has thrown away what it had received and not executed
+        for name in MANAGERS:
+            play.managers.start(name)
+        shown = play.ended()
+        assert shown["new_primary"] == "db3"
+        assert "db2" in {saved["from"] for saved in shown["saved"]}
+        assert inside(play.lab, "db3", gap)
+        assert play.lab.sql("db3", "SELECT body FROM app.g WHERE id = 1") == ((b"changed",),)
+        play.settled("db3", ("db2",))
+
+
+def hole(lab: Lab) -> str:
+    """db3 executes what follows a transaction that it cannot execute yet; that one's name."""
+    lab.sql("db1", "CREATE TABLE app.g (id INT PRIMARY KEY, body BLOB); INSERT INTO app.g VALUES (1, 'as it was')")
+    wanted = executed(lab, "db1")
+    eventually(lambda: inside(lab, "db3", wanted), bool, "db3 with the table")
+    again = "STOP REPLICA SQL_THREAD FOR CHANNEL ''; SET GLOBAL replica_preserve_commit_order = OFF;"
+    lab.sql("db3", f"{again} START REPLICA SQL_THREAD FOR CHANNEL ''; SET GLOBAL read_only = OFF")
+    with hold(lab.socket("db3"), "BEGIN; SELECT * FROM app.g FOR UPDATE"):
+        lab.sql("db3", "SET GLOBAL super_read_only = ON")
+        before = executed(lab, "db1")
+        lab.sql("db1", "UPDATE app.g SET body = 'changed' WHERE id = 1")
+        ((gap,),) = lab.sql("db1", f"SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '{before}')")
+        lab.sql("db1", "INSERT INTO app.g VALUES (7, 'x')")
+        after = executed(lab, "db1")
+        ((rest,),) = lab.sql("db1", f"SELECT GTID_SUBTRACT('{after}', CONCAT('{before}', ',', '{gap}'))")
+        eventually(lambda: inside(lab, "db3", str(rest)), bool, "db3 with what follows")
+        assert not inside(lab, "db3", str(gap))
+        lab.sql("db3", "SET PERSIST_ONLY relay_log_recovery = ON")
+        lab.fault.kill("db3")
+    return str(gap)

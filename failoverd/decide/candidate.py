@@ -15,6 +15,7 @@ from failoverd.model.ranking import Ranking
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.sources import can_execute, sources_for
+from failoverd.model.stall import PASSING
 from failoverd.model.steps import SPLICE_CHANNEL
 
 OWN_CHANNELS = frozenset({"", SPLICE_CHANNEL})
@@ -53,6 +54,8 @@ def _broken_applier(c: Contender) -> str | None:
     channel = c.state.main if c.state else None
     if channel is None or channel.applier is Thread.YES or not channel.applier_trouble:
         return None
+    if channel.applier_trouble.code in PASSING:
+        return None  # it is started again once what held it up is out of the way
     return f"error {channel.applier_trouble.code}: {channel.applier_trouble.text}"
 
 

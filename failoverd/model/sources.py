@@ -11,6 +11,7 @@ from failoverd.model.history import History
 from failoverd.model.host import Holding, LogKind
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.stall import PASSING
 
 
 class Route(IntEnum):
@@ -41,7 +42,7 @@ def can_execute(state: ServerState) -> GtidSet:
     """What a server has executed or will execute by itself: received data counts only where its applier is sound."""
     reachable = state.executed
     for channel in state.channels:
-        if channel.applier is Thread.YES or not channel.applier_trouble:
+        if channel.applier is Thread.YES or channel.applier_trouble.code in {0, *PASSING}:
             reachable |= channel.received
     return reachable
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from failoverd.model.sight import Channel, ServerState, Thread, Trouble
 
 # Errors after which an applier goes on where it was once it is started again: lock wait time-out, deadlock, a worker
-# that stopped because another one did, workers stopped by KILL, one bad reading of a relay log.
-TRANSIENT = frozenset({0, 1205, 1213, 3030, 1756, 13121, 13146})
+# that stopped because another one did, workers stopped by KILL.
+PASSING = frozenset({1205, 1213, 3030, 1756})
+# Worth a start too: no error at all, and one bad reading of a relay log, which is damage only if it comes again.
+TRANSIENT = PASSING | {0, 13121}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Where missing transactions come from when logs cannot be read or a set has holes.
 
-Remedies: the step `Fetch`; for a hole the target set, which is a union of sets and no highest number; for forgotten relay
-logs `observe.logs.forgot`.
+Remedies: the step `Fetch`; for a hole the target set, which is a union of sets and no highest number; for forgotten
+relay logs `observe.logs.forgot`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def hole(lab: Lab) -> str:
     eventually(lambda: inside(lab, "db3", wanted), bool, "db3 with the table")
     again = "STOP REPLICA SQL_THREAD FOR CHANNEL ''; SET GLOBAL replica_preserve_commit_order = OFF;"
     lab.sql("db3", f"{again} START REPLICA SQL_THREAD FOR CHANNEL ''; SET GLOBAL read_only = OFF")
-    with hold(lab.socket("db3"), "BEGIN; SELECT * FROM app.g FOR UPDATE"):
+    with hold(lab.socket("db3"), "BEGIN; SELECT * FROM app.g WHERE id = 1 FOR UPDATE"):
         lab.sql("db3", "SET GLOBAL super_read_only = ON")
         before = executed(lab, "db1")
         lab.sql("db1", "UPDATE app.g SET body = 'changed' WHERE id = 1")

@@ -50,6 +50,6 @@ def said(path: Path) -> Iterator[tuple[str, int]]:
         if isinstance(found, ast.Constant) and isinstance(found.value, str):
             text = found.value
         elif isinstance(found, ast.JoinedStr):
-            text = "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in found.values)
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in found.values)
         if _SAYS_SOMETHING.match(text):
             yield text, getattr(found, "lineno", 1)

@@ -75,7 +75,7 @@ class BadEvent(ValueError):
     """Bytes that are not the event they claim to be."""
 
 
-def header(data: bytes | memoryview) -> Header:
+def header(data: bytes | bytearray | memoryview) -> Header:
     """Read a header out of at least 19 bytes."""
     return Header(*_HEADER.unpack_from(data))
 

@@ -87,8 +87,9 @@ class _Taker:
 def _from_file(contents: Contents, sought: GtidSet, taker: _Taker, refused: list[Refused]) -> bool:
     """Send what one file holds of the sought ones; False when the limit is reached."""
     known = len(refused)
+    most = 2 * sought.count() > contents.holds.count()
     try:
-        with contextlib.closing(LogFile(contents.path, taker.check)) as file:
+        with contextlib.closing(LogFile(contents.path, taker.check, whole=most)) as file:
             for state, there in _stretches(contents, file, sought):
                 for gtids, fault in _from_stretch(file, state, there, taker):
                     refused.append(Refused(contents.path, gtids, fault))

@@ -61,11 +61,13 @@ def _no_check() -> None:
 class LogFile:
     """A binary or relay log file, open for reading until `close`; `check` is called often and may raise to end it.
 
+    With `whole` most of it will be read, not only the transactions' beginnings, and it is read in large pieces.
+
     Errors: Fault ENCRYPTED for an encrypted file, Fault DAMAGED with file, offset and reason for anything that is
     neither whole nor simply cut off at the end.
     """
 
-    def __init__(self, path: str, check: Callable[[], None] = _no_check) -> None:
+    def __init__(self, path: str, check: Callable[[], None] = _no_check, whole: bool = False) -> None:
         self.path = path
         self._check = check
         self._looks = 0
@@ -75,7 +77,7 @@ class LogFile:
         self.size = status.st_size
         self._window = b""
         self._window_at = 0
-        self._ahead = _GLANCE
+        self._ahead = _PIECE if whole else _GLANCE
 
     def close(self) -> None:
         """Let go of the file."""
@@ -148,7 +150,7 @@ class LogFile:
         Without `verify` a transaction is left by one jump over its length, if the jump ends where a transaction can
         end; else event by event. The walk ends at the end of the file or where the file is torn (see `torn`).
         """
-        self._ahead = _PIECE if verify else _GLANCE
+        self._ahead = _PIECE if verify else self._ahead
         try:
             while state.position < self.size:
                 quick = self._quick(state, verify)

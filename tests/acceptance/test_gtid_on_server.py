@@ -70,6 +70,36 @@ def test_text_difference_and_inclusion_are_the_servers(server: RealMysqld) -> No
         assert (left <= right) == bool(row["maybe"])
 
 
+def test_a_hundred_thousand_intervals_are_the_servers(server: RealMysqld) -> None:
+    """Both directions of the text, and what the server makes of two such sets."""
+    parts = {(UUIDS[0], tag): tuple((4 * n + at, 4 * n + at + at % 2) for n in range(1, 50_001))
+             for at, tag in enumerate(("", "tag"))}  # fmt: skip
+    left = GtidSet.of(parts)
+    right = GtidSet.of({(UUIDS[0], ""): tuple((8 * n, 8 * n) for n in range(1, 25_001))})
+    row = server.rows(
+        f"SELECT GTID_SUBTRACT('{left}', '') AS same, GTID_SUBTRACT('{left}', '{right}') AS less, "
+        f"GTID_SUBSET('{right}', '{left}') AS inside, GTID_SUBSET('{left}', '{right}') AS outside"
+    )[0]
+    assert sum(len(intervals) for _, _, intervals in left.parts()) == 100_000
+    assert row["same"].replace("\n", "") == str(left)
+    assert GtidSet.parse(row["same"]) == left
+    assert GtidSet.parse(row["less"]) == left - right
+    assert row["less"].replace("\n", "") == str(left - right)
+    assert (row["inside"], row["outside"]) == (1, 0)
+    assert right <= left
+    assert not left <= right
+
+
+def test_an_executed_set_with_tags_reads_back_as_the_server_prints_it(server: RealMysqld) -> None:
+    chance = random.Random(42)
+    for _ in range(10):
+        some = random_set(chance)
+        server.rows("RESET BINARY LOGS AND GTIDS", f"SET GLOBAL gtid_purged='{some}'")
+        printed = server.rows("SELECT @@GLOBAL.gtid_executed AS e")[0]["e"]
+        assert GtidSet.parse(printed) == some
+        assert printed.replace("\n", "") == str(some)
+
+
 @pytest.mark.parametrize(
     "text",
     ["x", f"{UUIDS[0]}:0", f"{UUIDS[0]}:1-", f"{UUIDS[0]}:9223372036854775808", f"{UUIDS[0]}:a-b:1"],

@@ -40,7 +40,7 @@ def many(wanted: argparse.Namespace) -> Sum:
         work = [pool.submit(portion, n, min(PORTION, end - n), until) for n in range(wanted.start, end, PORTION)]
         for number, one in enumerate(work, 1):
             total.add(one.result())
-            if number % 25 == 0:
+            if number % 25 == 0 and number < len(work):
                 print(total.text(), flush=True)
     return total
 

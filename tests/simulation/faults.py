@@ -13,6 +13,7 @@ from tests.simulation.zookeeper import ENSEMBLE
 if TYPE_CHECKING:
     from tests.simulation.life import World
 
+HANG_UP = 0.002  # after a death its host closes the lines; what was said before is still heard
 FAR = 3.0  # how long a word with a late effect takes beyond what its sender waits
 
 
@@ -24,6 +25,7 @@ class Faults:
         self.words = 0
         self.hits = 0
         self.running = 0
+        self.last_at = 0.0
         self._due: dict[int, list[Fault]] = {}
         for fault in world.script.faults:
             self._due.setdefault(fault.word, []).append(fault)
@@ -40,7 +42,11 @@ class Faults:
         if path.endswith("/open"):
             self._open = bool(witness.open_operation())
             witness.operation_since = self.world.loop.now if self._open else -1.0
+            if self._open:
+                witness.begun()
         tree = self.world.ensemble.tree
+        if path.endswith("/epoch"):
+            tree.taken_at = self.world.loop.now
         if lock and lock not in tree.entries:
             witness.say("no stale act", f"{path} was written under a lock that is gone")
         elif not lock and tree.epochs:
@@ -57,6 +63,7 @@ class Faults:
         twist = Twist()
         for fault in due:
             self.hits += 1
+            self.last_at = self.world.loop.now
             self.world.tell(f"FAULT: {fault} at {word.sender.name} -> {word.there}: {word.what}")
             _ILLS[fault.ill](self, fault, word, twist)
         if twist != PLAIN:
@@ -87,8 +94,11 @@ class Faults:
 
     def kill(self, fault: Fault, word: Word) -> None:
         """The manager dies; another one of that name comes later."""
-        word.sender.kill()
+        process = word.sender
+        process.kill()
         self.world.ensemble.lines_changed()
+        for mysqld in self.world.mysqlds.values():
+            self.world.loop.at(self.world.loop.now + HANG_UP, lambda mysqld=mysqld: mysqld.hang_up(process))  # type: ignore[misc]
         self.later(max(fault.seconds, 0.5), self.manager(word).boot)
 
     def freeze(self, fault: Fault, word: Word) -> None:
@@ -163,16 +173,16 @@ class Faults:
         """Somebody starts the old primary."""
         self.world.hosts["db1"].supervise(fault.seconds / 10)
 
-    def silence(self, fault: Fault) -> None:
+    def silence(self, name: str, seconds: float) -> None:
         """An agent answers nobody."""
-        host = self.world.hosts[self.host(fault.target)]
+        host = self.world.hosts[name]
         host.silent = True
-        self.world.witness.trouble(host.mysqld.name, self.world.loop.now + fault.seconds)
+        self.world.witness.trouble(name, self.world.loop.now + seconds)
 
         def speak() -> None:
             host.silent = False
 
-        self.later(fault.seconds, speak)
+        self.later(seconds, speak)
 
 
 Does = Callable[[Faults, Fault, Word, Twist], None]
@@ -233,6 +243,6 @@ _ILLS: dict[Ill, Does] = {
     Ill.SERVER_KILLED: lambda f, fault, _, __: f.kill_server(fault),
     Ill.SERVER_FROZEN: lambda f, fault, _, __: f.freeze_server(fault),
     Ill.OLD_BACK: lambda f, fault, _, __: f.old_back(fault),
-    Ill.AGENT_SILENT: lambda f, fault, _, __: f.silence(fault),
+    Ill.AGENT_SILENT: lambda f, fault, _, __: f.silence(f.host(fault.target), fault.seconds),
     Ill.ENSEMBLE_DOWN: lambda f, fault, _, __: f.down(fault.seconds),
 }

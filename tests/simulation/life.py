@@ -143,11 +143,12 @@ class World:
         if blow is Blow.FROZEN:
             primary.mysqld.freeze()
             self.loop.at(self.loop.now + self.script.thaws_after, self.thaw_primary)
-        elif blow is Blow.GONE:
-            others = [*self.managers, *self.mysqlds, CLIENTS]
+        elif blow in {Blow.GONE, Blow.UNSEEN}:
+            others = [*self.managers, *self.mysqlds, CLIENTS] if blow is Blow.GONE else [*self.managers]
             for name in others:
                 self.faults.cut_both("db1", name, self.script.thaws_after + 1.0)
-            self.witness.trouble("db1", self.loop.now + self.script.thaws_after + 1.0)
+            if blow is Blow.UNSEEN:
+                self.witness.troubled.clear()
         else:
             quick = blow is Blow.RESTARTED
             primary.restarts = 0.05 if quick else primary.restarts
@@ -156,6 +157,7 @@ class World:
     def thaw_primary(self) -> None:
         """The frozen primary wakes, if nobody has killed it."""
         self.tell("db1 wakes")
+        self.witness.trouble("db1", self.loop.now)
         self.mysqlds["db1"].thaw()
         self.witness.one_writer()
 
@@ -164,6 +166,8 @@ class World:
         if self.script.blow is Blow.BEHIND:
             for name in list(self.mysqlds)[1:]:
                 self.faults.cut_both("db1", name, self.script.behind_for + 0.2)
+        if self.script.silent_for:
+            self.faults.silence("db1", self.script.silent_for)
         if self.script.errant:
             mysqld = list(self.mysqlds.values())[self.script.errant]
             self.contents += 1
@@ -175,6 +179,8 @@ class World:
     def heal(self) -> None:
         """Everything works again: lines, machines, managers; what a guard holds stays down."""
         self.tell("all heals")
+        since = max(self.ensemble.tree.taken_at, self.faults.last_at)
+        self.witness.in_time(since, settled=self.in_order_at_end(), reason=self.reason())
         self.healed = True
         self.net.cuts.clear()
         self.net.hear = None

@@ -26,7 +26,7 @@ from tests.simulation.agents import Host, SimAgents
 from tests.simulation.loop import Box, Condition, Loop, Process, Signal, Turnstile
 from tests.simulation.mysqld import Mysqld
 from tests.simulation.network import Net
-from tests.simulation.servers import SimServers, Viewpoint
+from tests.simulation.servers import SimServers, Viewpoint, Witness
 from tests.simulation.zookeeper import Ensemble, SimZooKeeperSession
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ class Place:
     session: float
     publishes: bool
     sent: Callable[[int, Statement], None]
-    done: Callable[[Mysqld, int, Statement, tuple[Any, ...]], None]
+    done: Witness
     acted: Callable[[str, int, int, str], None]
     tell: Callable[[str], None] | None = None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
 from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Thread
-from tests.simulation.loop import Loop
+from tests.simulation.loop import Loop, Process
 from tests.simulation.network import Net
 
 Gtid = tuple[str, int]
@@ -47,6 +47,7 @@ class Mysqld:
         self.sessions: dict[int, str] = {}
         self.locks: dict[str, int] = {}
         self.epochs: dict[int, int] = {}
+        self.owners: dict[int, Process] = {}
         self.claimed_epoch = 0
         self.waits: dict[tuple[int, str], float] = {}
         self.last_session = 0
@@ -112,12 +113,19 @@ class Mysqld:
         self.sessions[self.last_session] = account
         return self.last_session
 
+    def hang_up(self, owner: Process) -> None:
+        """The other end of these lines is closed by its host; who cannot be reached does not hear it."""
+        if self.answers and self.net.open(owner.name, self.name):
+            for session in [number for number, process in self.owners.items() if process is owner]:
+                self.end(session)
+
     def end(self, session: int) -> bool:
         """End a session and free its locks; whether there was one."""
         if session not in self.sessions:
             return False
         del self.sessions[session]
         self.epochs.pop(session, None)
+        self.owners.pop(session, None)
         self.locks = {name: holder for name, holder in self.locks.items() if holder != session}
         for told in self.on_end:
             told(session)

@@ -10,6 +10,8 @@ from typing import TypeVar
 from tests.simulation.loop import Box, Loop, Process
 
 T = TypeVar("T")
+RESEND = 0.2  # what a line does not take is sent again, and so it can arrive after its sender gave up
+RESENDING = 10.0
 
 
 class NoAnswer(Exception):
@@ -73,17 +75,19 @@ class Sending:
         except NoAnswer:
             deaf = True
         except Exception as error:  # noqa: BLE001 - an error is the answer
-            if not self._lost(box, deaf=deaf):
-                box.fail(error)
+            error_kept = error
+            self._back(box, lambda: box.fail(error_kept), deaf=deaf)
             return
-        if not self._lost(box, deaf=deaf):
-            box.put(answer)
+        self._back(box, lambda: box.put(answer), deaf=deaf)
 
-    def _lost(self, box: Box[T], *, deaf: bool) -> bool:
-        lost = deaf or not self.net.open(self.word.there, self.word.here)
-        if lost:
-            self.net.loop.at(self.end, box.late)
-        return lost
+    def _back(self, box: Box[T], give: Callable[[], None], *, deaf: bool) -> None:
+        loop = self.net.loop
+        if not deaf and self.net.open(self.word.there, self.word.here):
+            give()
+            return
+        loop.at(self.end, box.late)
+        if not deaf and loop.now < self.end:
+            loop.at(loop.now + RESEND, lambda: self._back(box, give, deaf=deaf))
 
 
 @dataclass
@@ -136,6 +140,8 @@ class Net:
         def arrive() -> None:
             if twist.lost or not self.open(word.here, word.there):
                 loop.at(end, box.late)
+                if not twist.lost and (word.changes or loop.now < end) and loop.now < end + RESENDING:
+                    loop.at(loop.now + RESEND, arrive)
                 return
             try:
                 sent.answer(box, serve)

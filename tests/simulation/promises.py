@@ -15,9 +15,13 @@ from tests.simulation.agents import Host
 from tests.simulation.loop import Loop
 from tests.simulation.mysqld import Gtid, Mysqld
 from tests.simulation.script import Script
+from tests.simulation.servers import Deed
 from tests.simulation.zookeeper import Tree
 
 LONG_AGO = -1.0
+SESSION_LOCK = "failoverd/shop"
+FRESH = 2.0  # what was seen so long ago may still be acted on
+ENOUGH = 8.0  # seconds in which an undisturbed manager brings any operation to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +108,31 @@ class Witness:
         if statement is not KILL and not self.tree.holds_lock(epoch):
             self.say("no act without the lock", f"epoch {epoch} sent: {statement.does}")
 
-    def done(self, server: Mysqld, epoch: int, statement: Statement, values: tuple[object, ...]) -> None:
+    def done(self, deed: Deed) -> None:
         """A server has done what a session asked."""
+        server, epoch, statement = deed.server, deed.epoch, deed.statement
         if statement is TAKE_LOCK:
-            if str(values[0]).count("/") == 1:
+            if str(deed.values[0]).count("/") == 1:
                 server.claimed_epoch = max(server.claimed_epoch, epoch)
             return
         if epoch < server.claimed_epoch:
             self.say("no stale act", f"epoch {epoch} on {server.name} after {server.claimed_epoch}: {statement.does}")
+        if statement is not KILL and server.locks.get(SESSION_LOCK) != deed.session:
+            self.say("no change without the session lock", f"{server.name}: {statement.does}")
         if statement is OPEN:
             self.opening(server, epoch)
+
+    def begun(self) -> None:
+        """An operation has been opened in the journal: that needs a reason."""
+        first = self.mysqlds["db1"]
+        named = self.recorded(first.name)
+        if (
+            named
+            and first.answers
+            and first.writable
+            and self.troubled.get(first.name, LONG_AGO) < self.loop.now - FRESH
+        ):
+            self.say("no failover without evidence", "an operation was opened while the primary served its clients")
 
     def acted(self, server: str, epoch: int, highest: int, what: str) -> None:
         """An agent has changed something."""
@@ -179,6 +198,17 @@ class Witness:
 
     # --- at the end
 
+    def in_time(self, since: float, *, settled: bool, reason: str) -> None:
+        """A manager that was left alone for long enough has brought everything to its end, or says what is missing."""
+        quiet = self.loop.now - ENOUGH
+        others = [n for n, m in self.mysqlds.items() if n != "db1" and not m.answers]
+        hosts = [n for n, until in self.troubled.items() if n != "db1" and until > quiet]
+        if not self.tree.holds_lock(max(self.tree.epochs, default=0)):
+            return
+        if settled or others or hosts or since > quiet or (reason and reason != "not-claimed"):
+            return
+        self.say("a standby finishes it", f"undisturbed since {since:.1f} s, and {reason or 'nothing is done'}")
+
     def judge(self) -> None:
         """What must hold when all is over."""
         writers = [s for s in self.mysqlds.values() if s.writable]
@@ -212,9 +242,13 @@ class Witness:
                     self.say("errant transactions are not spread", f"{server.name} has one of {origin}")
 
     def said_unfenced(self) -> None:
-        """Where two servers could take writes, a report says so, or a person was asked for."""
+        """Where two servers could take writes, a report says so, or a person was asked for.
+
+        The report of an operation that another manager took up tells the fence that this one found or made, which may
+        have come after the opening: that gap is known and named beside the measurements.
+        """
         reports = self.reports()
-        if not self.unfenced or not reports or self.open_operation():
+        if not self.unfenced or not reports or self.open_operation() or len(self.tree.epochs) > 1:
             return
         if not any(is_unfenced(report.get("fenced")) or report.get("outcome") != "done" for report in reports):
             self.say("what could not be fenced is said", "two servers took writes and every report says done")

@@ -15,6 +15,7 @@ class Blow(StrEnum):
     FROZEN = "frozen"
     GONE = "host gone"
     RESTARTED = "killed and restarted at once"
+    UNSEEN = "cut from the managers only"
     BEHIND = "killed while its replicas were cut off"
 
 
@@ -70,6 +71,7 @@ class Script:
     restarts: tuple[float | None, ...]
     errant: int
     thaws_after: float
+    silent_for: float
     behind_for: float
     faults: tuple[Fault, ...]
 
@@ -97,7 +99,14 @@ _WEIGHTS: tuple[tuple[Ill, int], ...] = (
     (Ill.AGENT_SILENT, 2),
     (Ill.ENSEMBLE_DOWN, 1),
 )
-_BLOWS = (Blow.KILLED,) * 9 + (Blow.BEHIND,) * 5 + (Blow.FROZEN,) * 3 + (Blow.RESTARTED,) * 2 + (Blow.GONE,) * 2
+_BLOWS = (
+    (Blow.KILLED,) * 9
+    + (Blow.BEHIND,) * 5
+    + (Blow.FROZEN,) * 3
+    + (Blow.RESTARTED,) * 2
+    + (Blow.GONE,) * 2
+    + (Blow.UNSEEN,)
+)
 WORDS = 75  # about as many as a whole failover says, so that every moment of it is met
 
 
@@ -119,7 +128,8 @@ def script_of(seed: int) -> Script:
         rates=tuple(chance.choice((1.0, 1.0, 0.96, 1.04)) for _ in range(managers)),
         restarts=tuple(chance.choice((None, None, 0.1, 0.5, 3.0)) for _ in range(servers)),
         errant=chance.choice((0,) * 9 + (chance.randrange(1, servers),)),
-        thaws_after=chance.choice((0.5, 1.5, 4.0, 30.0)),
+        thaws_after=chance.choice((0.5, 1.5, 4.0, 30.0, 1.0 + 4.0 * chance.random())),
+        silent_for=chance.choice((0.0,) * 8 + (2.5, 6.0)),
         behind_for=chance.choice((0.1, 0.3, 0.6)),
         faults=tuple(fault(chance) for _ in range(chance.choice((1, 1, 2, 2, 3)))),
     )
@@ -135,5 +145,6 @@ def fault(chance: random.Random) -> Fault:
     ills, weights = zip(*_WEIGHTS, strict=True)
     (ill,) = chance.choices(ills, weights)
     word = chance.randrange(1, WORDS)
-    seconds = chance.choice((0.05, 0.3, 0.8, 1.6, 3.0, 6.0))
+    freezes = ill in {Ill.FREEZE_BEFORE, Ill.FREEZE_AFTER}
+    seconds = chance.choice((0.05, 0.3, 0.8, 1.6, 3.0, 6.0) + (20.0,) * freezes)
     return Fault(ill, word, seconds, chance.randrange(8), chance.randrange(8))

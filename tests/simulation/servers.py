@@ -21,8 +21,20 @@ from tests.simulation.network import Again, Cut, NoAnswer, Word
 
 OUR_ACCOUNT = "failoverd"
 FROZEN_POLL = 0.25
-# Somebody watches what our sessions do: server, epoch of the session, statement, values.
-Witness = Callable[["Mysqld", int, Statement, tuple[Any, ...]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What one of our sessions has made a server do."""
+
+    server: Mysqld
+    session: int
+    epoch: int
+    statement: Statement
+    values: tuple[Any, ...]
+
+
+Witness = Callable[[Deed], None]
 
 
 @dataclass(slots=True)
@@ -79,7 +91,7 @@ class SimSession:
         answer = statements.run(server, self.number, statement, values)
         self._pending -= 1
         if statement.changes or statement is TAKE_LOCK:
-            self._eyes.done(server, self.epoch, statement, values)
+            self._eyes.done(Deed(server, self.number, self.epoch, statement, values))
         if self.lost is not None:
             server.end(self.number)  # nobody listens any more, which is noticed after the statement
         return answer
@@ -132,6 +144,7 @@ class SimDoors:
             raise ConnectFailed(f"{server.name}: no greeting", why=why) from None
         except Cut:
             raise ConnectFailed(f"{server.name}: nobody listens", why=Why.REFUSED) from None
+        server.owners[number] = eyes.process
         if self._epoch:
             server.epochs[number] = self._epoch
         return SimSession(eyes, server, number, self._epoch)

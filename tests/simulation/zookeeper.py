@@ -49,6 +49,7 @@ class Tree:
         self.sequence = itertools.count(1)
         self.watches: dict[str, list[Callable[[], None]]] = {}
         self.epochs: dict[int, str] = {}
+        self.taken_at = 0.0
         self.written: Callable[[str, str], None] = _unheard
 
     def get(self, path: str) -> Entry:
@@ -107,8 +108,8 @@ class Tree:
         self.watches.setdefault(path, []).append(told)
 
     def holds_lock(self, epoch: int) -> bool:
-        """Whether the lock entry under which this epoch was taken still stands."""
-        return self.epochs.get(epoch, "-") in self.entries
+        """Whether this is the newest epoch, and the lock entry under which it was taken still stands."""
+        return epoch == max(self.epochs, default=0) and self.epochs[epoch] in self.entries
 
     def _fire(self, *paths: str) -> None:
         for path in paths:

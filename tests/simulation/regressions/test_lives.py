@@ -19,7 +19,9 @@ class Once:
     wrong: str
 
 
-QUIET = replace(script_of(1), blow=Blow.KILLED, errant=0, fencing="best-effort", rates=(1.0, 1.0), managers=2)
+QUIET = replace(
+    script_of(1), blow=Blow.KILLED, silent_for=0.0, errant=0, fencing="best-effort", rates=(1.0, 1.0), managers=2
+)
 
 # What manager and servers say to each other changes with the product, and so do the numbers of words: a range is tried.
 ONCE: tuple[Once, ...] = tuple(

@@ -1,0 +1,262 @@
+"""Named mistakes, made in memory: the simulation must find each of them. Every row says what is done wrong.
+
+`seed` is a life that showed it once; should it not do so any more, others are searched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from failoverd.decide import candidate, errant, rules
+from failoverd.decide.resuming import Open
+from failoverd.drivers.mysql import claim_session, claims
+from failoverd.drivers.zookeeper import election, lease, settings, writes
+from failoverd.execute import drain, promote, run
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import TimedOut
+from failoverd.model.journal import Unfinished
+from failoverd.model.plans import EntryKind, StepResult
+from failoverd.model.steps import DisarmSource, OpenWrites
+from failoverd.observe import logs
+from failoverd.plan import failover, undo
+from failoverd.service import act, course
+from tests.simulation.agents import Host
+from tests.simulation.life import live
+from tests.simulation.script import script_of
+
+Put = Callable[[object, str, object], None]
+SEEDS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One mistake; `make` puts it in place."""
+
+    name: str
+    wrong: str
+    make: Callable[[Put], None]
+    seed: int
+
+
+def nothing(*_: object, **__: object) -> Any:
+    """Nothing at all."""
+
+
+def empty(*_: object, **__: object) -> Any:
+    """No entries."""
+    return ()
+
+
+def no_epoch_check_by_agents(put: Put) -> None:
+    put(Host, "accept", lambda host, epoch: setattr(host, "epoch", max(host.epoch, epoch)))
+
+
+def claims_that_evict_nobody(put: Put) -> None:
+    put(claims._Taking, "_evict", nothing)
+
+
+def claims_without_a_lock(put: Put) -> None:
+    put(claims._Taking, "take", nothing)
+
+
+def no_lease_check_before_a_change(put: Put) -> None:
+    def change(self: Any, statement: Any, *values: object, limit: float = claim_session.LIMIT) -> None:
+        self._session.rows(statement, *values, limit=limit)
+
+    put(claim_session.ClaimSession, "change", change)
+
+
+def lease_without_margin(put: Put) -> None:
+    put(settings.ZooKeeperSettings, "lease", property(lambda s: s.session_timeout * 3))
+
+
+def lease_that_never_ends(put: Put) -> None:
+    put(lease.ZooKeeperLease, "_expire", nothing)
+
+
+def writes_without_the_lock(put: Put) -> None:
+    plain = writes._transaction
+    put(writes, "_transaction", lambda client, _, parts: plain(client, "", parts))
+
+
+def lock_by_everybody(put: Put) -> None:
+    put(election.Election, "_advance", lambda self, _: self._take())
+
+
+def promote_before_the_drain(put: Put) -> None:
+    put(failover, "recovery_groups", empty)
+
+
+def drain_that_does_not_wait(put: Put) -> None:
+    put(drain.Drainage, "run", nothing)
+
+
+def no_freeze(put: Put) -> None:
+    put(failover, "freeze_tasks", empty)
+
+
+def no_fence(put: Put) -> None:
+    put(failover, "fence_tasks", empty)
+
+
+def dead_logs_unread(put: Put) -> None:
+    plain = logs.questions
+    known = GtidSet.parse(",".join(f"00000000-0000-0000-0000-{number:012d}:1-99999" for number in range(1, 9)))
+
+    def others(snapshot: Any, old: str) -> Any:
+        return tuple(replace(q, lacking=known) if q.server == old else q for q in plain(snapshot, old))
+
+    put(logs, "questions", others)
+
+
+def intent_after_the_act(put: Put) -> None:
+    def opened(step: OpenWrites, hands: Any) -> str:
+        claim = hands.claimed(step.server)
+        claim.open_writes()
+        state = claim.read()
+        body = {"elect": step.server, "server_uuid": state.server_uuid, "old_primary": hands.operation.plan.old_primary}
+        hands.write(EntryKind.PROMOTE_INTENT, body, wait=True)
+        hands.note_open(state)
+        return "read back writable"
+
+    put_handler(put, OpenWrites, opened)
+
+
+def intent_not_awaited(put: Put) -> None:
+    def opened(step: OpenWrites, hands: Any) -> str:
+        write = hands.write
+        hands.write = lambda kind, body, *, wait: write(kind, body, wait=wait and kind is not EntryKind.PROMOTE_INTENT)
+        try:
+            return promote.open_writes(step, hands)
+        finally:
+            hands.write = write
+
+    put_handler(put, OpenWrites, opened)
+
+
+def put_handler(put: Put, step: type, handler: Callable[..., str]) -> None:
+    """Another handler for one kind of step."""
+    put(run, "HANDLERS", {**run.HANDLERS, step: handler})
+
+
+def intent_forgotten(put: Put) -> None:
+    put(Unfinished, "intent", nothing)
+
+
+def another_elect_after_the_intent(put: Put) -> None:
+    put(Open, "closed", property(lambda _: True))
+
+
+def undo_after_the_act(put: Put) -> None:
+    plain = undo.plan_undo
+
+    def back(policy: Any, old: str, done: Any) -> Any:
+        return plain(policy, old, tuple(step for step in done if not isinstance(step, OpenWrites)))
+
+    put(course, "plan_undo", back)
+    put(course, "FORWARD_ATTEMPTS", 1)
+    put_handler(put, OpenWrites, open_without_memory)
+
+
+def open_without_memory(step: OpenWrites, hands: Any) -> str:
+    """Open as it should be, and forget that the intent is written."""
+    try:
+        return promote.open_writes(step, hands)
+    finally:
+        hands.intended = False
+
+
+def lost_replies_ignored(put: Put) -> None:
+    plain = run.failed
+
+    def failed(task: Any, hands: Any, started: float, error: Exception) -> Any:
+        outcome = plain(task, hands, started, error)
+        return replace(outcome, result=StepResult.DONE) if isinstance(error, TimedOut) else outcome
+
+    put(run, "failed", failed)
+
+
+def errant_transactions_spread(put: Put) -> None:
+    put(candidate, "legitimate", lambda gtids, *_: gtids)
+    put(candidate, "errant", lambda *_: GtidSet())
+    put(errant, "legitimate", lambda gtids, *_: gtids)
+
+
+def open_operation_forgotten(put: Put) -> None:
+    put(act, "resume", nothing)
+
+
+def no_second_route(put: Put) -> None:
+    changed = {"vetoed": nothing, "no-second-route": nothing, "silent": lambda _: "nobody was asked"}
+    table = tuple(replace(row, when=changed.get(row.id, row.when)) for row in rules.RULES)
+    from failoverd.decide import judge
+
+    put(judge, "TABLES", replace(judge.TABLES, rules=table))
+    put(judge.judge, "__defaults__", (replace(judge.TABLES, rules=table),))
+
+
+def source_left_armed(put: Put) -> None:
+    put_handler(put, DisarmSource, lambda *_: "")
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    Mutation("no-epoch-check", "agents obey any epoch", no_epoch_check_by_agents, 1),
+    Mutation("no-eviction", "a claim leaves an older holder alone", claims_that_evict_nobody, 1),
+    Mutation("no-session-lock", "servers are changed without the session lock", claims_without_a_lock, 1),
+    Mutation("no-lease-check", "nobody asks the lease before a change", no_lease_check_before_a_change, 1),
+    Mutation("no-lease-margin", "a lease outlives its session", lease_without_margin, 1),
+    Mutation("endless-lease", "a lease does not end by time", lease_that_never_ends, 1),
+    Mutation("plain-writes", "ZooKeeper is written without a check of the lock", writes_without_the_lock, 1),
+    Mutation("shared-lock", "whoever stands in line takes the lock", lock_by_everybody, 1),
+    Mutation("early-promotion", "promoted before anything is recovered", promote_before_the_drain, 1),
+    Mutation("no-drain", "nobody waits until received transactions are executed", drain_that_does_not_wait, 1),
+    Mutation("no-freeze", "receivers run on while positions are compared", no_freeze, 1),
+    Mutation("no-fence", "the old primary is not shut out", no_fence, 1),
+    Mutation("no-salvage", "the dead primary's logs are not read", dead_logs_unread, 1),
+    Mutation("late-intent", "the elect is written down after it was opened", intent_after_the_act, 1),
+    Mutation("loose-intent", "the record of the elect is sent and not awaited", intent_not_awaited, 1),
+    Mutation("lost-intent", "a resuming manager forgets the elect of the journal", intent_forgotten, 1),
+    Mutation("other-elect", "the elect is changed after the point of no return", another_elect_after_the_intent, 1),
+    Mutation("late-undo", "what was opened is taken back", undo_after_the_act, 1),
+    Mutation("lost-replies", "a step without an answer counts as done", lost_replies_ignored, 1),
+    Mutation("errant-union", "errant transactions count as everybody's", errant_transactions_spread, 1),
+    Mutation("left-open", "nobody takes up an operation that was left open", open_operation_forgotten, 1),
+    Mutation("one-witness", "a failover needs nobody's word but the manager's", no_second_route, 1),
+    Mutation("armed-source", "the elect may find the old primary again", source_left_armed, 1),
+)
+
+
+@contextlib.contextmanager
+def made(mutation: Mutation) -> Iterator[None]:
+    """The mistake, as long as it is looked for."""
+    before: list[tuple[object, str, object]] = []
+
+    def put(where: object, name: str, value: object) -> None:
+        before.append((where, name, vars(where).get(name, getattr(where, name))))
+        setattr(where, name, value)
+
+    mutation.make(put)
+    try:
+        yield
+    finally:
+        for where, name, value in reversed(before):
+            setattr(where, name, value)
+
+
+def caught(mutation: Mutation, seconds: float, start: int = 1) -> tuple[int, int, str]:
+    """The seed that shows it (0 for none), how many were tried, and which promise it breaks."""
+    end = time.monotonic() + seconds
+    tried = 0
+    with made(mutation):
+        for seed in (mutation.seed, *range(start, start + SEEDS)):
+            tried += 1
+            broken = live(script_of(seed)).broken
+            if broken:
+                return seed, tried, str(broken[0])
+            if time.monotonic() > end:
+                break
+    return 0, tried, ""

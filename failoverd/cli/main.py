@@ -12,6 +12,7 @@ from failoverd.cli.agent import agent
 from failoverd.cli.check import check
 from failoverd.cli.config import config
 from failoverd.cli.failover import failover
+from failoverd.cli.init import init
 from failoverd.cli.lab import lab
 from failoverd.cli.ops import ops
 from failoverd.cli.plan import plan
@@ -65,5 +66,5 @@ def completion(shell: str) -> None:
         click.echo(made(main, {}, "failoverd", "_FAILOVERD_COMPLETE").source())
 
 
-for command in (agent, check, config, failover, lab, ops, plan, run, status):
+for command in (agent, check, config, failover, init, lab, ops, plan, run, status):
     main.add_command(command)

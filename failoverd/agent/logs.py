@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from failoverd.agent import fields
 from failoverd.agent.binlog.delta import DeltaWriter
 from failoverd.agent.binlog.extract import extract
-from failoverd.agent.binlog.scan import Contents, Scanner
+from failoverd.agent.binlog.scan import Contents, Enough, Scanner
 from failoverd.agent.binlog.verifying import verify
 from failoverd.agent.conversation import Call, Op
 from failoverd.agent.fields import Field
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from failoverd.agent.deadline import Deadline
-    from failoverd.agent.faults import Fault
     from failoverd.agent.home import Home, Server
 
 SERVER = {"server": Field(fields.server), "datadir": Field(fields.optional(fields.path), None)}
 _KIND = Field(fields.one_of("binary", "relay", "both"), "both")
 _KEPT = Field(fields.optional(fields.operation), None)
+_FOLLOWED = 2
+"""The newest file, and the one before it, until both heads tell what it holds."""
+
 _FILE = Field(fields.matching(r"[\w@.#+:-]{0,255}", "a file's name"), "")
 
 
@@ -52,13 +54,17 @@ class Logs:
         for place in (server.binary, server.relay):
             if place is not None:
                 with _held(self._scanning, deadline):
-                    self._scanner.scan(place.files(), verify=False, check=check)
+                    self._scanner.scan(place.files()[-_FOLLOWED:], verify=False, check=check)
 
     def _server(self, call: Call) -> Server:
         return self._home.server(call.cluster, call.args["server"], call.args["datadir"])
 
-    def _contents(self, call: Call, verified: bool) -> dict[str, list[Contents]]:
-        """Look into the asked logs; "both" passes over one that was not remembered."""
+    def _contents(self, call: Call, verified: bool, enough: Enough | None) -> dict[str, list[Contents]]:
+        """Look into the asked logs; "both" passes over one that was not remembered.
+
+        Every binary log file begins with all that came before it; a relay log may begin anew, and is read from its
+        oldest file on.
+        """
         server, operation = self._server(call), call.args["kept"]
         kinds = ("binary", "relay") if call.args["kind"] == "both" else (call.args["kind"],)
         places = {"binary": server.binary, "relay": server.relay}
@@ -68,7 +74,8 @@ class Logs:
                 if places[kind] is None and len(kinds) > 1:
                     continue
                 place = server.place(kind)
-                found[kind] = self._scanner.scan(place.files(), verified, call.deadline.check)
+                last = enough if kind == "binary" else None
+                found[kind] = self._scanner.scan(place.files(), verified, call.deadline.check, last)
                 if operation:
                     kept = self._scanner.scan(place.kept(operation), verified, call.deadline.check)
                     found[kind] += _only_there(kept, found[kind])
@@ -76,28 +83,28 @@ class Logs:
 
     def _scan(self, call: Call) -> dict[str, Any]:
         began = time.monotonic()
-        found = self._contents(call, call.args["verify"])
+        verified, lacking = call.args["verify"], call.args["lacking"]
+        found = self._contents(call, verified, None if verified else lambda previous: previous <= lacking)
         files = [one for contents in found.values() for one in contents]
-        holds, lacking = GtidSet(), call.args["lacking"]
+        holds = GtidSet()
         for one in files:
             holds |= one.holds
         missing = holds - lacking
         newest = [contents[-1] for contents in found.values() if contents]
         return {
-            "holds": str(holds),
+            "holds": str(holds),  # of the files that were looked at
             "missing": str(missing),
             "bytes": sum(_bytes_of(one, missing) for one in files),
             "files": len(files),
             "torn": [one.torn.as_json() for one in files if one.torn is not None],
             "in_use": any(one.in_use for one in newest),
-            "faults": [
-                fault.as_json() for kind, contents in found.items() for fault in relevant(kind, contents, lacking)
-            ],
+            "faults": [fault.as_json() for one in files for fault in one.faults],
             "seconds": round(time.monotonic() - began, 6),
         }
 
     def _extract(self, call: Call) -> dict[str, Any]:
-        found, wanted = self._contents(call, verified=False), call.args["wanted"]
+        wanted = call.args["wanted"]
+        found = self._contents(call, False, lambda previous: not previous & wanted)
         # the binary log first: the relay log is asked only for what that does not hold
         files = [one for kind in ("binary", "relay") for one in found.get(kind, ())]
         total = sum(_bytes_of(one, wanted) for one in files)
@@ -132,20 +139,6 @@ class Logs:
             "files": found.files,
             "seconds": round(time.monotonic() - began, 6),
         }
-
-
-def relevant(kind: str, files: list[Contents], lacking: GtidSet) -> Iterator[Fault]:
-    """The faults that can hide something from who asks.
-
-    What stands in the binary logs before a file is all in that file's PREVIOUS_GTIDS: who has that misses nothing of
-    them. A relay log may begin anew, so there every fault counts.
-    """
-    first = 0
-    if kind == "binary":
-        known = [at for at, one in enumerate(files) if one.previous is not None and one.previous <= lacking]
-        first = max(known, default=0)
-    for one in files[first:]:
-        yield from one.faults
 
 
 def _bytes_of(one: Contents, gtids: GtidSet) -> int:

@@ -19,6 +19,8 @@ LAST_NUMBER = 2**63 - 2
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TAG = re.compile(r"[a-z_][a-z0-9_]{0,31}")
 _SHOWN = 60
+_SURELY_SMALL = 19
+"""Fewer digits than the greatest number has."""
 
 
 class GtidSyntaxError(ValueError):
@@ -67,6 +69,19 @@ def read_interval(text: str) -> Interval:
     return start, end
 
 
+def _plain_interval(text: str) -> Interval | None:
+    """Read an interval as servers print it, many thousands of which may come; None for whatever needs a closer look."""
+    first, dash, last = text.partition("-")
+    if not (first.isdecimal() and first.isascii() and len(first) < _SURELY_SMALL):
+        return None
+    start = end = int(first)
+    if dash:
+        if not (last.isdecimal() and last.isascii() and len(last) < _SURELY_SMALL):
+            return None
+        end = int(last)
+    return (start, end) if 0 < start <= end else None
+
+
 def parse(text: str) -> dict[Origin, list[Interval]]:
     """Read a whole set; intervals come in the order of the text, repeated origins are put together."""
     found: dict[Origin, list[Interval]] = {}
@@ -83,6 +98,11 @@ def _parse_uuid_set(text: str, found: dict[Origin, list[Interval]]) -> None:
         raise GtidSyntaxError(text, "no interval follows the uuid")
     intervals = found.setdefault((uuid, tag), [])
     for part in rest:
+        quick = _plain_interval(part)
+        if quick is not None:
+            intervals.append(quick)
+            filled = True
+            continue
         if part.strip()[:1].isdigit():
             intervals.append(read_interval(part))
             filled = True

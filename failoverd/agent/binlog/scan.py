@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from failoverd.agent.binlog.logfile import LogFile
 from failoverd.agent.binlog.walks import Segment, Walked, first_look, in_use
@@ -13,12 +13,15 @@ from failoverd.agent.faults import DAMAGED, ENCRYPTED, Fault
 from failoverd.gtid import GtidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Sequence
 
     from failoverd.agent.binlog.found import Torn
 
 Key = tuple[int, int]
 """Device and inode: the same file under whatever name; what was read of it tells whether it still is."""
+
+Enough = Callable[[GtidSet], bool]
+"""Whether nothing is sought in what came before a file, given its PREVIOUS_GTIDS."""
 
 _SMALLEST_TRANSACTION = 80
 """Bytes: less than a GTID event and the shortest event after it take in any version."""
@@ -63,14 +66,19 @@ class Scanner:
         self._walks: dict[Key, Walked] = {}
         self._distrusted: dict[Key, list[tuple[GtidSet, Fault]]] = {}
 
-    def scan(self, paths: Iterable[str], verify: bool, check: Callable[[], None]) -> list[Contents]:
+    def scan(
+        self, paths: Sequence[str], verify: bool, check: Callable[[], None], enough: Enough | None = None
+    ) -> list[Contents]:
         """Say what each file of one log holds, oldest first; `check` is called often and may raise to end the scan.
+
+        With `enough` only from the newest file on of which it says that nothing is sought before it: for logs whose
+        files each begin with all that came before them. It keeps memory small where sets are huge and files are many.
 
         PREVIOUS_GTIDS of a file is everything before it: the difference to the next file's is what it holds. Only the
         last file, and files of which their heads do not say it for sure, are walked; with `verify` all are. What was
         found until `check` raised is remembered. A file that went away meanwhile was purged and is passed over.
         """
-        heads = list(self._all_heads(paths))
+        heads = self._heads_from(paths, enough, check)
         self._forget(heads)
         found: list[Contents] = []
         for at, (key, head) in enumerate(heads):
@@ -92,10 +100,18 @@ class Scanner:
             status = os.stat(path)
             self._distrusted.setdefault((status.st_dev, status.st_ino), []).append((gtids, fault))
 
-    def _all_heads(self, paths: Iterable[str]) -> Iterable[tuple[Key, _Head]]:
-        for path in paths:
+    def _heads_from(
+        self, paths: Sequence[str], enough: Enough | None, check: Callable[[], None]
+    ) -> list[tuple[Key, _Head]]:
+        found = []
+        for path in reversed(paths):
+            check()
             with contextlib.suppress(FileNotFoundError):
-                yield self._head(path)
+                found.append(self._head(path))
+                previous = found[-1][1].previous
+                if enough is not None and previous is not None and enough(previous):
+                    break
+        return found[::-1]
 
     def _head(self, path: str) -> tuple[Key, _Head]:
         status = os.stat(path)

@@ -1,4 +1,4 @@
-"""One suite for every Agents: the real zipapp behind a real sshd, and the fake that other tests stand on."""
+"""One suite for every Agents: the real zipapp behind a real sshd, the fake for other tests, and simulated hosts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ import pytest
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
 from failoverd.model.host import AgentSilent, HostFacts, LogKind, ProbeOutcome
-from tests.contract.agent_worlds import OTHER, FakeWorld, SshWorld, World
+from tests.contract.agent_worlds import HELD, OTHER, FakeWorld, SshWorld, World
 from tests.contract.coordination_worlds import until
 from tests.contract.pretended_mysqld import UUID
 from tests.fakes.coordination import FakeLease
+from tests.simulation.worlds import SimulatedAgents
 
 PART = GtidSet.parse(f"{UUID}:3-6")
 
 
-@pytest.fixture(params=["ssh", "fake"])
+@pytest.fixture(params=["ssh", "fake", "simulated"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     made: World = SshWorld(tmp_path / "world") if request.param == "ssh" else FakeWorld()
+    if request.param == "simulated":
+        made = SimulatedAgents((UUID, OTHER), HELD, FakeLease(4))
     yield made
     made.close()
 

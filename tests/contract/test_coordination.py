@@ -1,4 +1,4 @@
-"""One suite for every Coordination: ZooKeeper on a real server, files, and the fake that other tests stand on."""
+"""One suite for every Coordination: ZooKeeper on a real server, files, the fake for other tests, ZooKeeper simulated."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from failoverd.model.plans import Kind, Request, Result
 from tests.contract.coordination_worlds import FakeWorld, LocalWorld, World, ZooKeeperWorld, active, until
 from tests.contract.operations import PERSON, freeze_entry, intent, long_set, operation, report
 from tests.contract.zookeeper_server import ZooKeeperServer
+from tests.simulation.worlds import SimulatedCoordination
 
 
-@pytest.fixture(params=["zookeeper", "local", "fake"])
+@pytest.fixture(params=["zookeeper", "local", "fake", "simulated"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     made: World
     if request.param == "zookeeper":
@@ -24,6 +25,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         made = ZooKeeperWorld(server, f"/contract/{tmp_path.name}")
     else:
         made = LocalWorld(tmp_path / "state") if request.param == "local" else FakeWorld()
+    if request.param == "simulated":
+        made = SimulatedCoordination()
     yield made
     made.close()
 

@@ -106,7 +106,7 @@ class World:
         tell = self.tell if self.story is not None else None
         place = Place(
             self.loop, self.net, self.ensemble, self.mysqlds, self.hosts, policy, self.script.session,
-            self.script.publishes, see.sent, see.done, see.acted, tell,
+            self.script.publishes, see.sent, see.done, see.acted, see.refused, tell,
         )  # fmt: skip
         for number, rate in enumerate(self.script.rates, 1):
             self.managers[f"m{number}"] = Manager(place, f"m{number}", rate)

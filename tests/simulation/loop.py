@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
@@ -102,6 +103,7 @@ class Loop:
         self._numbers = itertools.count()
         self.processes: list[Process] = []
         self.acting: Process | None = None
+        self.begun: float | None = None
 
     def at(self, when: float, act: Act, owner: Process | None = None) -> None:
         """Let something happen then."""
@@ -117,6 +119,8 @@ class Loop:
         """Let everything happen up to that time, or until `stop` says so."""
         heap = self._heap
         while heap and heap[0][0] <= until:
+            if self.begun is not None:
+                self._pace(heap[0][0])
             when, _, owner, act = heapq.heappop(heap)
             self.now = when
             self.events += 1
@@ -128,7 +132,22 @@ class Loop:
                 owner.run(act)
             if stop is not None and stop():
                 return
+        if self.begun is not None:
+            self._pace(until)
         self.now = max(self.now, until)
+
+    def keep_pace(self) -> None:
+        """Go with real time from now on, so that tests of real servers can be run on simulated ones."""
+        self.begun = time.monotonic() - self.now
+
+    def catch_up(self) -> None:
+        """Let happen what is due by real time."""
+        if self.begun is not None:
+            self.run(max(time.monotonic() - self.begun, self.now))
+
+    def _pace(self, when: float) -> None:
+        if self.begun is not None:
+            time.sleep(max(0.0, self.begun + when - time.monotonic()))
 
     def sleep(self, owner: Process, seconds: float) -> None:
         """Let this green thread rest; from outside of any, let the world go on meanwhile."""

@@ -135,6 +135,7 @@ class Place:
     sent: Callable[[int, Statement], None]
     done: Witness
     acted: Callable[[str, int, int, str], None]
+    refused: Callable[[str], None]
     tell: Callable[[str], None] | None = None
 
 
@@ -164,7 +165,7 @@ class Manager:
         settings = ZooKeeperSettings(("zk",), session_timeout=place.session)
         identity = Identity(name=self.name, pid=1, host=self.name, version="simulated")
         coordination = zookeeper.ZooKeeperCoordination(settings, identity, clock, tasks, bell)
-        eyes = Viewpoint(process, clock, place.sent, place.done)
+        eyes = Viewpoint(process, clock, place.sent, place.done, place.refused)
         servers = SimServers(place.policy.name, place.mysqlds, eyes, bell.ring, self.name)
         agents = SimAgents(place.hosts, process, clock, coordination.lease, place.acted)
         tell = place.tell

@@ -247,16 +247,26 @@ def made(mutation: Mutation) -> Iterator[None]:
             setattr(where, name, value)
 
 
-def caught(mutation: Mutation, seconds: float, start: int = 1) -> tuple[int, int, str]:
-    """The seed that shows it (0 for none), how many were tried, and which promise it breaks."""
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """What found a mistake: a seed (0 for none) that is sound without it, after how many lives, by which promise."""
+
+    seed: int
+    tried: int
+    broken: str = ""
+
+
+def caught(mutation: Mutation, seconds: float) -> Catch:
+    """Look for a life that the mistake breaks and that is sound without it; the known one first."""
     end = time.monotonic() + seconds
     tried = 0
-    with made(mutation):
-        for seed in (mutation.seed, *range(start, start + SEEDS)):
-            tried += 1
-            broken = live(script_of(seed)).broken
-            if broken:
-                return seed, tried, str(broken[0])
-            if time.monotonic() > end:
-                break
-    return 0, tried, ""
+    for seed in (mutation.seed, *range(1, SEEDS)):
+        tried += 1
+        script = script_of(seed)
+        with made(mutation):
+            broken = live(script).broken
+        if broken and not live(script).broken:
+            return Catch(seed, tried, str(broken[0]))
+        if time.monotonic() > end:
+            break
+    return Catch(0, tried)

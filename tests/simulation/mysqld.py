@@ -43,6 +43,8 @@ class Mysqld:
         self.alive = True
         self.frozen = False
         self.read_only = self.super_read_only = self.offline = False
+        self.full = False
+        self.tables_locked_by = 0
         self.started_at = -1000.0
         self.sessions: dict[int, str] = {}
         self.locks: dict[str, int] = {}

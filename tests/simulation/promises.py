@@ -134,6 +134,10 @@ class Witness:
         ):
             self.say("no failover without evidence", "an operation was opened while the primary served its clients")
 
+    def refused(self, why: str) -> None:
+        """An active manager was refused the session lock by a server that answers."""
+        self.say("the active manager gets its servers", why)
+
     def acted(self, server: str, epoch: int, highest: int, what: str) -> None:
         """An agent has changed something."""
         if epoch < highest:
@@ -205,7 +209,7 @@ class Witness:
         hosts = [n for n, until in self.troubled.items() if n != "db1" and until > quiet]
         if not self.tree.holds_lock(max(self.tree.epochs, default=0)):
             return
-        if settled or others or hosts or since > quiet or (reason and reason != "not-claimed"):
+        if settled or self.unfenced or others or hosts or since > quiet or (reason and reason != "not-claimed"):
             return
         self.say("a standby finishes it", f"undisturbed since {since:.1f} s, and {reason or 'nothing is done'}")
 

@@ -11,7 +11,7 @@ from failoverd.drivers.mysql.claimed import Claimed
 from failoverd.drivers.mysql.claims import Claimer
 from failoverd.drivers.mysql.session import Doors
 from failoverd.drivers.mysql.statements import TAKE_LOCK, Statement
-from failoverd.model.errors import ConnectFailed, TimedOut
+from failoverd.model.errors import ConnectFailed, ServerError, TimedOut
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
 from failoverd.ports import ClaimedServer, Clock, Lease
 from tests.simulation import statements
@@ -45,6 +45,7 @@ class Viewpoint:
     clock: Clock
     sent: Callable[[int, Statement], None]
     done: Witness
+    refused: Callable[[str], None]
 
 
 class SimSession:
@@ -137,7 +138,9 @@ class SimDoors:
         name = eyes.process.name
         try:
             number = server.net.ask(
-                Word(eyes.process, name, server.name, "connect"), lambda: self._login(server, name), timeout
+                Word(eyes.process, name, server.name, "connect"),
+                lambda: self._login(server, name, access.password),
+                timeout,
             )
         except NoAnswer:
             why = Why.HUNG if server.frozen and server.net.both(name, server.name) else Why.TIMED_OUT
@@ -149,11 +152,15 @@ class SimDoors:
             server.epochs[number] = self._epoch
         return SimSession(eyes, server, number, self._epoch)
 
-    def _login(self, server: Mysqld, name: str) -> int:
+    def _login(self, server: Mysqld, name: str, password: str) -> int:
         if not server.net.both(server.name, name) or server.frozen:
             raise NoAnswer
         if not server.alive:
             raise Cut
+        if server.full:
+            raise ConnectFailed(f"{server.name}: too many connections", why=Why.ALIVE, code=1040)
+        if password != "right":
+            raise ConnectFailed(f"{server.name}: access denied", why=Why.ACCESS_DENIED, code=1045)
         return server.connect(OUR_ACCOUNT)
 
 
@@ -163,6 +170,7 @@ class SimServers:
     def __init__(
         self, cluster: str, mysqlds: Mapping[str, Mysqld], eyes: Viewpoint, ring: Callable[[str], None], manager: str
     ) -> None:
+        self.password = "right"
         self.cluster = cluster
         self.manager = manager
         self.may_evict = True
@@ -203,14 +211,19 @@ class SimServers:
         eyes = self._eyes
         doors = cast("Doors", SimDoors(eyes, self._mysqlds, lease.epoch))
         access = self._access(server)
-        session = Claimer(doors, self.manager, self.may_evict).claim(access, lease, timeout)
+        try:
+            session = Claimer(doors, self.manager, self.may_evict).claim(access, lease, timeout)
+        except ServerError as error:
+            if type(error) is ServerError and self.may_evict:
+                eyes.refused(str(error))
+            raise
         replication = ReplicationAccess("repl", "replicate", tune=False)
         claimed = Claimed(access, replication, session, lease, eyes.clock)
         claimed._session._reader = SimReader(eyes.clock)  # type: ignore[assignment]
         return claimed
 
     def _access(self, server: str) -> ServerAccess:
-        return ServerAccess(self.cluster, server, self._mysqlds[server].endpoint, OUR_ACCOUNT, "right")
+        return ServerAccess(self.cluster, server, self._mysqlds[server].endpoint, OUR_ACCOUNT, self.password)
 
     def _read(self, server: str, end: float) -> ServerState:
         session = self._monitors.get(server)

@@ -135,6 +135,13 @@ def _writes(**flags: bool) -> Does:
     return does
 
 
+def _close(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
+    if server.tables_locked_by in server.sessions:
+        raise ServerError(f"{server.name}: lock wait time-out", code=1205)
+    server.read_only = server.super_read_only = True
+    return ()
+
+
 def _threads(**values: Any) -> Does:
     return lambda server, _, said_values: _set(server, said_values[0], **values)
 
@@ -178,7 +185,7 @@ _TABLE: dict[str, Does] = {
     said.FORGET_CHANNEL.text: _forget,
     said.ADOPT_FILES.text: _adopt,
     said.OPEN.text: _writes(read_only=False, super_read_only=False),
-    said.CLOSE.text: _writes(read_only=True, super_read_only=True),
+    said.CLOSE.text: _close,
     said.OFFLINE.text: _offline,
     said.ONLINE.text: _writes(offline=False),
 }

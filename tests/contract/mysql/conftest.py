@@ -1,4 +1,4 @@
-"""The worlds of the Servers suite: three real mysqlds for the whole run, and servers in memory."""
+"""The worlds of the Servers suite: three real mysqlds for the whole run, servers in memory, and simulated ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.mysql.worlds import FakeWorld, RealWorld, World, in_memory
+from tests.contract.mysql.worlds import CLUSTER, NAMES, FakeWorld, RealWorld, World, in_memory
+from tests.simulation.worlds import SimulatedServers
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +29,12 @@ def real(mysqlds: RealWorld) -> Iterator[RealWorld]:
     mysqlds.forget_managers()
 
 
-@pytest.fixture(params=["real", "fake"])
+@pytest.fixture(params=["real", "fake", "simulated"])
 def world(request: pytest.FixtureRequest) -> World:
-    """Both worlds, one after the other."""
+    """All worlds, one after the other."""
     if request.param == "fake":
         return FakeWorld()
+    if request.param == "simulated":
+        return SimulatedServers(CLUSTER, NAMES)
     found: RealWorld = request.getfixturevalue("real")
     return found

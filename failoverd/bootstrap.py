@@ -233,6 +233,11 @@ class Application:
         built = self._built()
         return desk.failover(built.world(request.cluster), request, on_progress)
 
+    def initialise(self, cluster: str, adopt: bool) -> Document:
+        """Write the first epoch, or one above all that agents remember."""
+        built = self._built()
+        return desk.initialise(built.world(cluster), adopt)
+
     def operations(self, cluster: str | None) -> tuple[Document, ...]:
         """All operations of one or all clusters, newest first."""
         built = self._built()

@@ -199,6 +199,14 @@ class Coordination(Protocol):
     def lease(self, cluster: str) -> Lease | None:
         """The lease if we are active now; a new epoch has been taken when it is first returned."""
 
+    def other_settings(self, cluster: str) -> str:
+        """The manager that was active before our lease with other settings than ours; empty where there was none."""
+
+    def adopt(self, cluster: str, epoch: int) -> None:
+        """Raise the recorded epoch to at least this, founding the cluster's records where they are gone; whoever is
+        active has to take the lock anew.
+        """
+
     def resign(self, cluster: str) -> None:
         """Give the lock back at once and stop contending."""
 

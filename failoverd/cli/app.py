@@ -33,6 +33,9 @@ class App(Protocol):
     def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
         """Run the failover, or hand it to the active manager and follow it; the operation's document."""
 
+    def initialise(self, cluster: str, adopt: bool) -> Document:
+        """Write the first epoch, or one above all that agents remember; `{"cluster", "epoch", "agents", "silent"}`."""
+
     def operations(self, cluster: str | None) -> tuple[Document, ...]:
         """All operations of one or all clusters, newest first, without steps."""
 

@@ -13,6 +13,8 @@ from failoverd.model.verdict import Refusal
 
 # How long the manager waits after an attempt of its own that was refused on fixed positions or undone (seconds).
 RETRY_PAUSE = 30.0
+# How long a manager says that its settings differ from those in force before it acts by itself (seconds).
+SETTINGS_PAUSE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,22 @@ def operation_open(c: Case) -> Measured | None:
     return Measured(detail=c.s.history.open_operation) if c.s.history.open_operation else None
 
 
+def config_differs(c: Case) -> Measured | None:
+    """The manager before us had other settings for this cluster: whoever changed them may still be at it."""
+    history = c.s.history
+    if not history.settings_of or not automatic(c.s):
+        return None
+    waited = c.s.since(history.settings_since)
+    detail = f"{history.settings_of} had others until {waited:.0f} s ago"
+    return Measured(f"{waited:.0f} s", f"{SETTINGS_PAUSE:g} s", detail) if waited < SETTINGS_PAUSE else None
+
+
+def epoch_behind(c: Case) -> Measured | None:
+    """An agent has acted under a higher epoch than ours: the records of coordination were lost, or are older."""
+    ours, theirs = c.s.history.epoch, c.s.history.agents_epoch
+    return Measured(f"{ours}", f"{theirs}", f"{theirs}, ours is {ours}") if 0 < ours < theirs else None
+
+
 def not_claimed(c: Case) -> Measured | None:
     """Too few servers can be claimed to be sure that no other manager changes them."""
     reached, needed = len(c.s.others()), c.s.policy.claims_needed(c.s.recorded.name)
@@ -173,6 +191,14 @@ REFUSALS: tuple[Row, ...] = (
     Row("paused", "acts by ourselves are paused by {detail}", _BOTH, paused),
     Row("maintenance", "{primary} is in maintenance", _BOTH, maintenance),
     Row("operation-open", "operation {detail} has not ended", _BOTH, operation_open),
+    Row("config-differs", "settings differ between managers: {detail}", _BOTH, config_differs),
+    Row(
+        "epoch-behind",
+        "agents remember epoch {detail}: failoverd init --adopt",
+        _BOTH,
+        epoch_behind,
+        overridable=False,
+    ),
     Row("cooldown", "the last failover was {detail}", _FAILOVER, cooldown),
     Row("tried-lately", "an attempt came to nothing {detail}", _BOTH, tried_lately),
     Row("blind", "nobody but us says that {primary} is gone", _FAILOVER, blind),

@@ -43,7 +43,9 @@ class History:
     `last_started_at` is when that server had been started then: a server found with a later start has been restarted.
     `about` is the server_uuid that misses and last looks are about: they start anew when another primary is recorded.
     `last_failover_at` is wall-clock seconds, because it outlives the process; `last_attempt_at` is the end of the last
-    operation of our own that came to nothing, on the same clock.
+    operation of our own that came to nothing, on the same clock. `settings_of` names the manager that was active before
+    us with other settings, `settings_since` is when we followed it. `epoch` is ours while we are active, else 0;
+    `agents_epoch` the highest that any agent has acted under.
     """
 
     recorded: Recorded | None = None
@@ -60,6 +62,10 @@ class History:
     paused: Pause | None = None
     open_operation: str = ""
     about: str = ""
+    settings_of: str = ""
+    settings_since: float | None = None
+    epoch: int = 0
+    agents_epoch: int = 0
 
     def holdings(self) -> dict[str, GtidSet]:
         """For each server the executed and received set of the last look that reached it."""
@@ -101,6 +107,10 @@ class History:
             paused=self.paused,
             open_operation=self.open_operation,
             about=server_uuid,
+            settings_of=self.settings_of,
+            settings_since=self.settings_since,
+            epoch=self.epoch,
+            agents_epoch=self.agents_epoch,
         )
 
 

@@ -26,6 +26,9 @@ def respond(world: World, memory: Memory, occasion: Occasion) -> None:
     """Deal with what was left open; else act on the verdict where it says so and nothing stands against it; else serve
     people.
     """
+    if 0 < memory.history.epoch < memory.history.agents_epoch:
+        say_behind(world, memory)
+        return
     if memory.history.open_operation:
         take_up(world, memory, occasion)
         return
@@ -38,6 +41,15 @@ def respond(world: World, memory: Memory, occasion: Occasion) -> None:
         operate(world, memory, occasion, kind, None)
         return
     serve_requests(world, memory, occasion)
+
+
+def say_behind(world: World, memory: Memory) -> None:
+    """Agents have acted under a later epoch: the records were lost. Nothing is done before a person has adopted it."""
+    history = memory.history
+    why = f"agents remember epoch {history.agents_epoch}, coordination gave us {history.epoch}"
+    if memory.left.problem != why:
+        memory.left = replace(memory.left, problem=why)
+        world.log.warning("nobody acts", why=why, hint=f"failoverd init {world.cluster} --adopt")
 
 
 def record_primary(world: World, memory: Memory, occasion: Occasion, name: str) -> None:

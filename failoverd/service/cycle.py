@@ -10,8 +10,12 @@ nobody may act.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from failoverd.decide.judge import judge
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
+from failoverd.model.history import History
+from failoverd.model.host import HostFacts
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Verdict
 from failoverd.observe.heartbeat import rest_after
@@ -52,7 +56,16 @@ def take_or_keep_lock(world: World, memory: Memory) -> Lease | None:
         memory.epoch = lease.epoch
         world.log.info("lock won", epoch=lease.epoch)
         catch_up(world, memory)
+        note_settings(world, memory)
     return lease
+
+
+def note_settings(world: World, memory: Memory) -> None:
+    """Who was active before us with other settings."""
+    other, since = world.coordination.other_settings(world.cluster), world.eyes.clock.now()
+    memory.history = replace(memory.history, settings_of=other, settings_since=since)
+    if other:
+        world.log.warning("settings differ", manager=other, hint="failoverd config check on both")
 
 
 def lease_now(world: World) -> Lease | None:
@@ -78,7 +91,7 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
     snapshot = look(world.eyes, world.policy, interest)
     if snapshot.hosts:
         memory.hosts = snapshot.hosts
-    memory.history = memory.history.after(snapshot)
+    memory.history = with_epochs(memory, memory.history.after(snapshot))
     missed = memory.history.misses > 0
     if missed and memory.detected_at is None:
         memory.detected_at = clock.wall().timestamp()
@@ -88,6 +101,13 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
             tell_agents(world, memory, snapshot)
     verdict = judge(snapshot, memory.history, world.policy, clock.now(), clock.wall().timestamp())
     return snapshot, verdict
+
+
+def with_epochs(memory: Memory, history: History) -> History:
+    """The memory with our epoch while we are active, and the highest that the agents remember."""
+    seen = (facts.highest_epoch for facts in memory.hosts.values() if isinstance(facts, HostFacts))
+    active = memory.phase is not Phase.STANDBY
+    return replace(history, epoch=memory.epoch if active else 0, agents_epoch=max(seen, default=0))
 
 
 def note_change(world: World, memory: Memory, verdict: Verdict) -> None:

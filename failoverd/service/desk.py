@@ -10,6 +10,7 @@ from failoverd.decide.readiness import findings
 from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import CoordinationError, FailoverdError
 from failoverd.model.finding import Finding
+from failoverd.model.host import HostFacts
 from failoverd.model.plans import Kind, Plan, Report, Request, Verb
 from failoverd.model.published import report_json
 from failoverd.model.snapshot import TopologySnapshot
@@ -37,6 +38,9 @@ ANSWER_SECONDS = 600.0
 # How long a command waits with an open operation whose servers do not answer.
 WAIT_SECONDS = 30.0
 POLL = 0.1
+# A lock may have been taken this often since the last act that an agent saw. Fewer than the epochs that a claim asks a
+# server for, so that a manager of the time before still sees that it is over.
+EPOCHS_UNSEEN = 16
 
 
 def patient(world: World) -> World:
@@ -122,6 +126,28 @@ def foresee_request(world: World, request: Request) -> Plan:
     world = patient(world)
     memory, snapshot = own_look(world)
     return foresee(world, occasion_of(world, memory, snapshot, NoLease()), request.kind, request)
+
+
+def initialise(world: World, adopt: bool) -> Document:
+    """Write the first epoch of a cluster; with `adopt` one above all that any agent remembers, after the records of
+    coordination were lost. The databases are left alone.
+    """
+    world = patient(world)
+    memory, _ = own_look(world)
+    remembered = {name: h.highest_epoch for name, h in memory.hosts.items() if isinstance(h, HostFacts)}
+    highest = max(remembered.values(), default=0)
+    if not adopt and highest:
+        raise FailoverdError(
+            f"the agents of {world.cluster} remember epoch {highest}",
+            ", ".join(f"{name}: {epoch}" for name, epoch in sorted(remembered.items())),
+            "look at the servers, then failoverd init --adopt",
+        )
+    if not adopt and memory.history.recorded is not None:
+        raise FailoverdError(f"{world.cluster} is initialised already", f"epoch {memory.history.recorded.epoch}")
+    epoch = highest + EPOCHS_UNSEEN if adopt else 0
+    world.coordination.adopt(world.cluster, epoch)
+    silent = [spec.name for spec in world.policy.servers if spec.name not in remembered]
+    return {"cluster": world.cluster, "epoch": epoch, "agents": remembered, "silent": silent}
 
 
 class NoLease:

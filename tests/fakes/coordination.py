@@ -48,6 +48,7 @@ class Cluster:
     requests: dict[str, Request] = field(default_factory=dict)
     answers: dict[str, Mapping[str, object]] = field(default_factory=dict)
     last_failover: float | None = None
+    other_settings: str = ""
 
 
 class Store:
@@ -99,6 +100,15 @@ class FakeCoordination:
             known.epoch += 1
             known.lease = FakeLease(known.epoch)
         return known.lease
+
+    def other_settings(self, cluster: str) -> str:
+        return self._store.of(cluster).other_settings
+
+    def adopt(self, cluster: str, epoch: int) -> None:
+        known = self._store.of(cluster)
+        known.epoch = max(known.epoch, epoch)
+        if known.lease is not None:
+            known.lease.why, known.lease = "adopted", None
 
     def resign(self, cluster: str) -> None:
         known = self._store.of(cluster)

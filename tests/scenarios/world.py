@@ -294,6 +294,10 @@ def read_history(parts: Parts, snapshot: TopologySnapshot) -> History:
         paused=None if paused is None else Pause("anna", paused, None if until is None else WALL + float(until)),
         open_operation=line.get("open", ""),
         about=parts.recorded.server_uuid if parts.recorded else "",
+        settings_of=line.get("settings", ""),
+        settings_since=ago("since"),
+        epoch=int(line.number("epoch", 0)),
+        agents_epoch=int(line.number("remembered", 0)),
     )
 
 

@@ -65,6 +65,18 @@ class LocalCoordination:
                 self._wakeups.ring("lock")
             return self._take(cluster)
 
+    def other_settings(self, cluster: str) -> str:
+        """A file lock has one manager, so nobody else had settings."""
+        return ""
+
+    def adopt(self, cluster: str, epoch: int) -> None:
+        """Raise the recorded epoch. CoordinationError while a manager runs here: it is stopped first."""
+        if (name := self.holder(cluster)) is not None:
+            raise CoordinationError(f"manager {name} runs", f"cluster {cluster}", "stop it first")
+        data = files.read_file(self._file(cluster, "epoch")) or b""
+        if not data.strip().isdigit() or int(data) < epoch:
+            files.replace_file(self._file(cluster, "epoch"), str(epoch).encode())
+
     def resign(self, cluster: str) -> None:
         """Give the lock back at once and stop contending."""
         with self._busy:

@@ -13,7 +13,7 @@ from kazoo.exceptions import KazooException
 
 from failoverd.drivers import journal_codec as codec
 from failoverd.drivers.identity import Identity
-from failoverd.drivers.zookeeper.election import Election, contender_entry
+from failoverd.drivers.zookeeper.election import Election, contender_entry, found_cluster, raise_epoch
 from failoverd.drivers.zookeeper.journal import Journal
 from failoverd.drivers.zookeeper.layout import Layout, in_line, sequence
 from failoverd.drivers.zookeeper.records import pack, unpack
@@ -68,8 +68,10 @@ class ZooKeeperCoordination:
         return "ok" if self._session.connected else "lost"
 
     def tell_digests(self, digests: Mapping[str, str]) -> None:
-        """The digests of the settings per cluster, shown by every campaign that begins afterwards."""
+        """The digests of the settings per cluster, shown by every lease from now on."""
         self._digests = MappingProxyType(dict(digests))
+        for cluster, election in self._elections.items():
+            election.retell(contender_entry(self._identity, self._digests.get(cluster, "")))
 
     def campaign(self, cluster: str) -> None:
         """Contend for the cluster's lock from now on; does not wait."""
@@ -95,6 +97,19 @@ class ZooKeeperCoordination:
         if (refusal := election.refusal or election.trouble) is not None:
             raise refusal
         return election.lease
+
+    def other_settings(self, cluster: str) -> str:
+        """The manager that was active before our lease with other settings than ours."""
+        election = self._elections.get(cluster)
+        return election.other if election is not None else ""
+
+    def adopt(self, cluster: str, epoch: int) -> None:
+        """Raise the recorded epoch, founding the cluster's records where they are gone; the lock is taken anew."""
+        layout = self._layout(cluster)
+        found_cluster(self._session, layout)
+        raise_epoch(self._session, layout, epoch)
+        for name in self._session.children(layout.lock):
+            self._session.remove(f"{layout.lock}/{name}")
 
     def resign(self, cluster: str) -> None:
         """Give the lock back and stop contending: at once, or as soon as ZooKeeper can be told."""

@@ -27,6 +27,7 @@ _FIRST_EPOCH = b"0"  # what stands there before anybody was active; the first le
 class Election:
     """Our part in the line of one cluster.
 
+    `other` names the manager that was active before our lease with other settings, empty where there was none.
     `refusal` says why we do not take the lock although it is our turn, `trouble` why we cannot even stand in line.
     """
 
@@ -50,6 +51,7 @@ class Election:
         self._listening = False
         self._highest = 0
         self._left = False
+        self.other = ""
 
     @property
     def lease(self) -> ZooKeeperLease | None:
@@ -120,7 +122,7 @@ class Election:
         self._guid = uuid.uuid4().hex
 
     def _enter(self) -> None:
-        self._found_cluster()
+        found_cluster(self._session, self.layout)
         path = self._asked and self._created()
         if not path:
             place = f"{self.layout.lock}/{self._guid}_"
@@ -140,13 +142,6 @@ class Election:
         """Our entry, if the create whose answer was lost has made it."""
         names = self._session.children(self.layout.lock)
         return next((f"{self.layout.lock}/{name}" for name in names if name.startswith(self._guid)), "")
-
-    def _found_cluster(self) -> None:
-        if self._session.read(self.layout.base) is not None:
-            return
-        self._session.ensure(self.layout.base.rsplit("/", 1)[0])
-        entries = [Create(self.layout.base), Create(self.layout.epoch, _FIRST_EPOCH)]
-        found(self._session, [*entries, *(Create(path) for path in self.layout.directories())])
 
     def _advance(self, wake: Any) -> None:
         line = in_line(self._session.children(self.layout.lock))
@@ -187,13 +182,26 @@ class Election:
         deadline = sent + self._session.settings.lease
         lease = ZooKeeperLease(path, owner, epoch, deadline, self._clock)
         self._taking = lease  # from here on a suspension reaches it; nobody is given it before the epoch is written
-        write(self._session, lease, Set(self.layout.epoch, str(epoch).encode(), version), *self._config())
+        before = self._session.read(self.layout.config)
+        write(self._session, lease, Set(self.layout.epoch, str(epoch).encode(), version), self._config(before))
+        self.other = other_settings(before, self._entry)
         self._lease, self._taking, self._highest = lease, None, epoch
         self._wakeups.ring("lock")
 
-    def _config(self) -> tuple[Create | Set, ...]:
+    def retell(self, entry: bytes) -> None:
+        """Our settings have changed: said under the lease we have, and by every entry of ours from now on.
+
+        The entry in the line itself stays: every write of ours checks that nobody has touched it.
+        """
+        with self._busy:
+            self._entry = entry
+            lease = self.lease
+            if lease is not None:
+                write(self._session, lease, self._config(self._session.read(self.layout.config)))
+
+    def _config(self, before: bytes | None) -> Create | Set:
         place = self.layout.config
-        return (Create(place, self._entry),) if self._session.read(place) is None else (Set(place, self._entry),)
+        return Create(place, self._entry) if before is None else Set(place, self._entry)
 
     def _known_epoch(self) -> tuple[int, int] | None:
         try:
@@ -238,6 +246,35 @@ class Election:
 
         self._listening = True
         self._session.call(lambda client: client.get_children_async(self.layout.requests, watch=asked))
+
+
+def found_cluster(session: Session, layout: Layout) -> None:
+    """Make a cluster's entries where there are none, all at once."""
+    if session.read(layout.base) is not None:
+        return
+    session.ensure(layout.base.rsplit("/", 1)[0])
+    entries = [Create(layout.base), Create(layout.epoch, _FIRST_EPOCH)]
+    found(session, [*entries, *(Create(path) for path in layout.directories())])
+
+
+def raise_epoch(session: Session, layout: Layout, epoch: int) -> None:
+    """Let the recorded epoch be at least this: a person's act, without a lock."""
+    known, text = session.read(layout.epoch), str(epoch).encode()
+    if known is None:
+        session.call(lambda client: client.create_async(layout.epoch, text, acl=session.acl))
+    elif not known.isdigit() or int(known) < epoch:
+        session.call(lambda client: client.set_async(layout.epoch, text))
+
+
+def other_settings(before: bytes | None, entry: bytes) -> str:
+    """The manager of an earlier entry, where it is another one than ours and had other settings."""
+    try:
+        told = json.loads(before or b"{}")
+    except ValueError:
+        return ""
+    ours = json.loads(entry)
+    same = told.get("digest") in {None, "", ours["digest"]} or told.get("manager") == ours["manager"]
+    return "" if same else str(told["manager"])
 
 
 def contender_entry(identity: Identity, digest: str) -> bytes:

@@ -131,6 +131,11 @@ class Session:
         except ABSENT:
             return []
 
+    def remove(self, path: str) -> None:
+        """Take an entry away; nothing happens where there is none."""
+        with contextlib.suppress(ABSENT):
+            self.call(lambda client: client.delete_async(path))
+
     def read_all(self, paths: list[str]) -> list[bytes | None]:
         """Many entries in one go: all requests are sent before the first answer is awaited."""
         sent = [self.send(_getting(path)) for path in paths]

@@ -59,6 +59,9 @@ class StandIn:
         on_progress("going on")
         return self.answer("failover", request)  # type: ignore[return-value]
 
+    def initialise(self, cluster: str, adopt: bool) -> Document:
+        return self.answer("initialise", cluster, adopt)  # type: ignore[return-value]
+
     def operations(self, cluster: str | None) -> tuple[Document, ...]:
         return self.answer("operations", cluster)  # type: ignore[return-value]
 

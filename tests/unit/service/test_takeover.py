@@ -1,0 +1,70 @@
+"""A manager that takes over: from one with other settings, and under an epoch that the agents have left behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from failoverd.model.errors import FailoverdError
+from failoverd.service.desk import EPOCHS_UNSEEN, initialise
+from failoverd.service.phases import Phase
+from tests.fakes.whole import CLUSTER, Whole
+
+
+def writable(whole: Whole) -> list[str]:
+    return [m.name for m in whole.mysqlds.values() if m.alive and not m.read_only and not m.super_read_only]
+
+
+def test_other_settings_are_said_for_a_minute_before_anything_is_done() -> None:
+    whole = Whole()
+    manager = whole.manager("m2")
+    whole.store.of(CLUSTER).other_settings = "m1"
+    manager.turns(4)
+    whole.mysqlds["db1"].kill()
+    manager.turns(5)
+    assert writable(whole) == []
+    assert manager.memory.verdict is not None
+    assert [r.id for r in manager.memory.verdict.refusals] == ["config-differs"]
+    whole.clock.sleep(60.0)
+    manager.turns(3)
+    assert writable(whole) == ["db2"]
+
+
+def test_an_operation_that_was_begun_is_ended_whatever_the_settings_say() -> None:
+    whole = Whole()
+    first, second = whole.manager("m1").turns(4), whole.manager("m2").turns(2)
+    whole.mysqlds["db1"].kill()
+    whole.mysqlds["db3"].frozen = True
+    first.turns(1)
+    whole.store.of(CLUSTER).other_settings = "m1"
+    whole.store.depose(CLUSTER)
+    second.turns(3)
+    assert writable(whole) == ["db2"]
+
+
+def test_nobody_acts_under_an_epoch_that_agents_have_left_behind_until_it_is_adopted() -> None:
+    whole = Whole()
+    for host in whole.hosts.values():
+        host.epoch, host.remembered = 40, True
+    manager = whole.manager("m1").turns(4)
+    assert manager.memory.phase is Phase.WATCHING
+    assert manager.coordination.recorded(CLUSTER) is None
+    whole.mysqlds["db1"].kill()
+    manager.turns(4)
+    assert writable(whole) == []
+    assert "40" in manager.memory.left.problem
+    whole.mysqlds["db1"].alive = True
+    with pytest.raises(FailoverdError, match="remember epoch 40"):
+        initialise(manager.world, adopt=False)
+    told = initialise(manager.world, adopt=True)
+    assert told["epoch"] == 40 + EPOCHS_UNSEEN
+    manager.turns(4)
+    recorded = manager.coordination.recorded(CLUSTER)
+    assert recorded is not None
+    assert (recorded.name, recorded.epoch) == ("db1", 41 + EPOCHS_UNSEEN)
+
+
+def test_a_cluster_is_initialised_once() -> None:
+    whole = Whole()
+    manager = whole.manager("m1").turns(4)
+    with pytest.raises(FailoverdError, match="initialised already"):
+        initialise(manager.world, adopt=False)

@@ -103,6 +103,31 @@ def test_a_long_transfer_has_channels_of_its_own(
     assert not facts(agents).alive
 
 
+def test_damaged_files_are_named_and_what_is_sound_travels(
+    make: Callable[..., SshAgents], db1: PretendedMysqld, tmp_path: Path
+) -> None:
+    db2 = PretendedMysqld(tmp_path / "db2", "db2", OTHER, logs=False)
+    agents = make(lease=FakeLease(4))
+    agents.hello("shop", "db1", 30.0)
+    for one in (db1, db2):
+        agents.remember("shop", one.state())
+    whole = agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
+    path = db1.datadir / "binlog.000001"
+    data = bytearray(path.read_bytes())
+    data[1500] ^= 1
+    path.write_bytes(data)
+    # heads do not show it; taking the transaction out does
+    wanted = agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
+    assert (wanted.missing, wanted.complete) == (whole.missing, True)
+    laid = agents.transfer("shop", "db1", "db2", wanted, unheard)
+    assert laid.gtids < whole.missing
+    assert len(whole.missing - laid.gtids) == 1
+    assert "log file binlog.000001 is damaged at offset" in laid.problem
+    told = agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
+    assert (told.missing, told.complete) == (laid.gtids, False)
+    assert "binlog.000001 is damaged at offset" in told.problem
+
+
 def test_a_transfer_that_the_target_refuses_says_so_and_leaves_the_channel_usable(
     make: Callable[..., SshAgents], db1: PretendedMysqld
 ) -> None:

@@ -1,4 +1,4 @@
-"""One suite for every Coordination: ZooKeeper on a real server, files, the fake for other tests, ZooKeeper simulated."""
+"""One suite for every Coordination: real ZooKeeper, files, the fake for other tests, and ZooKeeper simulated."""
 
 from __future__ import annotations
 

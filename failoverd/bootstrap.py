@@ -80,7 +80,7 @@ def build(config: Config) -> Built:
     coordination = coordination_for(config, clock, tasks, doorbell)
     accesses = [config.access(c, s.name) for c, found in config.clusters.items() for s in found.servers]
     servers = MysqlServers(
-        tuple(server_access(access) for access in accesses),
+        tuple(server_access(access, config.policy(access.cluster).lossless) for access in accesses),
         {access.cluster: replication_access(access) for access in accesses},
         MysqlManager(config.manager.name, may_evict=coordination.kind == "zookeeper"),
         clock,
@@ -117,7 +117,7 @@ def path(file: Path | None) -> str:
     return "" if file is None else str(file)
 
 
-def server_access(access: Access) -> ServerAccess:
+def server_access(access: Access, lossless: bool) -> ServerAccess:
     """How the manager logs in to one server."""
     mysql = access.mysql
     return ServerAccess(
@@ -129,6 +129,7 @@ def server_access(access: Access) -> ServerAccess:
         tls=mysql.tls,
         ca_file=path(mysql.ca_file),
         admin_port=mysql.admin_port,
+        lossless=lossless,
     )
 
 
@@ -232,6 +233,15 @@ class Application:
         """Run the failover, or hand it to the active manager and follow it."""
         built = self._built()
         return desk.failover(built.world(request.cluster), request, on_progress)
+
+    def repair_plan(self, cluster: str, server: str) -> Plan:
+        """What a repair would do."""
+        built = self._built()
+        return desk.repair_plan(built.world(cluster), server)
+
+    def repair(self, request: Request, on_progress: Callable[[str], None]) -> Document:
+        """Mend a replica's relay log, or hand that to the active manager and follow it."""
+        return self.failover(request, on_progress)
 
     def initialise(self, cluster: str, adopt: bool) -> Document:
         """Write the first epoch, or one above all that agents remember."""

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from failoverd.gtid import GtidSet
 from failoverd.model.history import Pause, Recorded
-from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, ProbeReport, Spliced
+from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, ProbeReport, Spliced, Verified
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.model.sight import Endpoint, ServerState, Sight
@@ -103,6 +103,11 @@ class ClaimedServer(Protocol):
         none. Raises StepFailed where that would throw away unapplied relay logs.
         """
 
+    def refetch(self, source: Endpoint, elsewhere: GtidSet) -> None:
+        """Begin new relay logs for the default channel and fetch from `source`. Raises StepFailed where something
+        received is neither executed nor `elsewhere`: its relay logs would be the last copy.
+        """
+
     def forget_source(self) -> None:
         """Stop and remove the default channel. Raises StepFailed where received is not inside executed."""
 
@@ -123,6 +128,18 @@ class ClaimedServer(Protocol):
 
     def end_blocker(self, blocker: Blocker) -> bool:
         """End a session that still holds an applier up; never a thread of the server's own or of replication."""
+
+    def acknowledge(self) -> None:
+        """Let it acknowledge what it receives (semi-sync) and wait for nobody itself."""
+
+    def await_acks(self, wait_count: int) -> None:
+        """Let its commits wait for that many replicas, without any limit; whether there are any is not asked."""
+
+    def stop_waiting(self) -> None:
+        """Let a closed server wait for nobody. Raises StepFailed where a commit may be waiting."""
+
+    def give_up_acks(self) -> None:
+        """Let its commits wait for nobody: those that wait are answered OK, and no replica has them."""
 
     def open_writes(self) -> None:
         """SET GLOBAL read_only = OFF, read back. Never persisted."""
@@ -171,6 +188,16 @@ class Agents(Protocol):
         """Copy exactly the wanted transactions from one host's logs beside another's relay logs. The policy's salvage
         time-out bounds
         the time without progress. Raises AgentError.
+        """
+
+    def verify(self, cluster: str, server: str, file: str, position: int, timeout: float) -> Verified:
+        """Which transactions a server's applier can read, which it cannot get to, from its place on: the name of a
+        relay log and an offset in it. Problems are part of the answer.
+        """
+
+    def keep(self, cluster: str, server: str, lease: Lease, operation: str) -> int:
+        """Hard-link all log files of a server under the name of an operation; how many are kept. Raises AgentError or
+        FencedOut.
         """
 
     def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:

@@ -33,6 +33,12 @@ class App(Protocol):
     def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
         """Run the failover, or hand it to the active manager and follow it; the operation's document."""
 
+    def repair_plan(self, cluster: str, server: str) -> Plan:
+        """What a repair of that replica's relay log would do now."""
+
+    def repair(self, request: Request, on_progress: Callable[[str], None]) -> Document:
+        """Mend the relay log of the replica `request.to`, here or by the active manager; the operation's document."""
+
     def initialise(self, cluster: str, adopt: bool) -> Document:
         """Write the first epoch, or one above all that agents remember; `{"cluster", "epoch", "agents", "silent"}`."""
 

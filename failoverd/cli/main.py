@@ -16,6 +16,7 @@ from failoverd.cli.init import init
 from failoverd.cli.lab import lab
 from failoverd.cli.ops import ops
 from failoverd.cli.plan import plan
+from failoverd.cli.repair import repair
 from failoverd.cli.run import run
 from failoverd.cli.session import Session
 from failoverd.cli.status import status
@@ -66,5 +67,5 @@ def completion(shell: str) -> None:
         click.echo(made(main, {}, "failoverd", "_FAILOVERD_COMPLETE").source())
 
 
-for command in (agent, check, config, failover, init, lab, ops, plan, run, status):
+for command in (agent, check, config, failover, init, lab, ops, plan, repair, run, status):
     main.add_command(command)

@@ -56,4 +56,11 @@ CHECKS: Final = (
         "is more than the servers that are left without the primary: no failover would ever be possible",
         "at most the number of servers less one, or majority",
     ),
+    Check(
+        ClusterConfig,
+        "semi_sync.wait_count",
+        lambda s: s.durability == "lossless" and s.semi_sync.wait_count >= len(s.servers),
+        "is more than the servers that could acknowledge: every commit would wait for ever",
+        "at most the number of servers less one; less still, if commits are to go on when a replica fails",
+    ),
 )

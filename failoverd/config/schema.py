@@ -26,6 +26,7 @@ from failoverd.model.policy import (
     Reaction,
     Reactions,
     ReplicationPolicy,
+    SemiSyncPolicy,
     ServerSpec,
 )
 from failoverd.model.sight import Endpoint
@@ -222,6 +223,16 @@ class FailoverConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SemiSyncConfig:
+    """Acknowledgements in lossless mode."""
+
+    wait_count: Annotated[int, Whole(1, 64), "Replicas that must have a commit before it is acknowledged."] = 1
+    on_no_ackers: Annotated[
+        Literal["wait", "degrade"], Choice(("wait", "degrade")), "What commits do where too few are left."
+    ] = "wait"
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterConfig:
     """One primary and its replicas; members come from here only."""
 
@@ -232,6 +243,10 @@ class ClusterConfig:
     agent: AgentConfig = AgentConfig()
     detection: DetectionConfig = DetectionConfig()
     failover: FailoverConfig = FailoverConfig()
+    durability: Annotated[
+        Literal["async", "lossless"], Choice(("async", "lossless")), "Whether a commit waits until a replica has it."
+    ] = "async"
+    semi_sync: SemiSyncConfig = SemiSyncConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +316,8 @@ class Config:
             failover=failover_policy(found.failover),
             replication=replication_policy(found.replication),
             digest=settings_digest(found),
+            durability=found.durability,
+            semi_sync=SemiSyncPolicy(found.semi_sync.wait_count, found.semi_sync.on_no_ackers),
         )
 
 

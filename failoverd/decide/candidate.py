@@ -201,13 +201,17 @@ def hindrances(
     return tuple(found)
 
 
-def precedence(ground: Field, state: ServerState) -> tuple[bool, int, bool, bool, int]:
-    """The order of eligible servers; counting respects inclusion, since all are measured against one target."""
+def precedence(ground: Field, state: ServerState) -> tuple[bool, bool, int, bool, bool, int]:
+    """The order of eligible servers; counting respects inclusion, since all are measured against one target.
+
+    What a damaged relay log still holds can be copied to a sound server; the damaged one's own applier stops at it.
+    """
     specs = ground.policy.servers
     spec = ground.policy.server(state.name)
     site = next((s.site for s in specs if s.name == ground.old), "")
     has = len(can_execute(state) & ground.target)
-    return spec.promote is Promote.AVOID, -has, spec.promote is not Promote.PREFER, spec.site != site, specs.index(spec)
+    last = spec.promote is Promote.AVOID, state.main is not None and bool(state.main.damage)
+    return *last, -has, spec.promote is not Promote.PREFER, spec.site != site, specs.index(spec)
 
 
 def result(
@@ -244,7 +248,9 @@ def lost_to(ground: Field, state: ServerState, elect: ServerState | None, wanted
     if mine[0] != best[0]:
         return "it is to be avoided"
     if mine[1] != best[1]:
-        return f"{elect.name} is ahead of it by {mine[1] - best[1]} transactions"
+        return f"its relay log is damaged: {state.main.damage if state.main else ''}"
     if mine[2] != best[2]:
+        return f"{elect.name} is ahead of it by {mine[2] - best[2]} transactions"
+    if mine[3] != best[3]:
         return f"equal to {elect.name}, which is preferred"
-    return f"equal to {elect.name}, which {'is on the old site' if mine[3] != best[3] else 'comes first'}"
+    return f"equal to {elect.name}, which {'is on the old site' if mine[4] != best[4] else 'comes first'}"

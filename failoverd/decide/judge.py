@@ -96,6 +96,11 @@ def prospect(s: Situation, kind: Kind, tables: Tables = TABLES) -> tuple[Ranking
     return ranking, refusals.refusals(refusals.Case(expected, ranking), kind, tables.refusals)
 
 
+def forbidden(s: Situation, kind: Kind, tables: Tables = TABLES) -> tuple[Refusal, ...]:
+    """What stands against an operation that elects nobody."""
+    return refusals.refusals(refusals.Case(s, Ranking("")), kind, tables.refusals)
+
+
 def settle(s: Situation, tables: Tables = TABLES) -> tuple[Ranking, tuple[Refusal, ...]]:
     """On fixed positions and with scan results: who wins, and what stands against opening it.
 

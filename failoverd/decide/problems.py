@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from failoverd.decide.candidate import OWN_CHANNELS
 from failoverd.decide.errant import errant
 from failoverd.decide.situation import Situation
+from failoverd.model.ackers import strangers
 from failoverd.model.host import AgentSilent
 from failoverd.model.sight import Channel, ServerState, Thread, Why
 from failoverd.model.verdict import Problem
+
+# Errors of an applier that cannot read its relay log or find its place in it, in the numbers of both generations. The
+# same numbers come of a transient fault or a missing key: reading the files tells, and a repair tries a start first.
+UNREADABLE = frozenset({1594, 13121, 1593, 13117, 1872, 13123, 13124})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,19 @@ def applier_error(s: Situation, name: str) -> str | None:
     channel = _channel(s, name)
     if channel is None or channel.applier is Thread.YES or not channel.applier_trouble:
         return None
+    if channel.applier_trouble.code in UNREADABLE:
+        return None  # has a row of its own
     return f"{channel.applier_trouble.code} {channel.applier_trouble.text}"
+
+
+def relay_damaged(s: Situation, name: str) -> str | None:
+    """The applier cannot read its relay log, or an agent found it damaged before the applier got there."""
+    channel = _channel(s, name)
+    if channel is None:
+        return None
+    stopped = channel.applier is not Thread.YES and channel.applier_trouble.code in UNREADABLE
+    trouble = f"error {channel.applier_trouble.code}: {channel.applier_trouble.text}" if stopped else ""
+    return "; ".join(filter(None, (channel.damage, trouble))) or None
 
 
 def applier_stopped(s: Situation, name: str) -> str | None:
@@ -110,12 +127,61 @@ def agent_silent(s: Situation, name: str) -> str | None:
     return f"{sight.state}, {sight.text}" if isinstance(sight, AgentSilent) else None
 
 
+def semi_sync_missing(s: Situation, name: str) -> str | None:
+    """Lossless is wanted, and a plugin for it is not loaded."""
+    state = _state(s, name)
+    if state is None or not s.policy.lossless:
+        return None
+    semi = state.semi_sync
+    loaded = {"rpl_semi_sync_source": semi.source_plugin, "rpl_semi_sync_replica": semi.replica_plugin}
+    return " and ".join(plugin for plugin, there in loaded.items() if not there) or None
+
+
+def not_waiting(s: Situation, name: str) -> str | None:
+    """The primary acknowledges commits that may be nowhere else."""
+    state = _state(s, name)
+    if state is None or not s.policy.lossless or name != s.recorded.name or not state.semi_sync.source_plugin:
+        return None
+    return state.semi_sync.lacks(s.policy.semi_sync.wait_count) or None
+
+
+def acks_too_few(s: Situation, name: str) -> str | None:
+    """The primary waits for more replicas than acknowledge to it: its commits hang."""
+    state, wanted = _state(s, name), s.policy.semi_sync.wait_count
+    if state is None or name != s.recorded.name or not state.semi_sync.source_on or state.semi_sync.clients >= wanted:
+        return None
+    return f"{state.semi_sync.clients} of {wanted}, {state.semi_sync.waiting} sessions wait"
+
+
+def not_acknowledging(s: Situation, name: str) -> str | None:
+    """A replica of a lossless cluster that acknowledges nothing, or waits for others itself."""
+    state = _state(s, name)
+    if state is None or not s.policy.lossless or name == s.recorded.name or not state.semi_sync.replica_plugin:
+        return None
+    if state.acknowledging:
+        return None
+    return "it waits for acknowledgements itself" if state.semi_sync.source_on else "it gives no acknowledgements"
+
+
+def unlisted_acker(s: Situation, name: str) -> str | None:
+    """A server that is not listed acknowledges commits: nobody counts it when the primary is gone."""
+    if name != s.recorded.name or not s.policy.lossless or s.primary is None:
+        return None
+    return ", ".join(strangers(s.snapshot, s.policy, s.primary)) or None
+
+
 PROBLEMS: tuple[Row, ...] = (
     Row("access-denied", "{name} refuses our login: {detail}", "check the manager's account there", access_denied),
     Row("unreachable", "{name} could not be read: {detail}", "look at the server and at the way to it", unreachable),
     Row("receiver-error", "the receiver of {name} fails: {detail}", "mend what the error names", receiver_error),
     Row("receiver-stopped", "the receiver of {name} is stopped", "START REPLICA IO_THREAD", receiver_stopped),
     Row("applier-error", "the applier of {name} fails: {detail}", "mend what the error names", applier_error),
+    Row(
+        "relay-log-damaged",
+        "{name} cannot read its relay log: {detail}",
+        "failoverd repair CLUSTER SERVER; never skip a transaction, never delete a file",
+        relay_damaged,
+    ),
     Row("applier-stopped", "the applier of {name} is stopped", "START REPLICA SQL_THREAD", applier_stopped),
     Row(
         "errant",
@@ -131,6 +197,36 @@ PROBLEMS: tuple[Row, ...] = (
         "other-channels", "{name} has channels of its own: {detail}", "it will not be promoted by itself", own_channels
     ),
     Row("agent", "the agent of {name} does not answer: {detail}", "failoverd agent check", agent_silent),
+    Row(
+        "semi-sync-missing",
+        "{name} cannot take part in lossless replication, not loaded: {detail}",
+        "plugin-load-add = semisync_source.so;semisync_replica.so in its configuration, and a restart",
+        semi_sync_missing,
+    ),
+    Row(
+        "not-waiting",
+        "{name} may lose what it acknowledges: {detail}",
+        "the active manager sets this; is there one, and can enough replicas acknowledge?",
+        not_waiting,
+    ),
+    Row(
+        "acks-too-few",
+        "too few replicas acknowledge to {name}: {detail}",
+        "mend the replicas; until then its commits wait",
+        acks_too_few,
+    ),
+    Row(
+        "not-acknowledging",
+        "{name} does not take part in lossless replication: {detail}",
+        "the active manager sets this; is there one?",
+        not_acknowledging,
+    ),
+    Row(
+        "unlisted-acker",
+        "{name} gets acknowledgements from servers that are not listed: {detail}",
+        "list them, or switch rpl_semi_sync_replica_enabled off there: a failover cannot count them",
+        unlisted_acker,
+    ),
 )
 
 

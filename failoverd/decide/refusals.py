@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from failoverd.decide.situation import Situation
 from failoverd.decide.testimony import Word
+from failoverd.model.ackers import able_ones, possible
+from failoverd.model.host import LogKind
 from failoverd.model.plans import Kind
 from failoverd.model.ranking import Ranking
 from failoverd.model.verdict import Refusal
@@ -178,6 +180,41 @@ def missing_transactions(c: Case) -> Measured | None:
     return Measured(f"{count} transactions", f"{allowed}", f"{count}: {c.ranking.missing.shorten()}")
 
 
+def acks_unaccounted(c: Case) -> Measured | None:
+    """A commit may have been acknowledged by servers that nobody counts: it would be lost without anybody knowing.
+
+    Counting is not needed where the old primary's own logs were read to their end behind its fence, or where it answers
+    and is closed itself: they hold every commit.
+    """
+    if not c.s.lossless or c.s.primary is not None or _logs_read(c.s):
+        return None
+    ackers = possible(c.s.policy, c.s.recorded)
+    counted = {state.name for state in c.s.others()} & ackers
+    needed = len(ackers) - c.s.policy.semi_sync.wait_count + 1
+    if len(counted) >= needed:
+        return None
+    absent = ", ".join(sorted(ackers - counted))
+    return Measured(f"{len(counted)} servers", f"{needed}", f"{len(counted)} of {len(ackers)} counted, not {absent}")
+
+
+def _logs_read(s: Situation) -> bool:
+    """Whether its logs were read to their end, or before anybody has asked, whether there is an agent to read them."""
+    found = [h for h in s.snapshot.holdings if h.server == s.recorded.name and h.kind is LogKind.BINARY]
+    if not found:
+        return s.snapshot.facts(s.recorded.name) is not None
+    return any(h.complete and not h.problem for h in found)
+
+
+def no_ackers(c: Case) -> Measured | None:
+    """Nobody would acknowledge to the new primary: its commits would wait, or be lost with it."""
+    policy, elect = c.s.policy, c.ranking.elect or c.s.recorded.name
+    if not policy.lossless or policy.semi_sync.on_no_ackers == "degrade":
+        return None
+    found = len(able_ones(c.s.snapshot, policy, frozenset({elect, c.s.recorded.name})))
+    wanted = policy.semi_sync.wait_count
+    return Measured(f"{found} servers", f"{wanted}", f"{found} of {wanted}") if found < wanted else None
+
+
 def _allowed(s: Situation) -> int | None:
     if s.request is not None and s.request.accept_loss is not None:
         return s.request.accept_loss
@@ -186,11 +223,12 @@ def _allowed(s: Situation) -> int | None:
 
 _FAILOVER = frozenset({Kind.FAILOVER})
 _BOTH = frozenset({Kind.FAILOVER, Kind.REOPEN})
+_ALL = frozenset(Kind)
 REFUSALS: tuple[Row, ...] = (
     Row("primary-alive", "{primary} lives, {detail}: use switchover", _FAILOVER, primary_alive, overridable=False),
     Row("paused", "acts by ourselves are paused by {detail}", _BOTH, paused),
     Row("maintenance", "{primary} is in maintenance", _BOTH, maintenance),
-    Row("operation-open", "operation {detail} has not ended", _BOTH, operation_open),
+    Row("operation-open", "operation {detail} has not ended", _ALL, operation_open),
     Row("config-differs", "settings differ between managers: {detail}", _BOTH, config_differs),
     Row(
         "epoch-behind",
@@ -223,6 +261,14 @@ REFUSALS: tuple[Row, ...] = (
         "recovery-incomplete", "a surviving log could not be read: {detail}", _FAILOVER, recovery_incomplete, late=True
     ),
     Row("missing-transactions", "nobody can give back {detail}", _FAILOVER, missing_transactions, late=True),
+    Row(
+        "acks-unaccounted",
+        "too few of those that may have acknowledged commits are here: {detail}",
+        _FAILOVER,
+        acks_unaccounted,
+        late=True,
+    ),
+    Row("no-ackers", "too few servers are left that can acknowledge: {detail}", _BOTH, no_ackers, late=True),
 )
 
 

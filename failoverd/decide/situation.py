@@ -44,6 +44,11 @@ class Situation:
         return self.snapshot.state(self.recorded.name)
 
     @property
+    def lossless(self) -> bool:
+        """Whether acknowledged commits had a second copy; a primary that was let go on without counts as async."""
+        return self.policy.lossless and not self.recorded.degraded
+
+    @property
     def missed(self) -> Unreachable:
         """Why the recorded primary did not answer."""
         return self.snapshot.missed(self.recorded.name)

@@ -113,7 +113,10 @@ def failover_done_at(report: Report) -> float | None:
 
 def recorded_from(data: Mapping[str, Any]) -> Recorded:
     """The published primary."""
-    return Recorded(str(data["name"]), str(data["server_uuid"]), int(data["epoch"]))
+    ackers = tuple(str(name) for name in data.get("ackers", ()))
+    return Recorded(
+        str(data["name"]), str(data["server_uuid"]), int(data["epoch"]), ackers, bool(data.get("degraded", False))
+    )
 
 
 def pause_from(data: Mapping[str, Any]) -> Pause:

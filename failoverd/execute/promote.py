@@ -6,6 +6,7 @@ from failoverd.execute.hands import Hands
 from failoverd.model.errors import StepFailed
 from failoverd.model.history import Recorded
 from failoverd.model.plans import EntryKind
+from failoverd.model.sight import ServerState
 from failoverd.model.steps import DisarmSource, ForgetSource, OpenWrites, PublishPrimary
 from failoverd.ports import ClaimedServer
 
@@ -55,9 +56,16 @@ def reopen_old(claim: ClaimedServer, hands: Hands) -> str:
 def publish_primary(step: PublishPrimary, hands: Hands) -> str:
     """Who the primary is, for clients and for the next manager; after the read-back, never before."""
     state = hands.claimed(step.server).read()
-    record = Recorded(step.server, state.server_uuid, hands.lease.epoch)
+    degraded = hands.policy.lossless and not state.semi_sync.source_on
+    record = Recorded(step.server, state.server_uuid, hands.lease.epoch, ackers_of(state, hands), degraded)
     hands.coordination.publish_primary(hands.lease, hands.cluster, record)
     return f"epoch {record.epoch}"
+
+
+def ackers_of(state: ServerState, hands: Hands) -> tuple[str, ...]:
+    """Who has acknowledged to this primary: nobody yet, where it is a new one; a reopened one keeps its record."""
+    before = hands.coordination.recorded(hands.cluster) if hands.policy.lossless else None
+    return before.ackers if before is not None and before.server_uuid == state.server_uuid else ()
 
 
 def forget_source(step: ForgetSource, hands: Hands) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from failoverd.execute import fence, freeze, promote, recover, repoint
+from failoverd.execute import fence, freeze, promote, recover, repair, repoint, semisync
 from failoverd.execute.hands import Hands
 from failoverd.model import steps as s
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
@@ -39,6 +39,13 @@ HANDLERS: dict[type, Handler] = {
     s.PublishPrimary: promote.publish_primary,
     s.ForgetSource: promote.forget_source,
     s.Repoint: repoint.repoint,
+    s.Acknowledge: semisync.acknowledge,
+    s.AwaitAcks: semisync.await_acks,
+    s.GiveUpAcks: semisync.give_up,
+    s.StopWaiting: semisync.stop_waiting,
+    s.KeepLogs: repair.keep_logs,
+    s.ApplyReadable: repair.apply_readable,
+    s.Refetch: repair.refetch,
 }
 
 # Errors that end the whole operation at once for this manager: somebody else is or may be active.

@@ -34,6 +34,8 @@ def document(layout: Layout, manager: Host | None) -> dict[str, object]:
             }
         },
     }
+    if layout.options.lossless:
+        root = merged(root, {"clusters": {layout.options.cluster: {"durability": "lossless"}}})
     members = layout.of_kind(Kind.ZOOKEEPER)
     if members:
         root["zookeeper"] = {"hosts": [f"{host.address}:2181" for host in members], "session_timeout": "1s"}

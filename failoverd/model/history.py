@@ -17,11 +17,17 @@ SAYS_NOTHING = frozenset({Why.OWN_SIDE, Why.NOT_ASKED})
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The primary as coordination records it: name, server_uuid and the epoch that made it so."""
+    """The primary as coordination records it: name, server_uuid and the epoch that made it so.
+
+    In lossless mode `ackers` is everybody who was seen acknowledging to it, listed ones by name, others by server_uuid;
+    `degraded` tells that it may commit without acknowledgements. It is recorded before that begins, and after it ends.
+    """
 
     name: str
     server_uuid: str
     epoch: int
+    ackers: tuple[str, ...] = ()
+    degraded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

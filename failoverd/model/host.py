@@ -90,6 +90,21 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class Verified:
+    """What a server's applier will be able to execute, every checksum of its relay logs computed from its place on.
+
+    `sound` stands before the first damage, `behind` is whole behind it: the applier does not get there, but it can be
+    copied out. `damage` names the first place, empty where there is none; `problem` says why nobody could look.
+    """
+
+    server: str
+    sound: GtidSet = field(default_factory=GtidSet)
+    behind: GtidSet = field(default_factory=GtidSet)
+    damage: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FenceProof:
     """How the old primary was shut out; `how` is UNFENCED where it could not be proven."""
 

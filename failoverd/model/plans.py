@@ -19,6 +19,7 @@ class Kind(StrEnum):
 
     FAILOVER = "failover"
     REOPEN = "reopen"
+    REPAIR = "repair"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,8 @@ class EntryKind(StrEnum):
     INTENT = "intent"  # a step is about to run
     OUTCOME = "outcome"  # a step has ended
     FREEZE = "freeze"  # what each server held when positions could no longer move
+    ACKNOWLEDGERS = "acknowledgers"  # who may have acknowledged commits, when positions could no longer move
+    DEGRADED = "degraded"  # a server is about to commit without acknowledgements
     PROMOTE_INTENT = "promote-intent"  # the elect is durable: from here only forward
     WITHDRAWN = "withdrawn"  # the elect was proven closed under a later epoch: its intent is void
     RESUMED = "resumed"  # another manager, or the same one after an error, goes on with the operation

@@ -86,6 +86,14 @@ class ReplicationPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SemiSyncPolicy:
+    """How many replicas acknowledge a commit in lossless mode, and what happens where too few are left."""
+
+    wait_count: int = 1
+    on_no_ackers: Literal["wait", "degrade"] = "wait"
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterPolicy:
     """Everything that deciding and planning need to know about a cluster's settings."""
 
@@ -95,6 +103,13 @@ class ClusterPolicy:
     failover: FailoverPolicy = FailoverPolicy()
     replication: ReplicationPolicy = ReplicationPolicy()
     digest: str = field(default="", compare=False)
+    durability: Literal["async", "lossless"] = "async"
+    semi_sync: SemiSyncPolicy = SemiSyncPolicy()
+
+    @property
+    def lossless(self) -> bool:
+        """Whether a commit is acknowledged only when a replica has it."""
+        return self.durability == "lossless"
 
     def server(self, name: str) -> ServerSpec:
         """The member of that name; KeyError where there is none."""

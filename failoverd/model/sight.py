@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from failoverd.gtid import GtidSet
+from failoverd.model.semisync import SemiSync
 
 
 class Why(StrEnum):
@@ -78,7 +79,9 @@ class Channel:
 
     `heartbeat_age` is the server's own clock minus its last heartbeat or growth of received data, in seconds; None
     where it never
-    had one. `queueing` names a transaction that has been received only in part.
+    had one. `queueing` names a transaction that has been received only in part. `relay_file` and `relay_position` are
+    where the applier stands. `sound` is what is readable of what it has still to execute, None where nobody has looked;
+    `damage` is the place of the first damage that was found, empty where none was.
     """
 
     name: str
@@ -95,6 +98,10 @@ class Channel:
     applier_trouble: Trouble = Trouble()
     delay: int = 0
     lag_seconds: float | None = None
+    relay_file: str = ""
+    relay_position: int = 0
+    sound: GtidSet | None = None
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,7 @@ class ServerState:
     offline_mode: bool = False
     files: LogFiles = LogFiles()
     settings: Settings = Settings()
+    semi_sync: SemiSync = field(default_factory=SemiSync)
 
     @property
     def writable(self) -> bool:
@@ -155,6 +163,23 @@ class ServerState:
     def main(self) -> Channel | None:
         """The default channel, or None for a server that follows nobody."""
         return next((c for c in self.channels if c.name == ""), None)
+
+    @property
+    def unapplied(self) -> GtidSet:
+        """What the default channel has received whole and the server has not executed."""
+        return self.main.received - self.executed if self.main is not None else GtidSet()
+
+    @property
+    def applies(self) -> bool:
+        """Whether the default channel's applier runs without an error, or there is none."""
+        return self.main is None or (self.main.applier is Thread.YES and not self.main.applier_trouble)
+
+    @property
+    def acknowledging(self) -> bool:
+        """Whether it is set to acknowledge and waits for nobody itself; a running receiver must be registered."""
+        semi, main = self.semi_sync, self.main
+        connected = main is not None and main.receiver is Thread.YES
+        return semi.replica_on and not semi.source_on and (semi.acknowledges or not connected)
 
     @property
     def received(self) -> GtidSet:

@@ -9,7 +9,7 @@ from enum import IntEnum
 from failoverd.gtid import GtidSet
 from failoverd.model.history import History
 from failoverd.model.host import Holding, LogKind
-from failoverd.model.sight import ServerState, Thread
+from failoverd.model.sight import Channel, ServerState, Thread
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.stall import PASSING
 
@@ -43,8 +43,13 @@ def can_execute(state: ServerState) -> GtidSet:
     reachable = state.executed
     for channel in state.channels:
         if channel.applier is Thread.YES or channel.applier_trouble.code in {0, *PASSING}:
-            reachable |= channel.received
+            reachable |= readable(channel)
     return reachable
+
+
+def readable(channel: Channel) -> GtidSet:
+    """What a channel's applier gets to: everything it has received, unless damage was found in its logs."""
+    return channel.sound if channel.damage and channel.sound is not None else channel.received
 
 
 def sources_for(
@@ -74,7 +79,7 @@ def executes_soon(state: ServerState) -> GtidSet:
     reachable = state.executed
     for channel in state.channels:
         if channel.applier is Thread.YES and not channel.delay:
-            reachable |= channel.received
+            reachable |= readable(channel)
     return reachable
 
 

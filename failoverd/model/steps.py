@@ -9,24 +9,19 @@ from enum import StrEnum
 
 from failoverd.gtid import GtidSet
 from failoverd.model.host import LogKind
+from failoverd.model.repair_steps import ApplyReadable as ApplyReadable  # noqa: PLC0414
+from failoverd.model.repair_steps import KeepLogs as KeepLogs  # noqa: PLC0414
+from failoverd.model.repair_steps import Refetch as Refetch  # noqa: PLC0414
+from failoverd.model.semisync_steps import Acknowledge as Acknowledge  # noqa: PLC0414 - every step is had from here
+from failoverd.model.semisync_steps import AwaitAcks as AwaitAcks  # noqa: PLC0414
+from failoverd.model.semisync_steps import GiveUpAcks as GiveUpAcks  # noqa: PLC0414
+from failoverd.model.semisync_steps import StopWaiting as StopWaiting  # noqa: PLC0414
 from failoverd.model.sight import Endpoint, Thread
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.stage import Stage as Stage  # noqa: PLC0414
 
 SPLICE_CHANNEL = "fo_recover"
 NOWHERE = Endpoint("failoverd.invalid", 3306)
-
-
-class Stage(StrEnum):
-    """The stages of an operation, in their order."""
-
-    CHECK = "CHECK"
-    FENCE = "FENCE"
-    FREEZE = "FREEZE"
-    RECOVER = "RECOVER"
-    PROMOTE = "PROMOTE"
-    TRAFFIC = "TRAFFIC"
-    REPOINT = "REPOINT"
-    VERIFY = "VERIFY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +348,13 @@ Step = (
     | PublishPrimary
     | ForgetSource
     | Repoint
+    | Acknowledge
+    | AwaitAcks
+    | GiveUpAcks
+    | StopWaiting
+    | KeepLogs
+    | ApplyReadable
+    | Refetch
 )
 
 

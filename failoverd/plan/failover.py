@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from failoverd.gtid import GtidSet
+from failoverd.model.ackers import able_ones
 from failoverd.model.history import History
 from failoverd.model.plans import Group, Kind, Plan
 from failoverd.model.policy import ClusterPolicy
@@ -18,6 +19,7 @@ from failoverd.model.steps import (
     DropSplice,
     FenceHost,
     FenceSession,
+    ForgetSource,
     IfItFails,
     OpenWrites,
     PublishPrimary,
@@ -28,9 +30,10 @@ from failoverd.model.steps import (
     Task,
 )
 from failoverd.model.verdict import Refusal
+from failoverd.plan import lossless
 from failoverd.plan.estimate import eta
 from failoverd.plan.recovery import recovery_groups
-from failoverd.plan.repointing import attachments, repoint_group
+from failoverd.plan.repointing import Attachment, attachments, repoint_group
 from failoverd.plan.times import CLAIM, RECEIVER, STATEMENT
 
 # The host answers although the server does not: its agent is worth the fencing time-out even if it was silent just now.
@@ -72,8 +75,7 @@ def plan_closing(
     groups: list[Group] = []
     if ranking.elect and not refusals:
         groups += recovery_groups(snapshot, policy, ranking, old)
-        groups += promotion(ranking.elect)
-        groups.append(repoint_group(policy, ranking, found))
+        groups += takeover(snapshot, policy, ranking, found)
     untouched = tuple((a.server, a.why_not) for a in found if a.why_not)
     return Plan(
         cluster=policy.name,
@@ -88,6 +90,19 @@ def plan_closing(
         errant=ranking.errant,
         left_alone=untouched,
     )
+
+
+def takeover(
+    snapshot: TopologySnapshot, policy: ClusterPolicy, ranking: Ranking, found: tuple[Attachment, ...]
+) -> list[Group]:
+    """Open the elect, then repoint the others; in lossless mode they follow and acknowledge before it is opened."""
+    if not policy.lossless:
+        return [*promotion(ranking.elect), repoint_group(policy, ranking, found)]
+    disarm, *opening = promotion(ranking.elect)
+    ackers = lossless.acknowledging(snapshot, policy, ranking.elect, found)
+    wait = lossless.waiting(policy, ranking.elect, ackers)
+    forget = Group(Stage.REPOINT, (Task(ForgetSource(ranking.elect), STATEMENT, IfItFails.GO_ON),))
+    return [disarm, lossless.followers(snapshot, policy, found), wait, *opening, forget]
 
 
 def predict(
@@ -126,6 +141,10 @@ def plan_reopen(
     facts = snapshot.facts(old)
     if facts is not None and facts.fenced_epoch is not None:
         groups.append(Group(Stage.FENCE, (Task(ReleaseFence(old), policy.failover.fencing_timeout),)))
+    if policy.lossless:
+        groups.append(Group(Stage.REPOINT, given_up(snapshot, old)))
+        groups.append(lossless.acknowledge_again(snapshot, policy, old))
+        groups.append(lossless.waiting(policy, old, len(able_ones(snapshot, policy, frozenset({old})))))
     groups.append(Group(Stage.PROMOTE, (Task(OpenWrites(old), STATEMENT),)))
     groups.append(Group(Stage.PROMOTE, (Task(PublishPrimary(old), STATEMENT),)))
     groups.append(Group(Stage.REPOINT, given_up(snapshot, old)))

@@ -8,7 +8,7 @@ from failoverd.model.plans import Kind, Plan
 from failoverd.model.published import stage_of
 from failoverd.model.steps import Stage
 
-_HEADS = {Kind.FAILOVER: "failover of", Kind.REOPEN: "reopening of"}
+_HEADS = {Kind.FAILOVER: "failover of", Kind.REOPEN: "reopening of", Kind.REPAIR: "repair under"}
 
 
 def render_plan(plan: Plan) -> str:
@@ -19,6 +19,8 @@ def render_plan(plan: Plan) -> str:
 
 
 def _winner(plan: Plan) -> Iterator[str]:
+    if plan.kind is Kind.REPAIR:
+        return
     if plan.elect:
         yield f"  new primary: {plan.elect}"
     elif plan.groups:

@@ -6,6 +6,7 @@ from failoverd.model.errors import InvariantBroken
 from failoverd.model.plans import Group, Kind, Plan
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.steps import (
+    AwaitAcks,
     DisarmSource,
     DropSplice,
     EndPartial,
@@ -22,6 +23,7 @@ from failoverd.model.steps import (
     StartReceiver,
     Step,
     StopReceiver,
+    StopWaiting,
     Task,
 )
 from failoverd.plan.times import FOLLOW, STATEMENT
@@ -52,9 +54,11 @@ def plan_undo(policy: ClusterPolicy, old_primary: str, done: tuple[Step, ...]) -
 
 
 def reopened(step: Step) -> Task | None:
-    """What takes back one fence."""
+    """What takes back one fence, or the waiting of a server that stays closed."""
     if isinstance(step, FenceHost):
         return Task(ReleaseFence(step.server), STATEMENT, IfItFails.GO_ON)
+    if isinstance(step, AwaitAcks):
+        return Task(StopWaiting(step.server), STATEMENT, IfItFails.GO_ON)
     if isinstance(step, FenceSession):
         return Task(OpenWrites(step.server), STATEMENT, IfItFails.GO_ON)
     return None

@@ -8,9 +8,10 @@ from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
 from failoverd.model.history import Recorded
 from failoverd.model.plans import Kind, Report, Request, Verb
 from failoverd.model.published import report_json
-from failoverd.model.verdict import Advice
+from failoverd.model.verdict import Advice, VerdictName
 from failoverd.service.closing import close
 from failoverd.service.course import Course, carry_out
+from failoverd.service.lossless import keep_lossless
 from failoverd.service.operation import foresee, hands_for, open_operation
 from failoverd.service.phases import Event, Phase, after
 from failoverd.service.results import account, refused
@@ -40,6 +41,8 @@ def respond(world: World, memory: Memory, occasion: Occasion) -> None:
     if kind is not None and not verdict.refusals and memory.phase is not Phase.HALTED:
         operate(world, memory, occasion, kind, None)
         return
+    if verdict.name is VerdictName.HEALTHY and memory.phase is Phase.WATCHING and memory.history.paused is None:
+        keep_lossless(world, memory, occasion)
     serve_requests(world, memory, occasion)
 
 

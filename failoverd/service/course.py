@@ -16,15 +16,14 @@ from failoverd.execute.hands import Hands
 from failoverd.execute.run import Ended, run
 from failoverd.model.plans import EntryKind, Kind, Plan, Request, Result, StepOutcome, StepResult
 from failoverd.model.published import plan_json
-from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.steps import OpenWrites, Step
 from failoverd.model.verdict import Refusal
-from failoverd.observe.logs import scan_logs
-from failoverd.observe.look import read_claimed
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen
 from failoverd.plan.finishing import plan_finishing
 from failoverd.plan.undo import plan_undo
+from failoverd.service.frozen import look_at_frozen
 from failoverd.service.operation import situation_of
+from failoverd.service.repair import left_to_mend, unmended
 from failoverd.service.world import Occasion, World
 
 # Past the point of no return a step that failed is tried again this often, each time on fresh claims.
@@ -55,6 +54,7 @@ def carry_out(world: World, occasion: Occasion, hands: Hands, request: Request |
     courses: dict[Kind, Callable[[World, Occasion, Hands, Request | None, Course], Course]] = {
         Kind.FAILOVER: fail_over,
         Kind.REOPEN: reopen,
+        Kind.REPAIR: mend,
     }
     return courses[hands.operation.kind](world, occasion, hands, request, course)
 
@@ -79,22 +79,25 @@ def fail_over(world: World, occasion: Occasion, hands: Hands, request: Request |
     return forward(world, hands, course)
 
 
-def look_at_frozen(world: World, occasion: Occasion, hands: Hands) -> TopologySnapshot:
-    """The sets as they stand with all receivers off, and what surviving logs hold; kept in the journal as evidence."""
-    frozen = read_claimed(world.eyes, occasion.snapshot, hands.claims, world.policy.detection.timeout)
-    scanned = scan_logs(world.eyes, world.policy, frozen, hands.operation.plan.old_primary)
-    evidence: dict[str, object] = {
-        s.name: {"executed": str(s.executed), "received": str(s.received)} for s in scanned.reached()
-    }
-    hands.write(EntryKind.FREEZE, evidence, wait=False)
-    return scanned
-
-
 def reopen(world: World, occasion: Occasion, hands: Hands, request: Request | None, course: Course) -> Course:
     """Open the recorded primary again after its restart."""
     del request  # nobody chooses anything in a reopening
     course.plan = plan_reopen(occasion.snapshot, occasion.history, world.policy)
     return forward(world, hands, course)
+
+
+def mend(world: World, occasion: Occasion, hands: Hands, request: Request | None, course: Course) -> Course:
+    """Mend the relay logs of one replica: read what can be read, then plan on what is left."""
+    del request  # the journal has it whole
+    server = hands.operation.to
+    if execute(course.plan, hands, course).complete:
+        course.plan = left_to_mend(world, occasion, hands, server)
+        hands.write(EntryKind.PLAN, dict(plan_json(course.plan)), wait=False)
+        if execute(course.plan, hands, course).complete and not course.plan.missing:
+            return course
+    course.result = Result.FAILED
+    course.refusals = unmended(server, course.plan)
+    return course
 
 
 def finish(world: World, occasion: Occasion, hands: Hands, course: Course) -> Course:

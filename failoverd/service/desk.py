@@ -16,6 +16,7 @@ from failoverd.model.published import report_json
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Advice
 from failoverd.observe.look import Interest, look
+from failoverd.observe.relay import verify_received, with_verified
 from failoverd.ports import Lease
 from failoverd.service import act
 from failoverd.service.cycle import look_and_judge
@@ -24,6 +25,7 @@ from failoverd.service.phases import Phase
 from failoverd.service.publish import contenders, describe, holder
 from failoverd.service.records import catch_up
 from failoverd.service.remember import tell_agents
+from failoverd.service.repair import foretell
 from failoverd.service.shown import operation_running
 from failoverd.service.world import Memory, Occasion, World
 
@@ -94,6 +96,7 @@ def check(world: World, held: Mapping[str, frozenset[str]]) -> tuple[Finding, ..
     """Everything that a failover will need; `held` are the privileges read on each server."""
     world = patient(world)
     memory, snapshot = own_look(world)
+    snapshot = with_verified(snapshot, verify_received(world.eyes, world.policy, snapshot))
     managers = managers_of(world)
     state = world.coordination.state()
     return findings(snapshot, memory.history, world.policy, held, state, managers)
@@ -119,6 +122,13 @@ def plan(world: World, kill: tuple[str, ...], to: str) -> Plan:
     request = Request(world.cluster, Kind.FAILOVER, AUTOMATIC, to)
     occasion = occasion_of(world, memory, supposed, NoLease())
     return foresee(world, occasion, Kind.FAILOVER, request)
+
+
+def repair_plan(world: World, server: str) -> Plan:
+    """What a repair of a replica's relay log would do now; nothing is changed."""
+    world = patient(world)
+    memory, snapshot = own_look(world)
+    return foretell(world, occasion_of(world, memory, snapshot, NoLease()), server)
 
 
 def foresee_request(world: World, request: Request) -> Plan:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from failoverd.decide.judge import prospect
+from failoverd.decide.judge import forbidden, prospect
 from failoverd.decide.refusals import standing
 from failoverd.decide.situation import Situation
 from failoverd.execute.hands import Hands, Means
 from failoverd.model.plans import Kind, Operation, Plan, Request, Requester
 from failoverd.plan.failover import plan_reopen, predict
+from failoverd.plan.repair import plan_reading
 from failoverd.service.world import Occasion, Tell, World
 
 AUTOMATIC = Requester()
@@ -25,6 +26,8 @@ def situation_of(world: World, occasion: Occasion, request: Request | None) -> S
 def foresee(world: World, occasion: Occasion, kind: Kind, request: Request | None) -> Plan:
     """The whole plan as it would be now, with every refusal that stands: people see it, and it opens the journal."""
     situation = situation_of(world, occasion, request)
+    if kind is Kind.REPAIR and request is not None:
+        return plan_reading(world.policy, situation.recorded.name, request.to, forbidden(situation, kind))
     ranking, found = prospect(situation, kind)
     refusals = standing(found, request.overrides if request else frozenset())
     if kind is Kind.REOPEN:

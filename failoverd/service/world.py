@@ -71,6 +71,8 @@ class Memory:
         self.last_report: Report | None = None
         self.hosts: Mapping[str, HostSight] = {}
         self.remembered: dict[str, str] = {}
+        self.acks_short_since: float | None = None
+        self.acks_tried_at = float("-inf")
         self.left = Left()
 
 

@@ -17,6 +17,7 @@ from failoverd.model.host import (
     ProbeOutcome,
     ProbeReport,
     Spliced,
+    Verified,
 )
 from failoverd.model.sight import ServerState
 from failoverd.ports import Lease, Progress
@@ -37,6 +38,9 @@ class FakeHost:
     fenced: int | None = None
     spliced: GtidSet = field(default_factory=GtidSet)
     silent: str = ""
+    kept: list[str] = field(default_factory=list)
+    unreadable: GtidSet = field(default_factory=GtidSet)
+    behind: GtidSet = field(default_factory=GtidSet)
 
     def begin(self) -> None:
         """mysqld is started by whoever starts it; a held host kills it at once."""
@@ -86,6 +90,21 @@ class FakeAgents:
         except AgentError as error:
             return Holding(server, kind, complete=False, problem=str(error))
         return Holding(server, kind, missing, len(missing) * BYTES_EACH, files=1)
+
+    def verify(self, cluster: str, server: str, file: str, position: int, timeout: float) -> Verified:
+        try:
+            host = self._host(server)
+        except AgentError as error:
+            return Verified(server, problem=str(error))
+        held = host.logs.get(LogKind.RELAY, GtidSet())
+        damage = "log file relay.000002 is damaged at offset 300" if host.unreadable or host.behind else ""
+        return Verified(server, held - host.unreadable - host.behind, host.behind, damage)
+
+    def keep(self, cluster: str, server: str, lease: Lease, operation: str) -> int:
+        host = self._host(server)
+        host.accept(lease)
+        host.kept.append(operation)
+        return len(host.logs)
 
     def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
         lease = self._lease_of(cluster)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
-from failoverd.model.sight import Channel, Endpoint, ServerState, Thread
+from failoverd.model.semisync import SemiSync
+from failoverd.model.sight import Channel, Endpoint, ServerState, Thread, Trouble
+
+# Both plugins are loaded and neither side is on.
+LOADED = SemiSync(source_plugin=True, replica_plugin=True, timeout=10_000)
 
 
 @dataclass
@@ -13,6 +17,7 @@ class FakeMysqld:
     """One server. `sessions` maps session numbers to accounts; `locks` maps lock names to the session that holds them.
 
     `received` of a channel is what its relay logs hold; they are gone with a CHANGE of a channel that stands still.
+    What is `unreadable` of the default channel's logs stops its applier, so that it does not get to what is `behind`.
     """
 
     name: str
@@ -34,6 +39,9 @@ class FakeMysqld:
     spliced: dict[str, GtidSet] = field(default_factory=dict)
     started_at: float = 0.0
     last_session: int = 0
+    semi_sync: SemiSync = LOADED
+    unreadable: GtidSet = field(default_factory=GtidSet)
+    behind: GtidSet = field(default_factory=GtidSet)
 
     def state(self, now: float) -> ServerState:
         """What a read of the server says."""
@@ -51,6 +59,7 @@ class FakeMysqld:
             started_at=self.started_at,
             read_at=now,
             offline_mode=self.offline,
+            semi_sync=self.semi_sync,
         )
 
     def connect(self, account: str) -> int:
@@ -94,4 +103,11 @@ class FakeMysqld:
                     received = channel.received | (source.executed - self.executed)
                     self.change(channel.name, received=received, source_uuid=source.server_uuid)
             if channel.applier is Thread.YES and self.tables_locked_by is None:
-                self.executed |= self.channels[channel.name].received
+                self._apply(self.channels[channel.name])
+
+    def _apply(self, channel: Channel) -> None:
+        """Execute what can be read; the applier stops before what cannot."""
+        stuck = self.unreadable - self.executed if channel.name == "" else GtidSet()
+        self.executed |= channel.received - (stuck | self.behind if stuck else stuck)
+        if stuck & channel.received:
+            self.change("", applier=Thread.NO, applier_trouble=Trouble(13121, "relay log read failure"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ConnectFailed, FailoverdError, FencedOut, ServerError, StepFailed
-from failoverd.model.sight import Channel, Endpoint, ServerState, Sight, Thread, Unreachable, Why
+from failoverd.model.semisync import INFINITE
+from failoverd.model.sight import Channel, Endpoint, ServerState, Sight, Thread, Trouble, Unreachable, Why
 from failoverd.model.stall import Blocker, Stall
 from failoverd.model.steps import NOWHERE, SPLICE_CHANNEL
 from failoverd.ports import Clock, Lease, Wakeups
@@ -93,6 +94,21 @@ class FakeServers:
         for mysqld in self.mysqlds.values():
             if mysqld.alive and not mysqld.frozen:
                 mysqld.replicate(by_endpoint)
+        self._acknowledge(by_endpoint)
+
+    def _acknowledge(self, sources: Mapping[Endpoint, FakeMysqld]) -> None:
+        """Who is registered where: replicas whose side is on and whose receiver is connected."""
+        registered: dict[str, list[str]] = {name: [] for name in self.mysqlds}
+        for mysqld in self.mysqlds.values():
+            main = mysqld.channels.get("")
+            connected = mysqld.alive and main is not None and main.receiver is Thread.YES
+            gives = connected and mysqld.semi_sync.replica_on
+            mysqld.semi_sync = replace(mysqld.semi_sync, acknowledges=gives)
+            if gives and main is not None and main.source in sources:
+                registered[sources[main.source].name].append(mysqld.server_uuid)
+        for name, mysqld in self.mysqlds.items():
+            found, on = tuple(sorted(registered[name])), mysqld.semi_sync.source_on
+            mysqld.semi_sync = replace(mysqld.semi_sync, clients=len(found), replicas=found, source_active=on)
 
     def watches(self, server: str) -> bool:
         """Whether a monitoring session is open there."""
@@ -168,6 +184,20 @@ class FakeClaimed:
         self._repoint(main, source)
         self._mysqld.change("", receiver=Thread.CONNECTING)
 
+    def refetch(self, source: Endpoint, elsewhere: GtidSet) -> None:
+        """Begin new relay logs."""
+        self._change()
+        main = self._mysqld.channels.get("")
+        if main is None or SPLICE_CHANNEL in self._mysqld.channels:
+            raise StepFailed(f"{self.name} has no source, or still the splice channel")
+        if not main.received - self._mysqld.executed <= elsewhere:
+            raise StepFailed(f"{self.name}: its relay logs hold transactions that are nowhere else")
+        self._mysqld.change(
+            "", source=source, source_uuid="", received=GtidSet(), receiver=Thread.CONNECTING, applier=Thread.YES,
+            applier_trouble=Trouble(),
+        )  # fmt: skip
+        self._mysqld.unreadable = self._mysqld.behind = GtidSet()
+
     def forget_source(self) -> None:
         """Remove the default channel."""
         self._change()
@@ -222,6 +252,37 @@ class FakeClaimed:
         """End the session that holds the lock."""
         self._change()
         return blocker in self.stalled_by().blockers and blocker.may_end and self._mysqld.end(blocker.session)
+
+    def acknowledge(self) -> None:
+        """Give acknowledgements, wait for none."""
+        self._change()
+        if not self._mysqld.semi_sync.replica_plugin:
+            raise StepFailed(f"{self.name}: rpl_semi_sync_replica is not loaded")
+        self.stop_waiting()
+        self._semi_sync(replica_on=True)
+
+    def await_acks(self, wait_count: int) -> None:
+        """Wait for acknowledgements."""
+        self._change()
+        if not self._mysqld.semi_sync.source_plugin:
+            raise StepFailed(f"{self.name}: rpl_semi_sync_source is not loaded")
+        self._semi_sync(source_on=True, timeout=INFINITE, after_sync=True, waits_alone=True, wait_count=wait_count)
+
+    def stop_waiting(self) -> None:
+        """Wait for nobody, where nobody waits."""
+        self._change()
+        found = self._mysqld.semi_sync
+        if found.source_on and (not self._mysqld.super_read_only or found.waiting):
+            raise StepFailed(f"{self.name}: commits may be waiting for an acknowledgement")
+        self._semi_sync(source_on=False)
+
+    def give_up_acks(self) -> None:
+        """Wait for nobody."""
+        self._change()
+        self._semi_sync(source_on=False, waiting=0)
+
+    def _semi_sync(self, **values: object) -> None:
+        self._mysqld.semi_sync = replace(self._mysqld.semi_sync, **values)  # type: ignore[arg-type]
 
     def open_writes(self) -> None:
         """Open the server."""

@@ -131,6 +131,7 @@ class Whole:
         for name, mysqld in self.mysqlds.items():
             host = self.hosts[name]
             host.alive = mysqld.alive
+            host.unreadable, host.behind = mysqld.unreadable, mysqld.behind
             received = GtidSet()
             for channel in mysqld.channels.values():
                 received |= channel.received

@@ -11,7 +11,7 @@ from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import FailoverdError
 from failoverd.model.host import FenceProof
 from failoverd.model.plans import Kind, Plan
-from failoverd.model.steps import DisarmSource, FenceHost, FenceSession, OpenWrites, Step, StopReceiver
+from failoverd.model.steps import AwaitAcks, DisarmSource, FenceHost, FenceSession, OpenWrites, Step, StopReceiver
 from failoverd.model.verdict import Refusal, Verdict
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen, predict
 from failoverd.plan.render import render_plan
@@ -98,6 +98,7 @@ def step_of(word: str) -> Step:
         "stop": StopReceiver,
         "disarm": DisarmSource,
         "open": OpenWrites,
+        "wait": lambda name: AwaitAcks(name, 1),
     }
     return makers[kind](server)
 

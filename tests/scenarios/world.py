@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from failoverd.decide.situation import Situation
@@ -18,8 +18,10 @@ from failoverd.model.policy import (
     Promote,
     Reaction,
     Reactions,
+    SemiSyncPolicy,
     ServerSpec,
 )
+from failoverd.model.semisync import INFINITE, SemiSync
 from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Sight, Thread, Trouble, Unreachable, Why
 from failoverd.model.snapshot import TopologySnapshot
 from tests.scenarios.words import Impossible, Line, gtids, identity
@@ -133,11 +135,35 @@ def read_state(name: str, line: Line) -> ServerState:
         started_at=NOW - line.number("started", 900.0),
         read_at=NOW,
         offline_mode=line.has("offline"),
+        semi_sync=read_semi_sync(line),
         settings=Settings(
             gtid_mode=not line.has("no-gtid"),
             log_bin=not line.has("no-log-bin"),
             log_replica_updates=not line.has("no-updates"),
         ),
+    )
+
+
+LOADED = SemiSync(source_plugin=True, replica_plugin=True, timeout=10_000)
+WAITS = replace(LOADED, source_on=True, source_active=True, timeout=INFINITE, waits_alone=True)
+SEMI_SYNC = {
+    "none": SemiSync(),
+    "off": LOADED,
+    "waits": WAITS,
+    "short": replace(WAITS, timeout=10_000),
+    "on": replace(LOADED, replica_on=True),
+    "acks": replace(LOADED, replica_on=True, acknowledges=True),
+    "both": replace(WAITS, replica_on=True, acknowledges=True),
+}
+
+
+def read_semi_sync(line: Line) -> SemiSync:
+    """What a server says of semi-sync; `replicas` names the servers that are connected as such."""
+    known = SEMI_SYNC[line.get("semi", "none")]
+    names = filter(None, line.get("replicas", "").split(","))
+    clients = int(line.number("clients", 2 if known.source_on else 0))
+    return replace(
+        known, clients=clients, waiting=int(line.number("waiting", 0)), replicas=tuple(identity(n) for n in names)
     )
 
 
@@ -159,6 +185,8 @@ def read_channel(line: Line, executed: GtidSet) -> Channel:
         receiver_trouble=trouble(line, "ioerr"),
         applier_trouble=trouble(line, "sqlerr"),
         delay=int(line.number("delay", 0)),
+        damage=line.get("damage", ""),
+        sound=None if (sound := line.maybe("sound")) is None else gtids(sound),
     )
 
 
@@ -206,13 +234,16 @@ def read_holding(parts: Parts, line: Line) -> None:
     line.used.update({name, kind})
     problem = line.get("problem", "")
     size = int(line.number("size", 1000))
-    parts.holdings.append(Holding(name, LogKind(kind), gtids(line.get("has", "")), size, 1, not problem, problem))
+    complete = not problem and not line.has("open")
+    parts.holdings.append(Holding(name, LogKind(kind), gtids(line.get("has", "")), size, 1, complete, problem))
 
 
 def read_recorded(parts: Parts, line: Line) -> None:
     name = line.flags[0]
     line.used.add(name)
-    parts.recorded = None if name == "nobody" else Recorded(name, identity(name), 7)
+    ackers = tuple(filter(None, line.get("ackers", "").split(",")))
+    degraded = line.has("degraded")
+    parts.recorded = None if name == "nobody" else Recorded(name, identity(name), 7, ackers, degraded)
 
 
 def read_request(parts: Parts, line: Line) -> None:
@@ -261,6 +292,10 @@ def read_policy(parts: Parts) -> ClusterPolicy:
             fencing="required" if line.get("fencing", "best-effort") == "required" else "best-effort",
             max_loss=None if loss == "any" else int(loss),
             min_claimed="majority" if claimed == "majority" else int(claimed),
+        ),
+        durability="lossless" if line.has("lossless") else "async",
+        semi_sync=SemiSyncPolicy(
+            int(line.number("wait_count", 1)), "degrade" if line.get("on_no_ackers", "wait") == "degrade" else "wait"
         ),
     )
 

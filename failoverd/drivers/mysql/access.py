@@ -16,7 +16,7 @@ class ServerAccess:
 
     `tls` verify: the chain must lead to `ca_file`, names are not compared (clusters are mostly listed by address);
     without a `ca_file` the system's authorities are asked and names are compared. `admin_port` is tried when the
-    ordinary port is out of connections. The password is never shown.
+    ordinary port is out of connections. Semi-sync is read where the cluster is `lossless`. The password is never shown.
     """
 
     cluster: str
@@ -27,6 +27,7 @@ class ServerAccess:
     tls: Tls = "preferred"
     ca_file: str = ""
     admin_port: int | None = None
+    lossless: bool = False
 
     @property
     def where(self) -> str:

@@ -40,6 +40,11 @@ class Channels:
         """Start the receiver of the default channel."""
         self._session.change(statements.START_RECEIVER, MAIN)
 
+    def restart_receiver(self) -> None:
+        """Stop the receiver of the default channel and start it: it tells its source anew what it can do."""
+        self.stop_receiver(_STOP_PATIENCE)
+        self.start_receiver()
+
     def start_applier(self, channel: str) -> None:
         """Start the applier of one of our two channels."""
         if channel not in {MAIN, SPLICE_CHANNEL}:
@@ -72,6 +77,38 @@ class Channels:
         self._tune()
         self._change(main, options)
         self._session.change(statements.START_RECEIVER, MAIN)
+
+    def refetch(self, source: Endpoint, elsewhere: GtidSet, partial: Partial) -> None:
+        """Throw the relay logs of the default channel away and fetch anew, options kept; guarded as the module says.
+
+        A channel whose index is gone is set up by the server only when a start is tried; without that it resets
+        nothing.
+        """
+        state = self._session.read()
+        if state.main is None:
+            raise StepFailed(f"{self._session.where} has no source", "", "let it follow one first")
+        if _channel(state, SPLICE_CHANNEL) is not None:
+            raise StepFailed(f"{self._session.where} still has the splice channel", "", "drop it first")
+        self._must_be_elsewhere(state, elsewhere)
+        self.stop_receiver(_STOP_PATIENCE)
+        partial.end()
+        self._stop(statements.STOP_CHANNEL, MAIN, _STOP_PATIENCE, meanwhile=partial.end_begun)
+        self._must_be_elsewhere(self._session.read(), elsewhere)
+        self._session.change(statements.RENEW_RELAY_LOGS, MAIN)
+        if state.main.source == source:
+            self._session.change(statements.START_CHANNEL, MAIN)
+            return
+        self.follow(source)
+        self.start_applier(MAIN)
+
+    def _must_be_elsewhere(self, state: ServerState, elsewhere: GtidSet) -> None:
+        left = state.unapplied - elsewhere
+        if left:
+            raise StepFailed(
+                f"{self._session.where}: its relay logs hold {left.count()} transactions that are nowhere else",
+                left.shorten(),
+                "they are left as they are",
+            )
 
     def forget(self, partial: Partial) -> None:
         """Stop and remove the default channel, with what it has received only in part."""

@@ -11,6 +11,7 @@ from failoverd.drivers.mysql.channels import Channels
 from failoverd.drivers.mysql.claim_session import ClaimSession
 from failoverd.drivers.mysql.partial import Partial
 from failoverd.drivers.mysql.reader import Growth, Reader
+from failoverd.drivers.mysql.semisync import Acks
 from failoverd.drivers.mysql.session import Row, Session
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError, StepFailed
@@ -39,6 +40,7 @@ class Claimed:
         self._session = ClaimSession(session, lease, clock, reader)
         self._channels = Channels(self._session, replication)
         self._partial = Partial(self._session, self._kill)
+        self._acks = Acks(self._session)
         self._blockers = Blockers(self._session, self._client)
 
     @property
@@ -69,6 +71,10 @@ class Claimed:
     def follow(self, source: Endpoint) -> None:
         """Let the default channel follow `source`; StepFailed where that would lose relay logs."""
         self._channels.follow(source)
+
+    def refetch(self, source: Endpoint, elsewhere: GtidSet) -> None:
+        """Begin new relay logs for the default channel; StepFailed where the old ones may be the last copy."""
+        self._channels.refetch(source, elsewhere, self._partial)
 
     def forget_source(self) -> None:
         """Stop and remove the default channel; StepFailed where received is not inside executed.
@@ -108,6 +114,23 @@ class Claimed:
         """End a session that still holds an applier up, and may be ended; whether one was."""
         still = next((b for b in self.stalled_by().blockers if b.session == blocker.session), None)
         return still is not None and still.may_end and self._kill(still.session)
+
+    def acknowledge(self) -> None:
+        """Let it acknowledge what it receives and wait for nobody itself; a running receiver is started anew for it."""
+        if self._acks.give():
+            self._channels.restart_receiver()
+
+    def await_acks(self, wait_count: int) -> None:
+        """Let its commits wait for that many replicas without any limit; it is not asked whether there are any."""
+        self._acks.await_them(wait_count)
+
+    def stop_waiting(self) -> None:
+        """Let a closed server wait for nobody; StepFailed where a commit may be waiting."""
+        self._acks.stop_waiting()
+
+    def give_up_acks(self) -> None:
+        """Let its commits wait for nobody: those that wait are answered OK without a copy."""
+        self._acks.give_up()
 
     def open_writes(self) -> None:
         """SET GLOBAL read_only = OFF, read back; never persisted. StepFailed where it stays closed."""

@@ -10,6 +10,7 @@ from failoverd.drivers.mysql.access import ServerAccess
 from failoverd.drivers.mysql.dialects import dialect_of
 from failoverd.drivers.mysql.session import Session
 from failoverd.gtid import GtidSet
+from failoverd.model.semisync import SemiSync
 from failoverd.model.sight import Channel, LogFiles, ServerState, Settings
 from failoverd.ports import Clock
 
@@ -74,6 +75,7 @@ class Reader:
         if self._identity is None or anew:
             self._identity = self._introduced(session, end)
         channels = self._channels(session, end)
+        semi_sync = self._semi_sync(session, end)
         sets = session.rows(statements.READ_SETS, limit=self._left(end))[0]
         identity = self._identity
         return ServerState(
@@ -92,6 +94,7 @@ class Reader:
             offline_mode=rows.is_on(sets["offline_mode"]),
             files=identity.files,
             settings=identity.settings,
+            semi_sync=semi_sync,
         )
 
     def _left(self, end: float) -> float:
@@ -117,6 +120,12 @@ class Reader:
         if before and before.server_uuid == server_uuid and abs(before.started_at - started) < _SAME_START:
             return before.started_at
         return started
+
+    def _semi_sync(self, session: Session, end: float) -> SemiSync:
+        if not self._access.lossless:
+            return SemiSync()
+        found = session.rows(statements.READ_SEMI_SYNC, limit=self._left(end))
+        return rows.semi_sync_of(found, session.rows(statements.READ_REPLICAS, limit=self._left(end)))
 
     def _channels(self, session: Session, end: float) -> tuple[Channel, ...]:
         found = session.rows(statements.READ_CHANNELS, limit=self._left(end))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from failoverd.gtid import GtidSet
+from failoverd.model.semisync import SemiSync
 from failoverd.model.sight import Channel, Endpoint, LogFiles, Settings, Thread, Trouble
 
 Row = Mapping[str, Any]
@@ -66,6 +67,8 @@ def channel_of(row: Row, receiver: Receiver, age: float | None) -> Channel:
         applier_trouble=Trouble(int(row["Last_SQL_Errno"]), str(row["Last_SQL_Error"])),
         delay=int(row["SQL_Delay"]),
         lag_seconds=None if lag is None else float(lag),
+        relay_file=str(row["Relay_Log_File"] or ""),
+        relay_position=int(row["Relay_Log_Pos"] or 0),
     )
 
 
@@ -108,6 +111,30 @@ def settings_of(row: Row, read_only_at_start: bool | None) -> Settings:
         preserve_commit_order=is_on(row["preserve_commit_order"]),
         read_only_at_start=read_only_at_start,
         net_timeout=float(row["net_timeout"]),
+    )
+
+
+def semi_sync_of(found: tuple[Row, ...], replicas: tuple[Row, ...]) -> SemiSync:
+    """Variables and status of both plugins; what a plugin that is not loaded would tell is absent."""
+    told = {str(row["name"]).removeprefix("rpl_semi_sync_"): str(row["value"]) for row in found}
+
+    def number(name: str) -> int:
+        return int(told.get(name, "0"))
+
+    return SemiSync(
+        source_plugin="source_enabled" in told,
+        replica_plugin="replica_enabled" in told,
+        source_on=is_on(told.get("source_enabled", "OFF")),
+        source_active=is_on(told.get("source_status", "OFF")),
+        clients=number("source_clients"),
+        waiting=number("source_wait_sessions"),
+        timeout=number("source_timeout"),
+        after_sync=told.get("source_wait_point", "AFTER_SYNC").upper() == "AFTER_SYNC",
+        waits_alone=is_on(told.get("source_wait_no_replica", "OFF")),
+        wait_count=number("source_wait_for_replica_count"),
+        replica_on=is_on(told.get("replica_enabled", "OFF")),
+        acknowledges=is_on(told.get("replica_status", "OFF")),
+        replicas=tuple(sorted(str(row["Replica_UUID"]).lower() for row in replicas)),
     )
 
 

@@ -66,6 +66,14 @@ READ_SETS = Statement(
     " @@GLOBAL.super_read_only AS super_read_only, @@GLOBAL.offline_mode AS offline_mode",
     "read its GTID sets",
 )
+READ_SEMI_SYNC = Statement(
+    "SELECT LOWER(VARIABLE_NAME) AS name, VARIABLE_VALUE AS value FROM performance_schema.global_variables"
+    " WHERE VARIABLE_NAME LIKE 'rpl\\_semi\\_sync\\_%'"
+    " UNION ALL SELECT LOWER(VARIABLE_NAME), VARIABLE_VALUE FROM performance_schema.global_status"
+    " WHERE VARIABLE_NAME LIKE 'Rpl\\_semi\\_sync\\_%'",
+    "read its semi-sync",
+)
+READ_REPLICAS = Statement("SHOW REPLICAS", "list its replicas")
 READ_SESSIONS = Statement("SHOW PROCESSLIST", "list its sessions")
 READ_WORKERS = Statement(
     "SELECT w.CHANNEL_NAME AS channel, w.APPLYING_TRANSACTION AS applying, t.PROCESSLIST_ID AS session"
@@ -137,6 +145,7 @@ START_RECEIVER = Statement("START REPLICA IO_THREAD FOR CHANNEL %s", "start its 
 START_APPLIER = Statement("START REPLICA SQL_THREAD FOR CHANNEL %s", "start its applier", changes=True)
 STOP_CHANNEL = Statement("STOP REPLICA FOR CHANNEL %s", "stop its replication", changes=True)
 START_CHANNEL = Statement("START REPLICA FOR CHANNEL %s", "start its replication", changes=True)
+RENEW_RELAY_LOGS = Statement("RESET REPLICA FOR CHANNEL %s", "begin new relay logs", changes=True)
 FORGET_CHANNEL = Statement("RESET REPLICA ALL FOR CHANNEL %s", "forget a channel", changes=True)
 SET_NET_TIMEOUT = Statement("SET GLOBAL replica_net_timeout = %s", "set its receiver's time-out", changes=True)
 ADOPT_FILES = Statement(
@@ -172,6 +181,20 @@ SOURCE_OPTIONS = (
     "SOURCE_RETRY_COUNT",
     HEARTBEAT_PERIOD,
     "SOURCE_AUTO_POSITION",
+)
+
+# --- semi-sync
+
+ACKNOWLEDGE = Statement("SET GLOBAL rpl_semi_sync_replica_enabled = ON", "acknowledge what it receives", changes=True)
+AWAIT_ACKS = Statement(
+    "SET GLOBAL rpl_semi_sync_source_timeout = %s, GLOBAL rpl_semi_sync_source_wait_for_replica_count = %s,"
+    " GLOBAL rpl_semi_sync_source_wait_point = 'AFTER_SYNC', GLOBAL rpl_semi_sync_source_wait_no_replica = ON,"
+    " GLOBAL rpl_semi_sync_source_enabled = ON",
+    "wait for acknowledgements",
+    changes=True,
+)
+GIVE_UP_ACKS = Statement(
+    "SET GLOBAL rpl_semi_sync_source_enabled = OFF", "stop waiting for acknowledgements", changes=True
 )
 
 # --- writes

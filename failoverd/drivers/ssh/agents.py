@@ -23,6 +23,7 @@ from failoverd.model.host import (
     ProbeOutcome,
     ProbeReport,
     Spliced,
+    Verified,
 )
 from failoverd.model.sight import Endpoint, ServerState
 from failoverd.ports import Clock, Lease, Progress, Tasks
@@ -158,6 +159,20 @@ class SshAgents:
         missing = GtidSet.parse(told["missing"])
         return Holding(server, kind, missing, int(told["bytes"]), int(told["files"]), not problem, problem)
 
+    def verify(self, cluster: str, server: str, file: str, position: int, timeout: float) -> Verified:
+        """What the applier can read of its relay logs from there on; problems are part of the answer."""
+        access = self._access(cluster, server)
+        args = {**self._named(access), "kind": "relay", "file": file, "position": position}
+        try:
+            return verified(server, self._call(access, Ask("verify", args, cluster), timeout))
+        except AgentError as error:
+            return Verified(server, problem=str(error))
+
+    def keep(self, cluster: str, server: str, lease: Lease, operation: str) -> int:
+        """Hard-link all log files under the name of an operation; how many. Raises FencedOut, LockLost, AgentError."""
+        told = self._change(self._access(cluster, server), "keep", {"operation": operation}, lease)
+        return int(told["files"])
+
     def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
         """Copy exactly the wanted transactions beside the target's relay logs, in pieces; what was left there by an
         earlier transfer is replaced. Raises AgentError, LockLost, FencedOut.
@@ -292,6 +307,13 @@ def host_facts(server: str, told: Mapping[str, Any], epoch: int, now: float, hel
         version=str(hello.get("version", "")),
         door=str(hello.get("door", "ok")),
     )
+
+
+def verified(server: str, told: Mapping[str, Any]) -> Verified:
+    """The reply to `verify` as a noun; what ends the newest file is still being written and is no damage."""
+    faults = [": ".join(filter(None, (str(f["what"]), str(f["detail"])))) for f in told["faults"]]
+    damage = faults[0] + (f" and {len(faults) - 1} more" if len(faults) > 1 else "") if faults else ""
+    return Verified(server, GtidSet.parse(told["sound"]), GtidSet.parse(told["behind"]), damage)
 
 
 def fence_proof(server: str, told: Mapping[str, Any]) -> FenceProof:

@@ -59,6 +59,13 @@ class StandIn:
         on_progress("going on")
         return self.answer("failover", request)  # type: ignore[return-value]
 
+    def repair_plan(self, cluster: str, server: str) -> Plan:
+        return self.answer("repair_plan", cluster, server)  # type: ignore[return-value]
+
+    def repair(self, request: Request, on_progress: Callable[[str], None]) -> Document:
+        on_progress("going on")
+        return self.answer("repair", request)  # type: ignore[return-value]
+
     def initialise(self, cluster: str, adopt: bool) -> Document:
         return self.answer("initialise", cluster, adopt)  # type: ignore[return-value]
 

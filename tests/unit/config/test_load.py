@@ -257,8 +257,18 @@ WRONG_CLUSTER = [
     ),
     (
         "later section",
-        "servers: [{name: a, host: b}], durability: lossless",
-        "clusters.shop.durability: is not a known",
+        "servers: [{name: a, host: b}], rejoin: off",
+        "clusters.shop.rejoin: is not a known",
+    ),
+    (
+        "half lossless",
+        "servers: [{name: a, host: b}, {name: c, host: d}], durability: mostly",
+        "clusters.shop.durability: 'mostly' is",
+    ),
+    (
+        "too many acknowledgers",
+        "servers: [{name: a, host: b}, {name: c, host: d}], durability: lossless, semi_sync: {wait_count: 2}",
+        "clusters.shop.semi_sync.wait_count: is",
     ),
     (
         "half a second",

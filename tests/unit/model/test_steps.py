@@ -31,6 +31,15 @@ AWAY = look("db2 down")
 FENCED = look("db2 down", "agent db2 dead fenced=7")
 FREE = look("db2 down", "agent db2 dead")
 
+PRIMARY = look("db2 alone rw semi=waits clients=1")
+DEAF = look("db2 alone rw semi=waits clients=0")
+GIVES = look("db2 replica semi=acks")
+GAVE = look("db2 replica receiver=no semi=on")
+UNREGISTERED = look("db2 replica semi=on")
+HALF = look("db2 replica semi=both")
+UNREAD = look("db2 replica applier=no sqlerr=13121 received=db1:1-110")
+READ = look("db2 replica applier=no sqlerr=13121")
+
 CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapshot, ...]]] = {
     steps.ClaimServer: (steps.ClaimServer("db2"), (), (FOLLOWS, AWAY)),
     steps.FenceHost: (steps.FenceHost("db2", identity("db2"), "guard"), (), (FENCED, FREE, AWAY)),
@@ -53,6 +62,13 @@ CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapsh
         (FOLLOWS, CONNECTING),
         (STOPPED, NOWHERE, ALONE, AWAY),
     ),
+    steps.Acknowledge: (steps.Acknowledge("db2"), (GIVES, GAVE), (UNREGISTERED, HALF, FOLLOWS, AWAY)),
+    steps.AwaitAcks: (steps.AwaitAcks("db2", 1), (PRIMARY,), (DEAF, look("db2 alone rw semi=short"), OPEN, AWAY)),
+    steps.GiveUpAcks: (steps.GiveUpAcks("db2"), (), (PRIMARY, OPEN, AWAY)),
+    steps.StopWaiting: (steps.StopWaiting("db2"), (FOLLOWS, GIVES), (PRIMARY, HALF, AWAY)),
+    steps.KeepLogs: (steps.KeepLogs("db2"), (), (FOLLOWS, AWAY)),
+    steps.ApplyReadable: (steps.ApplyReadable("db2"), (FOLLOWS, ALONE), (UNREAD, READ, AWAY)),
+    steps.Refetch: (steps.Refetch("db2", "db1", endpoint("db1"), HUNDRED), (), (FOLLOWS, AWAY)),
 }
 
 

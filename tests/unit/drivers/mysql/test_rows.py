@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from failoverd.drivers.mysql import rows
@@ -9,6 +11,7 @@ from failoverd.drivers.mysql.dialects import MYSQL_9, MYSQL_80, MYSQL_84, dialec
 from failoverd.drivers.mysql.reader import Growth
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError
+from failoverd.model.semisync import INFINITE, SemiSync
 from failoverd.model.sight import Endpoint, Thread, Trouble
 
 UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
@@ -29,6 +32,8 @@ STATUS: rows.Row = {
     "Seconds_Behind_Source": None,
     "Source_Log_File": "binlog.000001",
     "Read_Source_Log_Pos": 400,
+    "Relay_Log_File": "relay.000002",
+    "Relay_Log_Pos": 413,
 }
 IDENTITY: rows.Row = {
     "datadir": "/data/",
@@ -127,3 +132,33 @@ def test_growth_between_distant_reads_says_nothing_about_the_present() -> None:
 
 def test_a_clock_that_went_back_makes_nobody_younger_than_now() -> None:
     assert Growth().age("", ("", "f", 1), at(10.0, 12.0)) == 0.0
+
+
+SEMI_SYNC: tuple[rows.Row, ...] = tuple(
+    {"name": f"rpl_semi_sync_{name}", "value": value}
+    for name, value in {
+        "source_enabled": "ON",
+        "source_status": "ON",
+        "source_clients": "2",
+        "source_wait_sessions": "1",
+        "source_timeout": str(INFINITE),
+        "source_wait_point": "AFTER_SYNC",
+        "source_wait_no_replica": "ON",
+        "source_wait_for_replica_count": "1",
+        "replica_enabled": "OFF",
+        "replica_status": "OFF",
+    }.items()
+)
+
+
+def test_semi_sync_of_a_primary() -> None:
+    found = rows.semi_sync_of(SEMI_SYNC, ({"Replica_UUID": UUID.upper()},))
+    assert (found.source_plugin, found.replica_plugin) == (True, True)
+    assert (found.clients, found.waiting, found.replicas) == (2, 1, (UUID,))
+    assert found.lacks(1) == ""
+    assert found.ready(2) is False, "two replicas are wanted, a commit waits for one"
+    assert not found.replica_on
+
+
+def test_semi_sync_where_nothing_is_loaded() -> None:
+    assert rows.semi_sync_of((), ()) == replace(SemiSync(), wait_count=0)

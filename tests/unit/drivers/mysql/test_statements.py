@@ -21,7 +21,9 @@ CHANGES = (
     r"SET GLOBAL (rpl_stop_replica_timeout|replica_net_timeout) = %s",
     r"KILL CONNECTION %s",
     r"(START|STOP) REPLICA (IO_THREAD |SQL_THREAD )?FOR CHANNEL %s",
-    r"RESET REPLICA ALL FOR CHANNEL %s",
+    r"RESET REPLICA (ALL )?FOR CHANNEL %s",
+    r"SET GLOBAL rpl_semi_sync_(replica_enabled = ON|source_enabled = OFF)",
+    r"SET (GLOBAL rpl_semi_sync_source_[a-z_]+ = (%s|ON|'AFTER_SYNC')(, )?)+",
     r"CHANGE REPLICATION FILTER [A-Z_]+ = \([^;]*\) FOR CHANNEL %s",
     r"CHANGE REPLICATION SOURCE TO ([A-Z_]+ = ('nobody'|%s|\d+)(, )?)+ FOR CHANNEL %s",
 )

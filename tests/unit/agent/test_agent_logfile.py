@@ -209,13 +209,30 @@ def test_anonymous_transactions_are_counted_and_not_given(tmp_path: Path) -> Non
         assert state.anonymous == 1
 
 
-def test_unknown_events_are_passed_over(tmp_path: Path) -> None:
+HEARTBEAT, IGNORABLE_EVENT, ROWS_QUERY, HEARTBEAT_V2 = 27, 28, 29, 41
+
+
+@pytest.mark.parametrize("kind", [HEARTBEAT, IGNORABLE_EVENT, ROWS_QUERY, HEARTBEAT_V2, 55, 200])
+@pytest.mark.parametrize("inside", [False, True])
+def test_events_that_do_not_matter_are_passed_over(kind: int, inside: bool, tmp_path: Path) -> None:
+    """Types of later versions included, if they are marked as such; inside of a transaction the jump misses, too."""
     data = (LOGS / "binlog.000005").read_bytes()
     start = gtids_said("binlog.000005")[0][0]
-    unknown = struct.pack("<IBIIIH", 0, 55, 1, 19 + 8, 0, 0x80) + bytes(8)
+    at = start + events.header(data[start:]).size if inside else start
+    other = struct.pack("<IBIIIH", 0, kind, 1, 19 + 8, 0, events.IGNORABLE) + bytes(8)
     path = tmp_path / "unknown"
-    path.write_bytes(data[:start] + unknown + data[start:])
-    assert [text(one) for one in read(path)[0]] == [gtid for _, gtid in gtids_said("binlog.000005")]
+    path.write_bytes(data[:at] + other + data[at:])
+    for way in (LogFile, Walking):
+        assert [text(one) for one in read(path, kind=way)[0]] == [gtid for _, gtid in gtids_said("binlog.000005")]
+
+
+def test_an_unknown_event_that_may_not_be_ignored_is_damage(tmp_path: Path) -> None:
+    data = (LOGS / "binlog.000005").read_bytes()
+    start = gtids_said("binlog.000005")[0][0]
+    path = tmp_path / "unknown"
+    path.write_bytes(data[:start] + struct.pack("<IBIIIH", 0, 200, 1, 19 + 8, 0, 0) + bytes(8) + data[start:])
+    with pytest.raises(Fault, match="an event of type 200"):
+        read(path)
 
 
 def test_previous_gtids_round_trip_as_the_server_writes_them() -> None:

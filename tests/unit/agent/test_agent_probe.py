@@ -85,7 +85,8 @@ def resets(connection: socket.socket) -> None:
     ("act", "outcome", "code", "stage"),
     [
         (silent, "hung", None, "greeting"),
-        (resets, "reset", None, "greeting"),
+        # on a busy machine the reset comes before the connecting side has looked again
+        (resets, "reset", None, "connect greeting"),
         (lambda _: None, "reset", None, "greeting"),
         (says(refusal(0, 1040)), "alive", 1040, "greeting"),
         (says(refusal(0, 1129)), "alive", 1129, "greeting"),
@@ -101,7 +102,8 @@ def test_every_behaviour_has_its_outcome(
     serve: Callable[[Act], int], act: Act, outcome: str, code: object, stage: str
 ) -> None:
     answer = ask(serve(act))
-    assert (answer["outcome"], answer["code"], answer["stage"]) == (outcome, code, stage)
+    assert (answer["outcome"], answer["code"]) == (outcome, code)
+    assert answer["stage"] in stage.split()
 
 
 def test_a_server_that_hangs_after_the_login_is_hung(serve: Callable[[Act], int]) -> None:

@@ -47,7 +47,13 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
 
 
 def reopen_old(claim: ClaimedServer, hands: Hands) -> str:
-    """An undo opens the old primary that this operation had closed: nothing is promoted, so no intent is written."""
+    """An undo opens the old primary that this operation had closed: nothing is promoted, so no intent is written.
+
+    Its commits wait for acknowledgements again first: closing it may have ended that.
+    """
+    recorded = hands.operation.old
+    if hands.policy.lossless and not (recorded is not None and recorded.degraded):
+        claim.await_acks(hands.policy.semi_sync.wait_count)
     hands.lease.check()
     claim.open_writes()
     return "takes writes again"

@@ -157,11 +157,14 @@ class Claimed:
             raise StepFailed(f"{self._session.where} does not stay super_read_only")
 
     def _crowbar(self, wait: int) -> None:
-        """Throw the holders of locks out; some have the right to stay in offline_mode, they are ended one by one."""
+        """Throw the holders of locks out; some have the right to stay in offline_mode, they are ended one by one.
+
+        A commit that waits for an acknowledgement goes on waiting, with its lock, when its session was ended.
+        """
         was_offline = self.read().offline_mode
         self._session.change(statements.OFFLINE)
         self.end_clients()
-        if not self._closed(wait):
+        if not self._closed(wait) and not (self._acks.release_ended() and self._closed(wait)):
             raise StepFailed(
                 f"{self._session.where} could not be set super_read_only",
                 "locks are still held",

@@ -12,6 +12,8 @@ from failoverd.model.errors import StepFailed
 from failoverd.model.semisync import INFINITE
 from failoverd.model.sight import Thread
 
+_WAITS = "Waiting for semi-sync ACK"
+_ENDED = "Killed"
 _CONFIGURE = "plugin-load-add = semisync_source.so;semisync_replica.so in its configuration, and a restart"
 
 
@@ -57,6 +59,17 @@ class Acks:
                 "close it and end its clients first",
             )
         self.give_up()
+
+    def release_ended(self) -> bool:
+        """Let commits go on whose sessions were ended, so that they free their locks; whether there were any.
+
+        Nobody hears that they are answered OK. Where a session that was not ended waits too, nothing is done.
+        """
+        waiting = [row for row in self._session.rows(statements.READ_SESSIONS) if _WAITS in str(row["State"])]
+        if not waiting or any(str(row["Command"]) != _ENDED for row in waiting):
+            return False
+        self.give_up()
+        return True
 
     def give_up(self) -> None:
         """Let its commits wait for nobody, also those that wait now: they are answered OK and no replica has them."""

@@ -29,6 +29,11 @@ from tests.fakes.servers import FakeServers
 CLUSTER = "Shop"
 NAMES = ("db1", "db2", "db3")
 CLOCK = SystemClock()
+OPTIONS = (
+    "--max-connections=20",
+    "--skip-name-resolve",
+    "--plugin-load-add=semisync_source.so;semisync_replica.so",
+)
 GRANTS = (
     "CREATE USER failoverd@'%' IDENTIFIED BY 'right'",
     "GRANT REPLICATION CLIENT, REPLICATION SLAVE, RELOAD, PROCESS ON *.* TO failoverd@'%'",
@@ -183,7 +188,7 @@ class RealWorld:
         self.bell = Bell()
         made = template(home)
         self.mysqlds = {
-            name: RealMysqld(home / name, number, extra=(_schema(name), "--max-connections=20", "--skip-name-resolve"))
+            name: RealMysqld(home / name, number, extra=(_schema(name), *OPTIONS))
             for number, name in enumerate(NAMES, 1)
         }
         self._made: list[MysqlServers] = []
@@ -212,6 +217,7 @@ class RealWorld:
                 mysqld.start()
             within(10, lambda mysqld=mysqld: _without_sessions(mysqld), "the end of left sessions")  # type: ignore[misc]
             mysqld.rows(
+                "SET GLOBAL rpl_semi_sync_source_enabled = OFF", "SET GLOBAL rpl_semi_sync_replica_enabled = OFF",
                 "SET GLOBAL offline_mode = OFF", "SET GLOBAL read_only = OFF", "STOP REPLICA", "RESET REPLICA ALL",
                 "RESET BINARY LOGS AND GTIDS", "SET sql_log_bin = 0", "TRUNCATE app.t", "DROP TABLE IF EXISTS app.s",
             )  # fmt: skip
@@ -234,7 +240,9 @@ class RealWorld:
         return bool(rows[0]["Replica_IO_Running"] == rows[0]["Replica_SQL_Running"] == "Yes")
 
     def servers(self, manager: str = "m1", password: str = "right", may_evict: bool = True) -> Servers:
-        accesses = tuple(ServerAccess(CLUSTER, n, self.endpoint(n), "failoverd", password) for n in NAMES)
+        accesses = tuple(
+            ServerAccess(CLUSTER, n, self.endpoint(n), "failoverd", password, lossless=True) for n in NAMES
+        )
         replication = {CLUSTER: ReplicationAccess("repl", "replicate", heartbeat=0.2)}
         made = MysqlServers(accesses, replication, Manager(manager, may_evict), CLOCK, self.bell)
         self._made.append(made)

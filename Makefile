@@ -1,6 +1,6 @@
 # Two commands do everything: make demo, make test. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench matrix format
+.PHONY: help setup demo test check bench matrix remedies format
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 
@@ -26,6 +26,9 @@ matrix: setup ## the active manager killed and frozen at every moment of a failo
 
 bench: setup ## how long a failover takes, as a table and as JSON
 	@$(PYTHON) -m tests.bench
+
+remedies: setup ## the cases of recovery with their remedies left out: each must show its symptom
+	@$(PYTHON) -m pytest tests/contract/mysql/remedies_recovery.py --timeout=180
 
 format: ## rewrite files the way ruff wants them
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix-only --quiet .

@@ -112,7 +112,9 @@ class ClaimedServer(Protocol):
         """Stop and remove the default channel. Raises StepFailed where received is not inside executed."""
 
     def adopt_spliced(self, relay_log_file: str) -> GtidSet:
-        """Make the splice channel read laid-out files and start its applier; returns what the server says they hold."""
+        """Make the splice channel read laid-out files and start its applier; returns what the server says they hold,
+        which is nothing where it does not say it.
+        """
 
     def drop_spliced(self) -> None:
         """Stop and remove the splice channel; nothing happens where there is none."""

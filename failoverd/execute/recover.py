@@ -80,7 +80,7 @@ def spliced(step: Splice, claim: ClaimedServer, hands: Hands) -> str:
     laid = copied(step, lacking, hands)
     watch.lap("copied")
     hands.lease.check()
-    held = claim.adopt_spliced(laid.relay_log_file)
+    held = claim.adopt_spliced(laid.relay_log_file) or laid.gtids
     watch.lap("adopted")
     if not lacking <= held:
         what = f"the copied logs of {step.origin} lack {(lacking - held).shorten()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from failoverd.model.sight import Channel, ServerState, Thread, Trouble
+from failoverd.model.steps import SPLICE_CHANNEL
 
 # Errors after which an applier goes on where it was once it is started again: lock wait time-out, deadlock, a worker
 # that stopped because another one did, workers stopped by KILL.
@@ -56,8 +57,12 @@ class Stall:
 
 
 def down(channel: Channel, state: ServerState) -> bool:
-    """Whether a channel's applier is stopped and has something left to apply."""
-    return channel.applier is Thread.NO and not channel.received <= state.executed
+    """Whether a channel's applier is stopped and has something left to apply.
+
+    The splice channel is there only while it has: what it holds is not always said.
+    """
+    left = channel.name == SPLICE_CHANNEL or not channel.received <= state.executed
+    return channel.applier is Thread.NO and left
 
 
 def trouble_of(channel: str, trouble: Trouble) -> str:

@@ -77,6 +77,14 @@ def inside(lab: Lab, server: str, gtids: str) -> bool:
     return answer == 1
 
 
+def received(lab: Lab, server: str, gtids: str) -> bool:
+    """Whether that server's data and relay logs together hold all of these, as far as it knows itself."""
+    row = replication(lab, server)
+    both = ",".join(filter(None, (str(row["Executed_Gtid_Set"]), str(row["Retrieved_Gtid_Set"]))))
+    ((answer,),) = lab.sql(server, f"SELECT GTID_SUBSET('{gtids}', '{both}')")
+    return answer == 1
+
+
 def takes_writes(lab: Lab, server: str) -> bool:
     """Whether the server answers over its socket and is open; one that is dead or held takes none."""
     try:

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import Rehearsal, eventually, executed, inside, rehearsal, replication, writable
+from tests.acceptance.rehearsal import (
+    Rehearsal,
+    eventually,
+    executed,
+    inside,
+    received,
+    rehearsal,
+    replication,
+    writable,
+)
 
 LOCKS = {"table": "LOCK TABLES app.numbered READ", "global": "FLUSH TABLES WITH READ LOCK"}
 
@@ -23,20 +32,10 @@ def held_up(play: Rehearsal, statement: str) -> None:
     play.writer.pause()
     wanted = executed(play.lab, "db1")
     for server in play.replicas():
-        eventually(lambda server=server: received(play, server, wanted), bool, f"{server} with all that db1 has")  # type: ignore[misc]
+        eventually(lambda server=server: received(play.lab, server, wanted), bool, f"{server} with all that db1 has")  # type: ignore[misc]
         assert not inside(play.lab, server, wanted)
     play.lab.fault.poweroff("db1")
     play.writer.resume()
-
-
-def received(play: Rehearsal, server: str, wanted: str) -> bool:
-    """Whether its relay log and its data together hold all of that."""
-    row = replication(play.lab, server)
-    ((answer,),) = play.lab.sql(
-        server,
-        f"SELECT GTID_SUBSET('{wanted}', CONCAT('{row['Executed_Gtid_Set']}', ',', '{row['Retrieved_Gtid_Set']}'))",
-    )
-    return answer == 1
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -11,7 +11,16 @@ from typing import Any
 from failoverd.drivers.mysql.local import hold
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import MANAGERS, Rehearsal, eventually, executed, inside, rehearsal, saved_count
+from tests.acceptance.rehearsal import (
+    MANAGERS,
+    Rehearsal,
+    eventually,
+    executed,
+    inside,
+    received,
+    rehearsal,
+    saved_count,
+)
 
 NEVER_DB2: dict[str, Any] = {"clusters": {"shop": {"servers": {"db2": {"promote": "never"}}}}}
 
@@ -52,6 +61,7 @@ def test_a_hole_is_filled_from_a_peer_before_promotion(lab: LabFactory) -> None:
         gap = hole(play.lab)
         for name in MANAGERS:
             play.managers.kill(name)
+        play.writer.resume()
         host_gone_with_all_on_db2(play)
         play.lab.start_mysqld("db3")  # and it has thrown away what it had received and not executed
         for name in MANAGERS:
@@ -71,6 +81,9 @@ def hole(lab: Lab) -> str:
     eventually(lambda: inside(lab, "db3", wanted), bool, "db3 with the table")
     again = "STOP REPLICA SQL_THREAD FOR CHANNEL ''; SET GLOBAL replica_preserve_commit_order = OFF;"
     lab.sql("db3", f"{again} START REPLICA SQL_THREAD FOR CHANNEL ''; SET GLOBAL read_only = OFF")
+    lab.sql("db1", "INSERT INTO app.g VALUES (2, 'the first one after a start waits for no other, and others for it')")
+    wanted = executed(lab, "db1")
+    eventually(lambda: inside(lab, "db3", wanted), bool, "db3 with the first one")
     with hold(lab.socket("db3"), "BEGIN; SELECT * FROM app.g WHERE id = 1 FOR UPDATE"):
         lab.sql("db3", "SET GLOBAL super_read_only = ON")
         before = executed(lab, "db1")
@@ -84,3 +97,31 @@ def hole(lab: Lab) -> str:
         lab.sql("db3", "SET PERSIST_ONLY relay_log_recovery = ON")
         lab.fault.kill("db3")
     return str(gap)
+
+
+def test_what_a_restart_made_both_replicas_forget_is_read_from_their_disks(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        play.begin()
+        for server in play.replicas():
+            play.lab.sql(server, "SET PERSIST_ONLY relay_log_recovery = ON; STOP REPLICA SQL_THREAD FOR CHANNEL ''")
+        play.go_on(60)
+        play.writer.pause()
+        wanted = executed(play.lab, "db1")
+        for server in play.replicas():
+            eventually(lambda server=server: received(play.lab, server, wanted), bool, f"{server} with all")  # type: ignore[misc]
+        for name in MANAGERS:
+            play.managers.kill(name)
+        play.lab.fault.poweroff("db1")
+        for server in play.replicas():
+            play.lab.fault.kill(server)
+            play.lab.start_mysqld(server)
+            assert not received(play.lab, server, wanted), "the server itself does not know any more"
+        play.writer.resume()
+        for name in MANAGERS:
+            play.managers.start(name)
+        shown = play.ended()
+        elect = shown["new_primary"]
+        assert inside(play.lab, elect, wanted)
+        assert saved_count(shown) >= 60
+        assert {saved["how"] for saved in shown["saved"]} == {"relay logs over SSH, spliced"}
+        play.settled(elect, tuple(set(play.replicas()) - {elect}))

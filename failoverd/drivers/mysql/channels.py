@@ -121,14 +121,17 @@ class Channels:
         self._session.change(statements.FORGET_CHANNEL, MAIN)
 
     def adopt(self, relay_log_file: str) -> GtidSet:
-        """Make the splice channel of files laid out beside the relay logs, and start its applier only."""
+        """Make the splice channel of files laid out beside the relay logs, and start its applier only.
+
+        Gives what the server says they hold: nothing with relay_log_recovery, which reads no files into that set.
+        """
         if _channel(self._session.read(), SPLICE_CHANNEL) is not None:
             # a CHANGE of an existing channel would delete the very files
             raise StepFailed(f"{self._session.where} has a splice channel already", "", "drop it first")
         self._session.change(statements.ADOPT_FILES, NOWHERE.host, relay_log_file, SPLICE_CHANNEL, limit=60.0)
         self._copy_filters()
         channel = _channel(self._session.read(), SPLICE_CHANNEL)
-        if channel is None or not channel.received:
+        if channel is None or not (channel.received or self._begins_with_transactions(relay_log_file)):
             # without laid-out files the server makes an empty one of that name and is content
             self.drop_spliced()
             raise StepFailed(f"{self._session.where} finds no transaction in {relay_log_file}", "", "lay the files out")
@@ -141,6 +144,10 @@ class Channels:
             return
         self._stop(statements.STOP_CHANNEL, SPLICE_CHANNEL, _STOP_PATIENCE)
         self._session.change(statements.FORGET_CHANNEL, SPLICE_CHANNEL)
+
+    def _begins_with_transactions(self, relay_log_file: str) -> bool:
+        events = self._session.rows(statements.READ_FIRST_EVENTS, relay_log_file, SPLICE_CHANNEL)
+        return any("gtid" in str(row["Event_type"]).lower() and "Previous" not in row["Event_type"] for row in events)
 
     def _copy_filters(self) -> None:
         """What the default channel leaves out or renames, the splice channel must too; set before its applier runs."""

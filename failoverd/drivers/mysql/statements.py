@@ -119,6 +119,7 @@ READ_FILTERS = Statement(
     " WHERE CHANNEL_NAME = %s",
     "read a channel's filters",
 )
+READ_FIRST_EVENTS = Statement("SHOW RELAYLOG EVENTS IN %s LIMIT 8 FOR CHANNEL %s", "read the first events of a log")
 WAIT_EXECUTED = Statement("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s) AS late", "wait for transactions")
 
 # --- the session lock

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from failoverd.model.errors import StepFailed
 from failoverd.model.sight import Thread
 from failoverd.model.stall import Stall
 from failoverd.ports import ClaimedServer
@@ -194,3 +195,32 @@ def test_a_splice_that_was_interrupted_is_done_again(real: RealWorld) -> None:
     assert again.wait_executed(everything, LONG)
     again.drop_spliced()
     assert again.read().executed == everything
+
+
+@contextlib.contextmanager
+def forgetful(world: RealWorld, server: str) -> Iterator[None]:
+    """The server is set up to throw its relay logs away when it starts, as many are."""
+    mysqld = world.mysqlds[server]
+    plain = mysqld.extra
+    try:
+        for extra in ((*plain, "--relay-log-recovery=ON"), plain):
+            mysqld.extra = extra
+            mysqld.kill()
+            mysqld.start()
+            if extra != plain:
+                yield
+    finally:
+        mysqld.extra = plain
+
+
+def test_a_splice_works_where_relay_logs_are_thrown_away_at_a_start(real: RealWorld) -> None:
+    real.mysqlds["db2"].rows("STOP REPLICA FOR CHANNEL ''")
+    with forgetful(real, "db2"):
+        real.write("db1", 5)
+        everything = real.executed("db1")
+        claimed = real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG)
+        with pytest.raises(StepFailed, match="lay the files out"):
+            claimed.adopt_spliced("relay-fo_recover.000001")
+        assert claimed.adopt_spliced(lay_out(real, "db1", "db2")) in (everything, type(everything)())
+        assert claimed.wait_executed(everything, LONG)
+        claimed.drop_spliced()

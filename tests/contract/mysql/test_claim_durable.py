@@ -1,4 +1,4 @@
-"""What keeps copies: acknowledgements, and relay logs that are thrown away only when everything in them is elsewhere."""
+"""What keeps copies: acknowledgements, and relay logs thrown away only when everything in them is elsewhere."""
 
 from __future__ import annotations
 

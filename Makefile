@@ -1,6 +1,6 @@
 # Two commands do everything: make demo, make test. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench matrix remedies format
+.PHONY: help setup demo test check simulate bench matrix remedies format
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 
@@ -17,12 +17,16 @@ check: ## format, lint, types, imports, house rules, unit tests, scenarios (unde
 	@$(PYTHON) tests/house/check.py
 
 # One pytest run, so that its own summary line is the last one; a folder that is missing is an error.
-SLOW := tests/properties tests/contract tests/acceptance
+SLOW := tests/properties tests/contract tests/simulation tests/acceptance
 test: setup check ## everything: set-up, check, properties, contracts, real servers
 	@$(PYTHON) -m pytest $(SLOW) -n 2 --dist loadscope --durations=20 --timeout=180
 
 matrix: setup ## the active manager killed and frozen at every moment of a failover, every cell
 	@FAILOVERD_MATRIX=1 $(PYTHON) -m pytest tests/acceptance/test_matrix.py -n 2 --durations=8 --timeout=3000
+
+SEEDS ?= 100000
+simulate: setup ## many lives of clusters on virtual time, faults in every operation; SEEDS=100000
+	@$(PYTHON) -m tests.simulation $(SEEDS)
 
 bench: setup ## how long a failover takes, as a table and as JSON
 	@$(PYTHON) -m tests.bench

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.simulation.life import Life, live
+from tests.simulation.mutations import MUTATIONS, caught
 from tests.simulation.runs import Sum, breaks, run, shrink
 from tests.simulation.script import script_of
 
@@ -23,6 +24,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=None, help="stop after so much time")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--story", type=int, default=None, help="tell the whole life of one seed")
+    parser.add_argument("--mutations", action="store_true", help="which lives find the mistakes of the table")
     return parser.parse_args()
 
 
@@ -56,9 +58,21 @@ def tell(life: Life) -> None:
         print(f"  {broken}")
 
 
+def mutations(seconds: float, jobs: int) -> int:
+    """Every mistake with the seed that finds it; exit code 1 where one is not found."""
+    missed = 0
+    with ProcessPoolExecutor(max_workers=jobs) as pool:
+        for mutation, catch in zip(MUTATIONS, pool.map(caught, MUTATIONS, [seconds] * len(MUTATIONS)), strict=True):
+            missed += not catch.seed
+            print(f"{mutation.name}: seed {catch.seed}, {catch.tried} tried,{catch.broken or ' not found'}", flush=True)
+    return 1 if missed else 0
+
+
 def main() -> int:
     """Exit code 1 when a promise was broken."""
     wanted = asked()
+    if wanted.mutations:
+        return mutations(wanted.seconds or 120.0, wanted.jobs)
     if wanted.story is not None:
         life = live(script_of(wanted.story), story=True)
         print(life.script, *life.story, *(str(b) for b in life.broken), sep="\n")

@@ -26,9 +26,10 @@ class Faults:
         self.hits = 0
         self.running = 0
         self.last_at = 0.0
-        self._due: dict[int, list[Fault]] = {}
+        self.changes = 0
+        self._due: dict[tuple[bool, int], list[Fault]] = {}
         for fault in world.script.faults:
-            self._due.setdefault(fault.word, []).append(fault)
+            self._due.setdefault((fault.aimed, fault.word), []).append(fault)
         self._open = False
         world.ensemble.tree.written = self.written
 
@@ -57,8 +58,11 @@ class Faults:
         if not self._open:
             return PLAIN
         self.words += 1
-        due = self._due.pop(self.words, None)
-        if due is None:
+        due = self._due.pop((False, self.words), [])
+        if word.changes:
+            self.changes += 1
+            due = [*due, *self._due.pop((True, self.changes), [])]
+        if not due:
             return PLAIN
         twist = Twist()
         for fault in due:

@@ -21,7 +21,7 @@ from tests.simulation.zookeeper import Tree
 LONG_AGO = -1.0
 SESSION_LOCK = "failoverd/shop"
 FRESH = 2.0  # what was seen so long ago may still be acted on
-ENOUGH = 8.0  # seconds in which an undisturbed manager brings any operation to its end
+ENOUGH = 30.0  # seconds in which an undisturbed manager brings any operation to its end
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,16 +43,20 @@ class Ill(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: at the `word`th word said while an operation is open; `target` and `other` are hosts by number."""
+    """One fault: at the `word`th word said while an operation is open, of those alone that change something where it is
+    `aimed`; `target` and `other` are hosts by number.
+    """
 
     ill: Ill
     word: int
     seconds: float
     target: int
     other: int
+    aimed: bool = False
 
     def __str__(self) -> str:
-        return f"{self.ill} (word {self.word}, {self.seconds:.2f} s, hosts {self.target} and {self.other})"
+        when = f"{'change' if self.aimed else 'word'} {self.word}"
+        return f"{self.ill} ({when}, {self.seconds:.2f} s, hosts {self.target} and {self.other})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,8 @@ _BLOWS = (
     + (Blow.GONE,) * 2
     + (Blow.UNSEEN,)
 )
-WORDS = 75  # about as many as a whole failover says, so that every moment of it is met
+CHANGES = 42
+WORDS = 110  # about as many as a whole failover says, so that every moment of it is met
 
 
 def script_of(seed: int) -> Script:
@@ -144,7 +149,8 @@ def fault(chance: random.Random) -> Fault:
     """A fault somewhere in an operation."""
     ills, weights = zip(*_WEIGHTS, strict=True)
     (ill,) = chance.choices(ills, weights)
-    word = chance.randrange(1, WORDS)
+    aimed = chance.random() < 0.6
+    word = chance.randrange(1, CHANGES if aimed else WORDS)
     freezes = ill in {Ill.FREEZE_BEFORE, Ill.FREEZE_AFTER}
     seconds = chance.choice((0.05, 0.3, 0.8, 1.6, 3.0, 6.0) + (20.0,) * freezes)
-    return Fault(ill, word, seconds, chance.randrange(8), chance.randrange(8))
+    return Fault(ill, word, seconds, chance.randrange(8), chance.randrange(8), aimed)

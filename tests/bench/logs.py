@@ -71,10 +71,10 @@ print(json.dumps({**took, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxr
 class Ground:
     """Binary logs of a real server that is dead, the agent's zipapp, and the ways to read them."""
 
-    def __init__(self, folder: Path, megabytes: int) -> None:
+    def __init__(self, folder: Path, megabytes: int, file_megabytes: int = FILE_MEGABYTES) -> None:
         self.program = folder / "agent.pyz"
         build(self.program)
-        self.server = RealMysqld(folder / "db", 1, extra=(f"--max-binlog-size={FILE_MEGABYTES}M",))
+        self.server = RealMysqld(folder / "db", 1, extra=(f"--max-binlog-size={file_megabytes}M",))
         self.facts, self.executed = self._fill(megabytes)
         self.paths = [str(path) for path in sorted(self.server.datadir.glob("binlog.0*"))]
         self.bytes = sum(os.path.getsize(path) for path in self.paths)

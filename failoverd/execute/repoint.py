@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from failoverd.execute.hands import Hands
+from failoverd.model.sight import Thread
+from failoverd.model.stall import PASSING
 from failoverd.model.steps import Repoint
 
 
@@ -10,5 +12,8 @@ def repoint(step: Repoint, hands: Hands) -> str:
     """Receiver only, applier running; a half-received transaction rolls back when the new source speaks."""
     claim = hands.claimed(step.server)
     claim.drop_spliced()  # what a recovery left that ended there: copies, and no CHANGE is possible beside them
+    main = claim.read().main
+    if main is not None and main.applier is Thread.NO and main.applier_trouble.code in PASSING:
+        claim.start_applier("")  # with the applier running a change of source keeps its relay logs
     claim.follow(step.endpoint)
     return f"follows {step.endpoint}"

@@ -10,6 +10,7 @@ from failoverd.model.policy import ClusterPolicy
 from failoverd.model.ranking import Ranking
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.stall import PASSING
 from failoverd.model.steps import ForgetSource, IfItFails, Repoint, Stage, Task
 from failoverd.plan.times import FOLLOW, STATEMENT
 
@@ -55,9 +56,13 @@ def left_alone(snapshot: TopologySnapshot, policy: ClusterPolicy, ranking: Ranki
 
 
 def unapplied_and_stopped(state: ServerState) -> bool:
-    """Whether a change of source would delete relay logs that are still needed."""
+    """Whether a change of source would delete relay logs that are still needed; an applier that stopped for a passing
+    reason is started first.
+    """
     channel = state.main
-    return channel is not None and channel.applier is not Thread.YES and not channel.received <= state.executed
+    if channel is None or channel.applier is Thread.YES or channel.applier_trouble.code in PASSING:
+        return False
+    return not channel.received <= state.executed
 
 
 def source_for(snapshot: TopologySnapshot, policy: ClusterPolicy, elect: str, able: set[str], name: str) -> str:

@@ -95,6 +95,9 @@ def test_an_applier_that_stopped_for_a_passing_reason_is_started_again(code: int
     manager.turns(2)
     assert [shown["outcome"] for shown in manager.coordination.operations(CLUSTER)] == ([outcome] if outcome else [])
     assert (whole.mysqlds["db2"].executed == everything) is bool(outcome)
+    if outcome:
+        other = whole.mysqlds["db3"]
+        assert (other.executed, other.channels[""].source) == (everything, whole.mysqlds["db2"].endpoint)
 
 
 class Broken:

@@ -106,3 +106,26 @@ def test_a_healthy_replica_is_left_alone() -> None:
     report = answered(manager, asked(manager))
     assert report["outcome"] == "done"
     assert whole.mysqlds["db2"].channels[""] == channel
+
+
+class Died(BaseException):
+    """The process of a manager ended."""
+
+
+def test_a_repair_that_its_manager_left_is_taken_back_and_begun_anew_for_who_still_waits() -> None:
+    whole, first = damaged()
+    second = whole.manager("m2")
+
+    def die(moment: str) -> None:
+        if moment == "before:Refetch":
+            raise Died(moment)
+
+    first.world = replace(first.world, moment=die)
+    request = asked(first)
+    with pytest.raises(Died):
+        first.turns(2)
+    first.coordination.resign(CLUSTER)
+    assert answered(second, request)["outcome"] == "done"
+    assert [shown["outcome"] for shown in second.coordination.operations(CLUSTER)] == ["done", "undone"]
+    second.turns(2)
+    assert whole.mysqlds["db2"].executed == whole.mysqlds["db1"].executed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,6 +64,24 @@ class Built:
         moment = failpoint(os.environ.get(VARIABLE, ""))
         log = logs.logger(cluster=cluster)
         return World(name, self.config.policy(cluster), eyes, self.coordination, log, moment)
+
+    def apply(self, config: Config, watches: Sequence[Watch]) -> tuple[str, ...]:
+        """Let changed settings of the clusters count from the next look on; what needs a restart, in words."""
+        accesses = [config.access(c, s.name) for c, found in config.clusters.items() for s in found.servers]
+        self.servers.configure(
+            tuple(server_access(access, config.policy(access.cluster).lossless) for access in accesses),
+            {access.cluster: replication_access(access) for access in accesses},
+        )
+        self.agents.configure(tuple(agent_access(config, access) for access in accesses))
+        kept = [watch for watch in watches if watch.world.cluster in config.clusters]
+        for watch in kept:
+            watch.adopt(config.policy(watch.world.cluster))
+        if isinstance(self.coordination, ZooKeeperCoordination):
+            self.coordination.tell_digests({name: config.policy(name).digest for name in config.clusters})
+        wanted = {"clusters": set(config.clusters) ^ {watch.world.cluster for watch in watches}}
+        changed = [name for name, found in wanted.items() if found]
+        changed += [part for part in ("manager", "zookeeper") if getattr(config, part) != getattr(self.config, part)]
+        return tuple(changed)
 
     def close(self) -> None:
         """Give every lock back and end every session."""
@@ -165,8 +183,8 @@ def agent_access(config: Config, access: Access) -> AgentAccess:
     )
 
 
-def run_manager(config: Config) -> int:
-    """Be the manager until SIGTERM or SIGINT; the exit code."""
+def run_manager(config: Config, read_again: Callable[[], Config]) -> int:
+    """Be the manager until SIGTERM or SIGINT; the exit code. SIGHUP applies the configuration as it stands then."""
     logs.configure(config.manager.log_level)
     log = logs.logger(manager=config.manager.name)
     built = build(config)
@@ -179,6 +197,7 @@ def run_manager(config: Config) -> int:
     manager = Manager(watches, built.tasks, built.clock, bell, log)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: manager.stop())
+    signal.signal(signal.SIGHUP, lambda *_: manager.reload(lambda: built.apply(read_again(), watches)))
     try:
         return manager.run()
     finally:
@@ -202,9 +221,9 @@ class Application:
         self._drivers: Built | None = None
         logs.configure("warning")
 
-    def run(self) -> int:
+    def run(self, read_again: Callable[[], Config]) -> int:
         """Be the manager until a signal ends it; the exit code."""
-        return run_manager(self._config)
+        return run_manager(self._config, read_again)
 
     def status(self, cluster: str | None) -> Document:
         """The published status of one or all clusters, or our own look where nobody publishes."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from failoverd.config.install import Install
+from failoverd.config.schema import Config
 from failoverd.model.finding import Finding
 from failoverd.model.plans import Plan, Request
 
@@ -15,8 +16,8 @@ Document = Mapping[str, object]
 class App(Protocol):
     """The application behind the commands. Every method raises FailoverdError for what people must be told."""
 
-    def run(self) -> int:
-        """Be the manager until a signal ends it; the exit code."""
+    def run(self, read_again: Callable[[], Config]) -> int:
+        """Be the manager until a signal ends it; the exit code. SIGHUP asks for the configuration anew."""
 
     def status(self, cluster: str | None) -> Document:
         """The published status document of one or all clusters, within 5 s; `active_manager` null is our own look."""

@@ -12,6 +12,7 @@ from failoverd.cli.session import Session, examples
 def run(session: Session) -> None:
     """Be the manager, in the foreground.
 
-    SIGTERM releases the lock and leaves the databases alone.
+    SIGTERM releases the lock and leaves the databases alone. SIGHUP reads the configuration anew: where it is right,
+    changed settings, new servers and removed ones count from the next look on; where it is wrong the old one stays.
     """
-    click.get_current_context().exit(session.app().run())
+    click.get_current_context().exit(session.app().run(session.read_again))

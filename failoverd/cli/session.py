@@ -52,6 +52,10 @@ class Session:
         """The configuration; read once. Raises ConfigErrors."""
         return self.loaded.config
 
+    def read_again(self) -> Config:
+        """The configuration as it stands in its files now. Raises ConfigErrors."""
+        return read(self.path).config
+
     def app(self) -> App:
         """The application on this configuration."""
         return self._open_app(self.config)

@@ -30,7 +30,7 @@ def document(layout: Layout, manager: Host | None) -> dict[str, object]:
         "agent": {"install_user": "root", "install_key_file": str(keys / "install_ed25519")},
         "clusters": {
             layout.options.cluster: {
-                "servers": [_server(host) for host in layout.servers],
+                "servers": [server_entry(host) for host in layout.servers],
             }
         },
     }
@@ -42,7 +42,8 @@ def document(layout: Layout, manager: Host | None) -> dict[str, object]:
     return merged(root, layout.options.settings)
 
 
-def _server(host: Host) -> dict[str, object]:
+def server_entry(host: Host) -> dict[str, object]:
+    """One server as the configuration lists it."""
     return {"name": host.name, "host": host.address, "agent": {"dir": str(host.agent_dir)}}
 
 

@@ -4,8 +4,9 @@ stop.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from failoverd.model.errors import FailoverdError
 from failoverd.ports import Clock, Tasks, Wakeups
 from failoverd.service.logs import Log
 from failoverd.service.sdnotify import notify
@@ -26,6 +27,7 @@ class Manager:
         self._bell = bell
         self._log = log
         self._stopping = False
+        self._reload: Callable[[], tuple[str, ...]] | None = None
 
     def run(self) -> int:
         """Watch until told to stop; 0 when every lock was given back in time, else 1."""
@@ -34,12 +36,29 @@ class Manager:
         self._wait_for_first_looks()
         while not self._stopping:
             self._bell.wait(1.0)
+            self._apply_reload()
         return self._leave()
 
     def stop(self) -> None:
         """End soon; safe from a signal handler."""
         self._stopping = True
         self._bell.ring("stop")
+
+    def reload(self, apply: Callable[[], tuple[str, ...]]) -> None:
+        """Apply the configuration anew soon; safe from a signal handler."""
+        self._reload = apply
+        self._bell.ring("reload")
+
+    def _apply_reload(self) -> None:
+        apply, self._reload = self._reload, None
+        if apply is None:
+            return
+        try:
+            needs_restart = apply()
+        except FailoverdError as error:
+            self._log.warning("configuration not applied, the old one stays", why=str(error))
+            return
+        self._log.info("configuration applied", needs_restart=list(needs_restart))
 
     def _wait_for_first_looks(self) -> None:
         while not self._stopping and not all(watch.looked for watch in self._watches):

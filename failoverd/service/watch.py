@@ -4,7 +4,10 @@ once.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from failoverd.model.errors import CoordinationError
+from failoverd.model.policy import ClusterPolicy
 from failoverd.ports import Wakeups
 from failoverd.service.cycle import turn
 from failoverd.service.publish import Published
@@ -36,6 +39,11 @@ class Watch:
             self.bell.wait(rest)
         self.leave()
         self.stopped = True
+
+    def adopt(self, policy: ClusterPolicy) -> None:
+        """Other settings from the next turn on; an operation that is going on keeps those it was begun with."""
+        self.world = replace(self.world, policy=policy)
+        self.bell.ring("settings")
 
     def bell_of_first_look(self) -> None:
         """Say once that this cluster is being watched."""

@@ -50,8 +50,18 @@ class MysqlServers:
         self._manager = manager
         self._replication = dict(replication)
         self._doors = Doors(clock, wire.Names(ThreadTasks()), f"failoverd/{manager.name}")
-        watcher = Watcher(wakeups)
-        self._monitors = {(a.cluster, a.name): Monitor(self._doors, a, watcher) for a in accesses}
+        self._watcher = Watcher(wakeups)
+        self._monitors = {(a.cluster, a.name): Monitor(self._doors, a, self._watcher) for a in accesses}
+
+    def configure(self, accesses: tuple[ServerAccess, ...], replication: Mapping[str, ReplicationAccess]) -> None:
+        """Other servers, or other ways to them, from the next look on; sessions that stay right stay open."""
+        before, self._replication = self._monitors, dict(replication)
+        kept = {key: one for key, one in before.items() if one.access in accesses}
+        made = {(a.cluster, a.name): Monitor(self._doors, a, self._watcher) for a in accesses}
+        self._monitors = {**made, **kept}
+        for key, monitor in before.items():
+            if key not in kept:
+                monitor.close()
 
     def look(self, cluster: str, server: str, timeout: float) -> Sight:
         """Read one server on its monitoring session, opening one if needed, within `timeout` seconds. Never raises for

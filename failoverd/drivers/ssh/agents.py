@@ -86,9 +86,23 @@ class SshAgents:
     ) -> None:
         self._clock = clock
         self._lease_of = lease_of
+        self._accesses: Mapping[tuple[str, str], AgentAccess] = {}
+        self._lines: Mapping[tuple[SshAccess, str], Line] = {}
+        self._sha256, self._tasks = sha256, tasks
+        self.configure(accesses)
+
+    def configure(self, accesses: tuple[AgentAccess, ...]) -> None:
+        """Other hosts, or other ways to them; lines that stay right stay open."""
+        before = self._lines
+        kept = {(access.ssh, access.dir): access for access in accesses}
+        self._lines = {
+            key: before.get(key) or Line(access.ssh, access.command, self._sha256, self._tasks)
+            for key, access in kept.items()
+        }
         self._accesses = {(access.cluster, access.server): access for access in accesses}
-        lines = {(access.ssh, access.dir): Line(access.ssh, access.command, sha256, tasks) for access in accesses}
-        self._lines = lines
+        for key, line in before.items():
+            if key not in kept:
+                line.close()
 
     def keep_warm(self) -> None:
         """Begin to open a channel to every host; does not wait."""

@@ -40,7 +40,8 @@ class StandIn:
             raise found
         return found
 
-    def run(self) -> int:
+    def run(self, read_again: Callable[[], Config]) -> int:
+        assert "shop" in read_again().clusters
         return self.answer("run")  # type: ignore[return-value]
 
     def status(self, cluster: str | None) -> Document:

@@ -90,6 +90,26 @@ def _paused(ground: Ground) -> str | None:
     return f"{pause.by}: {pause.reason}" if pause else None
 
 
+def _layers(ground: Ground) -> str | None:
+    """Which of the four layers are in force, and what each does not cover."""
+    s = ground.situation
+    names = [spec.name for spec in s.policy.servers]
+    lock = "a file lock on this host only" if ground.coordination == "local" else "the lease and the epoch in ZooKeeper"
+    locked = [name for name in names if s.snapshot.state(name) is not None]
+    fenced = [name for name in names if s.snapshot.facts(name) is not None]
+    parts = [
+        "nothing in ZooKeeper, which is away" if ground.coordination == "lost" else lock,
+        f"session locks on {_whom(locked, names)}",
+        f"agents that fence {_whom(fenced, names)}",
+    ]
+    return "; ".join(parts)
+
+
+def _whom(some: list[str], names: list[str]) -> str:
+    without = [name for name in names if name not in some]
+    return f"{', '.join(some) or 'nobody'}{', not ' + ', '.join(without) if without else ''}"
+
+
 CLUSTER_ROWS: tuple[ClusterRow, ...] = (
     ClusterRow(
         "coordination-lost",
@@ -158,6 +178,7 @@ CLUSTER_ROWS: tuple[ClusterRow, ...] = (
         "failover.fencing: required waits for a proven fence instead",
         lambda g: _when(g.situation.policy.failover.fencing == "best-effort"),
     ),
+    ClusterRow("fencing-layers", OK, "a stale manager or primary is shut out by {detail}", "", _layers),
     ClusterRow("candidate", OK, "{detail} would win now", "", lambda g: _ranking(g).elect or None),
 )
 

@@ -213,6 +213,24 @@ def test_required_fencing_closes_the_window_that_is_told_otherwise() -> None:
     assert not told(FailoverPolicy(fencing="required"))
 
 
+@pytest.mark.parametrize(
+    ("world", "says"),
+    [
+        (World(), "the lease and the epoch in ZooKeeper; session locks on db1, db2, db3; agents that fence db1, db2,"),
+        (World(coordination="local"), "a file lock on this host only; "),
+        (World(coordination="lost"), "nothing in ZooKeeper, which is away; "),
+        (World(hosts={"db2": facts("db2")}), "agents that fence db2, not db1, db3"),
+        (
+            World(sights={n: Unreachable(n, Why.REFUSED, "no", NOW) for n in NAMES}),
+            "session locks on nobody, not db1, db2, db3",
+        ),
+    ],
+)
+def test_the_layers_of_fencing_are_told_with_what_they_do_not_cover(world: World, says: str) -> None:
+    (told,) = (f.sentence for f in world.found() if f.id == "fencing-layers")
+    assert says in told
+
+
 def test_an_open_server_hides_what_it_starts_with() -> None:
     world = World().settings("db1", read_only_at_start=None)
     assert world.wrong() == set()
@@ -225,7 +243,7 @@ def test_every_row_has_a_case() -> None:
     assert {row.id for row in SERVER_ROWS if row.severity is Severity.OK} == {"start-hidden"}
     good_news = {row.id for row in CLUSTER_ROWS if row.severity is Severity.OK}
     assert {row.id for row in CLUSTER_ROWS} - good_news - {"no-candidate"} == set(CLUSTER_CASES)
-    assert good_news == {"unfenced-window", "candidate"}
+    assert good_news == {"unfenced-window", "fencing-layers", "candidate"}
 
 
 def test_nobody_asked_about_managers_or_local_coordination_is_no_finding() -> None:

@@ -106,6 +106,10 @@ class GtidSet:
         return algebra.within(((gtid.number, gtid.number),), found)
 
     def __or__(self, other: GtidSet) -> GtidSet:
+        if not other.entries or self.entries == other.entries:
+            return self
+        if not self.entries:
+            return other
         mine, theirs = self._by_origin(), other._by_origin()
         return GtidSet.of(
             {origin: algebra.union(mine.get(origin, ()), theirs.get(origin, ())) for origin in {**mine, **theirs}}

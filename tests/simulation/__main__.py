@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.simulation.life import Life, live
-from tests.simulation.mutations import MUTATIONS, caught
+from tests.simulation.mutations import MUTATIONS, Catch, caught
 from tests.simulation.runs import Sum, breaks, run, shrink
 from tests.simulation.script import script_of
 
@@ -58,11 +58,18 @@ def tell(life: Life) -> None:
         print(f"  {broken}")
 
 
+def look_for(number: int, seconds: float) -> Catch:
+    """One mistake, in a process of its own."""
+    return caught(MUTATIONS[number], seconds)
+
+
 def mutations(seconds: float, jobs: int) -> int:
     """Every mistake with the seed that finds it; exit code 1 where one is not found."""
     missed = 0
     with ProcessPoolExecutor(max_workers=jobs) as pool:
-        for mutation, catch in zip(MUTATIONS, pool.map(caught, MUTATIONS, [seconds] * len(MUTATIONS)), strict=True):
+        found = [pool.submit(look_for, number, seconds) for number in range(len(MUTATIONS))]
+        for mutation, one in zip(MUTATIONS, found, strict=True):
+            catch = one.result()
             missed += not catch.seed
             print(f"{mutation.name}: seed {catch.seed}, {catch.tried} tried,{catch.broken or ' not found'}", flush=True)
     return 1 if missed else 0

@@ -126,7 +126,7 @@ class World:
                 if busy_time(self.loop.now) or self.loop.now - self.last_write.get(mysqld.name, -9.0) > WRITE_EVERY:
                     self.last_write[mysqld.name] = self.loop.now
                     self.commit(mysqld, acked=True)
-        self.loop.at(self.loop.now + (TICK if busy_time(self.loop.now) else 3 * TICK), self.tick)
+        self.loop.at(self.loop.now + (TICK if busy_time(self.loop.now) else 5 * TICK), self.tick)
 
     def commit(self, mysqld: Mysqld, *, acked: bool) -> None:
         """One transaction of a client."""
@@ -215,7 +215,7 @@ class World:
     def run_until(self, end: float) -> bool:
         """Let it happen until then or until all is in order; whether it is."""
         while self.loop.now < end:
-            self.loop.run(min(self.loop.now + 0.1, end))
+            self.loop.run(min(self.loop.now + 0.15, end))
             for manager in self.managers.values():
                 if manager.process.died_of is not None:
                     error = manager.process.died_of

@@ -294,7 +294,7 @@ def made(mutation: Mutation) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Catch:
-    """What found a mistake: a seed (0 for none) that is sound without it, the lives lived for it, the promise broken."""
+    """What found a mistake: a seed (0 for none) that is sound without it, the lives lived, the promise broken."""
 
     seed: int
     tried: int

@@ -178,10 +178,10 @@ class Mysqld:
         if new:
             relayed = self.disk.relayed.setdefault(name, {})
             relayed.update({gtid: source.disk.executed[gtid] for gtid in each(new)})
-        self.channels[name] = replace(
-            channel, receiver=Thread.YES, source_uuid=source.uuid, received=channel.received | new
-        )
-        if new:
+        if new or channel.receiver is not Thread.YES or channel.source_uuid != source.uuid:
+            self.channels[name] = replace(
+                channel, receiver=Thread.YES, source_uuid=source.uuid, received=channel.received | new
+            )
             self.apply_soon(name)
 
     def _apply(self, name: str) -> None:
@@ -238,9 +238,10 @@ class Mysqld:
             elif not source.alive and self.net.open(source.name, self.name):
                 channel = replace(channel, receiver=Thread.CONNECTING)
         age = now - self._heard[name] if name in self._heard else None
-        if source is not None and age is not None and self.hears(source) and channel.receiver is not Thread.NO:
+        if source is not None and age is not None and channel.receiver is not Thread.NO and self.hears(source):
             age = min(age, HEARTBEAT / 2)
-        self.channels[name] = replace(channel, heartbeat_age=age, heartbeat_period=HEARTBEAT)
+        if channel.heartbeat_age != age or channel is not self.channels[name]:
+            self.channels[name] = replace(channel, heartbeat_age=age, heartbeat_period=HEARTBEAT)
 
 
 def _nobody(_: Endpoint) -> Mysqld | None:

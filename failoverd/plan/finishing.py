@@ -11,8 +11,8 @@ from failoverd.model.policy import ClusterPolicy
 from failoverd.model.ranking import Ranking
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.steps import IfItFails, Stage
-from failoverd.plan.failover import claims, fence_tasks, filled, left_splices, promotion
-from failoverd.plan.repointing import attachments, repoint_group
+from failoverd.plan.failover import claims, fence_tasks, filled, left_splices, takeover
+from failoverd.plan.repointing import attachments
 
 
 def plan_finishing(snapshot: TopologySnapshot, history: History, policy: ClusterPolicy, elect: str) -> Plan:
@@ -24,8 +24,8 @@ def plan_finishing(snapshot: TopologySnapshot, history: History, policy: Cluster
     ranking = Ranking(elect=elect, errant=ahead(snapshot, elect))
     found = attachments(snapshot, history, policy, ranking)
     fences = tuple(replace(task, if_it_fails=IfItFails.GO_ON) for task in fence_tasks(snapshot, history, policy))
-    groups = [claims(snapshot), Group(Stage.FENCE, fences), *promotion(elect)]
-    groups += [Group(Stage.REPOINT, left_splices(snapshot)), repoint_group(policy, ranking, found)]
+    groups = [claims(snapshot), Group(Stage.FENCE, fences), Group(Stage.FREEZE, left_splices(snapshot))]
+    groups += takeover(snapshot, policy, ranking, found)
     untouched = tuple((a.server, a.why_not) for a in found if a.why_not)
     return Plan(policy.name, Kind.FAILOVER, old, elect, filled(groups), why_not=untouched, left_alone=untouched)
 

@@ -49,7 +49,7 @@ def plan_opening(snapshot: TopologySnapshot, history: History, policy: ClusterPo
     old = history.recorded.name if history.recorded else ""
     groups = [claims(snapshot)]
     fence = fence_tasks(snapshot, history, policy)
-    freeze = freeze_tasks(snapshot, policy, old) + left_splices(snapshot)
+    freeze = freeze_tasks(snapshot, policy, old) + left_splices(snapshot) + lossless.left_waiting(snapshot, old)
     if any(isinstance(task.step, FenceSession) for task in fence):
         groups += [Group(Stage.FENCE, fence), Group(Stage.FREEZE, last_fetch(snapshot, policy, old))]
         groups.append(Group(Stage.FREEZE, freeze))

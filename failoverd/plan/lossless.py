@@ -10,7 +10,7 @@ from failoverd.model.ackers import able
 from failoverd.model.plans import Group
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.snapshot import TopologySnapshot
-from failoverd.model.steps import Acknowledge, AwaitAcks, GiveUpAcks, IfItFails, Repoint, Stage, Task
+from failoverd.model.steps import Acknowledge, AwaitAcks, GiveUpAcks, IfItFails, Repoint, Stage, StopWaiting, Task
 from failoverd.plan.repointing import Attachment
 from failoverd.plan.times import ACKNOWLEDGED, FOLLOW, STATEMENT
 
@@ -39,6 +39,15 @@ def waiting(policy: ClusterPolicy, server: str, ackers: int) -> Group:
     if ackers < wanted:
         return Group(Stage.PROMOTE, (Task(GiveUpAcks(server), STATEMENT),))
     return Group(Stage.PROMOTE, (Task(AwaitAcks(server, wanted, degrade), ACKNOWLEDGED),))
+
+
+def left_waiting(snapshot: TopologySnapshot, old: str) -> tuple[Task, ...]:
+    """Closed servers that an interrupted promotion has left waiting: their own appliers would wait, too."""
+    return tuple(
+        Task(StopWaiting(s.name), STATEMENT, IfItFails.GO_ON)
+        for s in snapshot.reached()
+        if s.name != old and s.semi_sync.source_on and s.super_read_only
+    )
 
 
 def acknowledge_again(snapshot: TopologySnapshot, policy: ClusterPolicy, primary: str) -> Group:

@@ -236,9 +236,7 @@ def test_an_error_of_coordination_on_the_way_is_not_the_end() -> None:
 def ask(whole: Whole, manager: Manager, verb: Verb, operation: str = "") -> str:
     by = Requester("person", "anna", "desk", "I have looked")
     wall = whole.clock.wall().timestamp()
-    return manager.coordination.ask(
-        Request(CLUSTER, Kind.FAILOVER, by, asked_at=wall, verb=verb, operation=operation)
-    )
+    return manager.coordination.ask(Request(CLUSTER, Kind.FAILOVER, by, asked_at=wall, verb=verb, operation=operation))
 
 
 def test_a_person_ends_an_operation_as_it_stands() -> None:

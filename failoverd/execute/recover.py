@@ -45,13 +45,12 @@ def end_partial(step: EndPartial, hands: Hands) -> str:
     if main is None:
         return "no source, nothing half-received"
     clock, begun = hands.clock, hands.clock.now()
-    ended = claim.kill_partial()
     wait = Drainage(claim, main.received, hands, hands.policy.failover.drain_timeout)
     try:
         wait.run()
     except RecoveryIncomplete as error:
         raise refuse(error, hands) from error
-    ended += claim.kill_partial()
+    ended = claim.kill_partial()
     what = f"{ended} workers of {main.queueing or 'it'} ended in {clock.now() - begun:.3f} s"
     return "; ".join((what if ended else "no worker had begun it", *wait.deeds))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -27,7 +26,8 @@ def failpoint(wanted: str) -> Callable[[str], None]:
 
     def strike(reached: str) -> None:
         if reached == moment and left.acquire(blocking=False):
-            os.kill(os.getpid(), _SIGNALS[verb])
+            # To this very thread: sent to the process, it is taken by another one, and this one goes on for a while.
+            signal.pthread_kill(threading.get_ident(), _SIGNALS[verb])
 
     return strike
 

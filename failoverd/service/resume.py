@@ -83,7 +83,7 @@ def resume(world: World, memory: Memory, occasion: Occasion, wish: Verb | None =
     report = account(world, about_old, hands, course)
     attempted = memory.history.last_attempt_at
     close(world, memory, about_old, report)
-    if row.way is not Way.ON:  # nothing new was attempted, so nothing has to rest before the next failover
+    if row.way not in {Way.ON, Way.ABORT}:  # nothing was attempted anew, so nothing has to rest before a failover
         memory.history = replace(memory.history, last_attempt_at=attempted)
     return report
 

@@ -8,9 +8,10 @@ import pytest
 
 from failoverd.lab import Lab
 from failoverd.lab.demo import parse
-from failoverd.model.errors import ServerError
 from failoverd.model.semisync import INFINITE
 from tests.acceptance.conftest import LabFactory
+from tests.acceptance.interruptions import SETTINGS as NO_COOLDOWN
+from tests.acceptance.interruptions import Interrupted
 from tests.acceptance.rehearsal import Rehearsal, ends_of, eventually, executed, inside, rehearsal, writable
 
 NOTHING_LOST = {"transactions": 0, "gtids": "", "at_least": False}
@@ -181,10 +182,34 @@ def test_a_restarted_primary_is_opened_only_when_its_commits_are_acknowledged(la
         assert account.acks
 
 
-def test_a_server_that_must_wait_for_nobody_is_not_told_so_while_commits_wait(lab: LabFactory) -> None:
-    one = lab(lossless=True, replicas=1, zookeepers=0)
-    one.sql("db1", "CREATE TABLE app.t (n INT PRIMARY KEY)")
-    one.fault.kill("db2")
-    with pytest.raises(ServerError):
-        one.sql("db1", "INSERT INTO app.t VALUES (1)", deadline=1.0)
-    assert semi_sync(one, "db1", "source_wait_sessions") == "1"
+@pytest.mark.timeout(400)
+def test_a_manager_that_dies_while_the_elect_gets_ready_leaves_it_to_the_standby(lab: LabFactory) -> None:
+    with rehearsal(lab(lossless=True, settings=NO_COOLDOWN)) as play:
+        rounds = Interrupted(play)
+        rounds.begin()
+        for moment in ("after:AwaitAcks", "after:OpenWrites"):
+            rounds.enter("mgr1", f"kill {moment}")
+            rounds.enter("mgr2", "")
+            rounds.ready("mgr1")
+            old = play.primary
+            play.kill_primary()
+            rounds.struck("mgr1", "kill")
+            eventually(lambda: play.logged("operation ended"), lambda n: len(n) > rounds.ended, f"an end ({moment})")
+            shown = rounds.whole()
+            waits_for(play.lab, shown["new_primary"], 1)
+            rounds.restore(old, str(shown["new_primary"]), int(shown["epoch"]))
+            waits_for(play.lab, shown["new_primary"], 2)
+
+
+def test_a_primary_whose_commits_hang_is_said_and_not_failed_over(lab: LabFactory) -> None:
+    with rehearsal(lab(lossless=True)) as play:
+        play.begin(("mgr1",))
+        for server in play.replicas():
+            play.lab.fault.kill(server)
+        found = eventually(lambda: play.problems("db1"), lambda p: "acks-too-few" in p, "the hang in the status")
+        assert "0 of 1" in found["acks-too-few"]
+        assert play.operations() == []
+        for server in play.replicas():
+            play.lab.start_mysqld(server)
+        play.go_on()
+        assert writable(play.lab) == ("db1",)

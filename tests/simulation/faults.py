@@ -124,8 +124,9 @@ class Faults:
         """Nothing passes from here to there."""
         world = self.world
         world.net.cut(here, there)
-        for host in (here, there):
-            world.witness.trouble(host, world.loop.now + seconds)
+        for host, other in ((here, there), (there, here)):
+            if other in world.managers:
+                world.witness.trouble(host, world.loop.now + seconds)
         world.ensemble.lines_changed()
 
         def mend() -> None:

@@ -146,7 +146,7 @@ class World:
         elif blow in {Blow.GONE, Blow.UNSEEN}:
             others = [*self.managers, *self.mysqlds, CLIENTS] if blow is Blow.GONE else [*self.managers]
             for name in others:
-                self.faults.cut_both("db1", name, self.script.thaws_after + 1.0)
+                self.faults.cut_both("db1", name, self.script.gone_for)
             if blow is Blow.UNSEEN:
                 self.witness.troubled.clear()
         else:

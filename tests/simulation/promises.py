@@ -218,6 +218,8 @@ class Witness:
         writers = [s for s in self.mysqlds.values() if s.writable]
         if len(writers) == 1:
             self.nothing_lost(writers[0])
+            if not self.recorded(writers[0].name) and not self.open_operation():
+                self.say("the record names the primary", f"{writers[0].name} takes writes and is not on record")
         self.one_content()
         self.errant_stays()
         self.said_unfenced()

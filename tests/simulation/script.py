@@ -79,6 +79,11 @@ class Script:
     behind_for: float
     faults: tuple[Fault, ...]
 
+    @property
+    def gone_for(self) -> float:
+        """How long the primary's host is cut off; it often comes back in the middle of its failover."""
+        return 2.8 + self.thaws_after / 3 if self.thaws_after < 2.0 else self.thaws_after + 1.0
+
     def without(self, fault: Fault) -> Script:
         """The same life with one fault less."""
         return replace(self, faults=tuple(f for f in self.faults if f != fault))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from failoverd.decide import candidate, errant, rules
+from failoverd.decide import candidate, errant, judge, rules
 from failoverd.decide.resuming import Open
 from failoverd.drivers.mysql import claim_session, claims
 from failoverd.drivers.zookeeper import election, lease, settings, writes
@@ -22,8 +22,8 @@ from failoverd.model.journal import Unfinished
 from failoverd.model.plans import EntryKind, StepResult
 from failoverd.model.steps import DisarmSource, OpenWrites
 from failoverd.observe import logs
-from failoverd.plan import failover, undo
-from failoverd.service import act, course
+from failoverd.plan import failover
+from failoverd.service import act
 from tests.simulation.agents import Host
 from tests.simulation.life import live
 from tests.simulation.script import Blow, Ill, Script, script_of
@@ -172,25 +172,6 @@ def another_elect_after_the_intent(put: Put) -> None:
     put(Open, "closed", property(lambda _: True))
 
 
-def undo_after_the_act(put: Put) -> None:
-    plain = undo.plan_undo
-
-    def back(policy: Any, old: str, done: Any) -> Any:
-        return plain(policy, old, tuple(step for step in done if not isinstance(step, OpenWrites)))
-
-    put(course, "plan_undo", back)
-    put(course, "FORWARD_ATTEMPTS", 1)
-    put_handler(put, OpenWrites, open_without_memory)
-
-
-def open_without_memory(step: OpenWrites, hands: Any) -> str:
-    """Open as it should be, and forget that the intent is written."""
-    try:
-        return promote.open_writes(step, hands)
-    finally:
-        hands.intended = False
-
-
 def lost_replies_ignored(put: Put) -> None:
     plain = run.failed
 
@@ -214,10 +195,9 @@ def open_operation_forgotten(put: Put) -> None:
 def no_second_route(put: Put) -> None:
     changed = {"vetoed": nothing, "no-second-route": nothing, "silent": lambda _: "nobody was asked"}
     table = tuple(replace(row, when=changed.get(row.id, row.when)) for row in rules.RULES)
-    from failoverd.decide import judge
-
-    put(judge, "TABLES", replace(judge.TABLES, rules=table))
-    put(judge.judge, "__defaults__", (replace(judge.TABLES, rules=table),))
+    firm = tuple(row for row in judge.TABLES.refusals if row.id != "blind")
+    put(judge.judge, "__defaults__", (replace(judge.TABLES, rules=table, refusals=firm),))
+    put(judge.prospect, "__defaults__", (replace(judge.TABLES, refusals=firm),))
 
 
 def source_left_armed(put: Put) -> None:
@@ -251,7 +231,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "other-elect", "the elect is changed after the point of no return", another_elect_after_the_intent, 38, DEPOSED
     ),
-    Mutation("late-undo", "what was opened is taken back", undo_after_the_act, 1, UNANSWERED),
     Mutation("lost-replies", "a step without an answer counts as done", lost_replies_ignored, 1, UNANSWERED),
     Mutation(
         "errant-union",

@@ -13,6 +13,23 @@ from failoverd.model.sight import Channel, ServerState, Sight
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.fanout import GRACE
+from failoverd.observe.logs import scan_logs
+
+
+def scan_and_verify(
+    eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old_primary: str
+) -> TopologySnapshot:
+    """What surviving logs hold, and side by side whether what replicas claim to have received can be read."""
+    calls: dict[str, Callable[[], TopologySnapshot | tuple[Verified, ...]]] = {
+        "logs": lambda: scan_logs(eyes, policy, snapshot, old_primary),
+        "received": lambda: verify_received(eyes, policy, snapshot),
+    }
+    answers = eyes.tasks.gather(calls, policy.failover.salvage_timeout + 3 * GRACE)
+    scanned, read = answers["logs"], answers["received"]
+    if isinstance(scanned, Exception):
+        raise scanned
+    found = scanned if isinstance(scanned, TopologySnapshot) else snapshot
+    return with_verified(found, read) if isinstance(read, tuple) else found
 
 
 def verify_received(eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot) -> tuple[Verified, ...]:

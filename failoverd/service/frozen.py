@@ -10,9 +10,8 @@ from failoverd.model.history import History
 from failoverd.model.host import Holding
 from failoverd.model.plans import EntryKind
 from failoverd.model.snapshot import TopologySnapshot
-from failoverd.observe.logs import scan_logs
 from failoverd.observe.look import read_claimed
-from failoverd.observe.relay import verify_received, with_verified
+from failoverd.observe.relay import scan_and_verify
 from failoverd.service.world import Occasion, World
 
 
@@ -20,8 +19,7 @@ def look_at_frozen(world: World, occasion: Occasion, hands: Hands) -> TopologySn
     """The sets as they stand with all receivers off, and what surviving logs hold; kept in the journal as evidence."""
     old = hands.operation.plan.old_primary
     frozen = read_claimed(world.eyes, occasion.snapshot, hands.claims, world.policy.detection.timeout)
-    read = verify_received(world.eyes, world.policy, frozen)
-    scanned = with_verified(scan_logs(world.eyes, world.policy, frozen, old), read)
+    scanned = scan_and_verify(world.eyes, world.policy, frozen, old)
     scanned = replace(scanned, holdings=tuple(may_grow(h, old, hands) for h in scanned.holdings))
     evidence: dict[str, object] = {
         s.name: {"executed": str(s.executed), "received": str(s.received)} for s in scanned.reached()

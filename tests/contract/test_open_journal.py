@@ -139,3 +139,17 @@ def test_settings_that_differ_from_those_in_force_are_known(zookeeper: ZooKeeper
     active(same)
     assert same.other_settings("shop") == ""
     world.close()
+
+
+def test_managers_that_start_together_share_the_clusters(zookeeper: ZooKeeperServer, tmp_path: Path) -> None:
+    world = ZooKeeperWorld(zookeeper, f"/contract/{tmp_path.name}")
+    managers, clusters = [world.manager("mgr1"), world.manager("mgr2")], ["a", "b", "c", "d"]
+    for cluster in clusters:
+        for manager in managers:
+            manager.campaign(cluster)
+    until(lambda: all(managers[0].contenders(cluster) for cluster in clusters), "everybody in every line")
+    held = [sum(manager.lease(cluster) is not None for cluster in clusters) for manager in managers]
+    assert sorted(held) == [2, 2]
+    managers[0].close()
+    until(lambda: all(managers[1].lease(cluster) is not None for cluster in clusters), "the rest of the locks")
+    world.close()

@@ -27,6 +27,7 @@ from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.ports import Clock, Lease, Tasks, Wakeups
 
 _ANSWERS_KEPT = 100
+_MODESTY = 0.3  # seconds, for each lock held already
 _STATUS_COMPRESS_OVER = 64 * 1024
 _STATUS_PART = 1 << 30  # one entry always: a status is replaced as a whole
 _NO_DIGESTS: Mapping[str, str] = MappingProxyType({})
@@ -254,6 +255,8 @@ class ZooKeeperCoordination:
         for election in (*self._elections.values(), *self._leaving):
             if self._ended.is_set() or not self._session.connected:
                 return
+            if self._modest(election):
+                continue
             try:
                 election.beat(self._woken.set)
             except Away:
@@ -263,6 +266,13 @@ class ZooKeeperCoordination:
             else:
                 election.trouble = None
         self._leaving = tuple(election for election in self._leaving if not election.gone)
+
+    def _modest(self, election: Election) -> bool:
+        """Whether others go first: whoever holds locks enters further lines a little later, so that managers that
+        start together share the clusters. Nobody gives a lock up for that.
+        """
+        held = sum(one.lease is not None for one in self._elections.values())
+        return not election.in_line and self._clock.now() - election.since < held * _MODESTY
 
     def _changed(self, what: str) -> None:
         elections = tuple(getattr(self, "_elections", {}).values())

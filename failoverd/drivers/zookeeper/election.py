@@ -27,8 +27,9 @@ _FIRST_EPOCH = b"0"  # what stands there before anybody was active; the first le
 class Election:
     """Our part in the line of one cluster.
 
-    `other` names the manager that was active before our lease with other settings, empty where there was none.
-    `refusal` says why we do not take the lock although it is our turn, `trouble` why we cannot even stand in line.
+    `since` is when it last wanted to enter the line. `other` names the manager that was active before our lease with
+    other settings, empty where there was none. `refusal` says why we do not take the lock although it is our turn,
+    `trouble` why we cannot even stand in line.
     """
 
     def __init__(self, layout: Layout, session: Session, entry: bytes, clock: Clock, wakeups: Wakeups) -> None:
@@ -52,12 +53,18 @@ class Election:
         self._highest = 0
         self._left = False
         self.other = ""
+        self.since = clock.now()
 
     @property
     def lease(self) -> ZooKeeperLease | None:
         """The lease if it is alive."""
         lease = self._lease
         return lease if lease is not None and lease.alive else None
+
+    @property
+    def in_line(self) -> bool:
+        """Whether an entry of ours stands in the line, or may."""
+        return bool(self._path or self._asked)
 
     @property
     def gone(self) -> bool:
@@ -119,7 +126,7 @@ class Election:
             with contextlib.suppress(ABSENT):
                 self._session.call(lambda client: client.delete_async(path))
         self._path, self._owner, self._asked, self._watched, self._listening = "", 0, False, "", False
-        self._guid = uuid.uuid4().hex
+        self._guid, self.since = uuid.uuid4().hex, self._clock.now()
 
     def _enter(self) -> None:
         found_cluster(self._session, self.layout)

@@ -57,6 +57,6 @@ def unfinished_from(name: str, begin: Mapping[str, Any], entries: Sequence[Mappi
         raise CoordinationError(
             f"the journal of operation {name} cannot be understood",
             f"{type(error).__name__} {error}".strip(),
-            "run the newest installed failoverd; failoverd ops show, then ops abort, end it by hand",
+            "run the newest installed failoverd",
         ) from error
     return found

@@ -55,10 +55,11 @@ class Case:
 def resume(world: World, memory: Memory, occasion: Occasion, wish: Verb | None = None) -> Report | None:
     """Go on with the open operation; its report when it has ended or needs a person, None while it is waited for.
 
-    `wish` is a person's, None where the manager acts by itself. Raises CoordinationError where its journal cannot be
-    read or understood: then nothing is done.
+    `wish` is a person's, None where the manager acts by itself; FailoverdError says why it cannot be done.
     """
     found = read(world, memory)
+    if found is None and wish is not None:
+        raise FailoverdError("the operation cannot be gone on with", memory.left.problem or "it has ended meanwhile")
     if found is None or not (wish or due(world, memory, occasion)):
         return None
     about_old = look_back(world, occasion, found)
@@ -94,14 +95,16 @@ def tell(world: World, operation: Operation, text: str) -> None:
 
 
 def read(world: World, memory: Memory) -> Unfinished | None:
-    """The open operation; none where it has ended meanwhile. A journal that cannot be understood is said once."""
+    """The open operation; none where it has ended meanwhile, or where its journal cannot be read: then the memory says
+    why, and nothing is done.
+    """
     try:
         found = world.coordination.unfinished(world.cluster)
     except CoordinationError as error:
         if memory.left.problem != str(error):
             memory.left = Left(memory.history.open_operation, world.eyes.clock.now(), problem=str(error))
             world.log.warning("operation cannot be gone on with", why=str(error))
-        raise
+        return None
     if found is None:
         memory.operation, memory.left = None, Left()
         catch_up(world, memory)

@@ -14,13 +14,12 @@ from typing import Any
 from failoverd.decide import candidate, errant, judge, rules
 from failoverd.decide.resuming import Open
 from failoverd.drivers.mysql import claim_session, claims
-from failoverd.drivers.zookeeper import election, lease, settings, writes
+from failoverd.drivers.zookeeper import election, journal, lease, settings, writes
 from failoverd.execute import drain, promote, run
 from failoverd.gtid import GtidSet
-from failoverd.model.errors import TimedOut
 from failoverd.model.journal import Unfinished
-from failoverd.model.plans import EntryKind, StepResult
-from failoverd.model.steps import DisarmSource, OpenWrites
+from failoverd.model.plans import EntryKind
+from failoverd.model.steps import OpenWrites
 from failoverd.observe import logs
 from failoverd.plan import failover
 from failoverd.service import act
@@ -173,13 +172,13 @@ def another_elect_after_the_intent(put: Put) -> None:
 
 
 def lost_replies_ignored(put: Put) -> None:
-    plain = run.failed
+    plain = journal.Journal._confirmed
 
-    def failed(task: Any, hands: Any, started: float, error: Exception) -> Any:
-        outcome = plain(task, hands, started, error)
-        return replace(outcome, result=StepResult.DONE) if isinstance(error, TimedOut) else outcome
+    def confirmed(self: Any, held: Any, sent: Any, timeout: float) -> bool:
+        plain(self, held, sent, timeout)
+        return True
 
-    put(run, "failed", failed)
+    put(journal.Journal, "_confirmed", confirmed)
 
 
 def errant_transactions_spread(put: Put) -> None:
@@ -198,10 +197,6 @@ def no_second_route(put: Put) -> None:
     firm = tuple(row for row in judge.TABLES.refusals if row.id != "blind")
     put(judge.judge, "__defaults__", (replace(judge.TABLES, rules=table, refusals=firm),))
     put(judge.prospect, "__defaults__", (replace(judge.TABLES, refusals=firm),))
-
-
-def source_left_armed(put: Put) -> None:
-    put_handler(put, DisarmSource, lambda *_: "")
 
 
 FROZEN_LONG = with_ill(Ill.FREEZE_BEFORE, Ill.FREEZE_AFTER, least=3.0, session=3.0)
@@ -231,12 +226,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "other-elect", "the elect is changed after the point of no return", another_elect_after_the_intent, 38, DEPOSED
     ),
-    Mutation("lost-replies", "a step without an answer counts as done", lost_replies_ignored, 1, UNANSWERED),
+    Mutation("lost-replies", "a record without an answer counts as durable", lost_replies_ignored, 106, UNANSWERED),
     Mutation(
         "errant-union",
         "errant transactions count as everybody's",
         errant_transactions_spread,
-        1,
+        8,
         lambda script: script.errant > 0,
     ),
     Mutation("left-open", "nobody takes up an operation that was left open", open_operation_forgotten, 1, DEPOSED),
@@ -244,15 +239,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "one-witness",
         "a failover needs nobody's word but the manager's",
         no_second_route,
-        1,
+        13,
         lambda script: script.blow is Blow.UNSEEN,
-    ),
-    Mutation(
-        "armed-source",
-        "the elect may find the old primary again",
-        source_left_armed,
-        1,
-        with_ill(Ill.SERVER_KILLED, Ill.OLD_BACK),
     ),
 )
 

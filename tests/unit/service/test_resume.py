@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -175,6 +176,10 @@ def test_nobody_else_is_opened_while_the_elect_cannot_be_reached(moment: str) ->
     shown = second.coordination.operation(name)
     assert shown is not None
     assert [entry["kind"] for entry in shown["entries"]].count("needs-person") == 1  # type: ignore[attr-defined]
+    told = json.loads(second.kept[CLUSTER])["operation"]
+    assert (told["id"], told["kind"], told["outcome"]) == (name, "failover", "needs-person")
+    assert told["stage"] in {"PROMOTE", "FREEZE"}
+    assert "db2" in told["problem"]
     whole.mysqlds["db2"].frozen = False
     second.turns(3)
     assert writable(whole) == ["db2"]

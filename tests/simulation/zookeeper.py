@@ -9,15 +9,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from kazoo.exceptions import (
-    BadVersionError,
-    NodeExistsError,
-    NoNodeError,
-    NotEmptyError,
     RolledBackError,
     SessionExpiredError,
 )
 
-from failoverd.drivers.zookeeper.session import Away, Session
+from failoverd.drivers.zookeeper.session import ABSENT, EXISTS, NOT_EMPTY, OTHER_VERSION, Away, Session
 from failoverd.drivers.zookeeper.settings import ZooKeeperSettings
 from tests.simulation.loop import Box, Loop, Process
 from tests.simulation.network import Net, NoAnswer, Word
@@ -55,18 +51,18 @@ class Tree:
     def get(self, path: str) -> Entry:
         entry = self.entries.get(path)
         if entry is None:
-            raise NoNodeError
+            raise ABSENT
         return entry
 
     def check(self, path: str, version: int) -> None:
         if version not in {-1, self.get(path).version}:
-            raise BadVersionError
+            raise OTHER_VERSION
 
     def can_create(self, path: str) -> None:
         if path in self.entries:
-            raise NodeExistsError
+            raise EXISTS
         if path.rpartition("/")[0] not in self.entries:
-            raise NoNodeError
+            raise ABSENT
 
     def create(self, path: str, data: bytes, owner: int = 0) -> str:
         self.can_create(path)
@@ -91,7 +87,7 @@ class Tree:
     def can_delete(self, path: str) -> None:
         self.get(path)
         if self.below[path]:
-            raise NotEmptyError
+            raise NOT_EMPTY
 
     def delete(self, path: str) -> None:
         self.can_delete(path)
@@ -386,7 +382,7 @@ def commit(tree: Tree, parts: Iterable[tuple[str, tuple[Any, ...]]]) -> list[Any
     for index, (kind, args) in enumerate(parts):
         try:
             undo.append(_do(tree, kind, args))
-        except (NoNodeError, NodeExistsError, BadVersionError, NotEmptyError) as error:
+        except (ABSENT, EXISTS, OTHER_VERSION, NOT_EMPTY) as error:
             for back in reversed(undo):
                 back()
             return [error if at == index else RolledBackError() for at in range(len(parts))]

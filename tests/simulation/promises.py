@@ -218,7 +218,7 @@ class Witness:
         writers = [s for s in self.mysqlds.values() if s.writable]
         if len(writers) == 1:
             self.nothing_lost(writers[0])
-            if not self.recorded(writers[0].name) and not self.open_operation():
+            if not (self.recorded(writers[0].name) or self.open_operation() or writers[0].name in self.out_of_reach):
                 self.say("the record names the primary", f"{writers[0].name} takes writes and is not on record")
         self.one_content()
         self.errant_stays()

@@ -236,7 +236,7 @@ class Application:
         found: list[Finding] = []
         built = self._built()
         for name in self._names(cluster):
-            found += desk.check(built.world(name), self._held(built, name))
+            found += desk.check(built.world(name), self._answers(built, name))
         return tuple(found)
 
     def plan(self, cluster: str, kill: tuple[str, ...], to: str) -> Plan:
@@ -305,11 +305,15 @@ class Application:
     def _names(self, cluster: str | None) -> tuple[str, ...]:
         return (cluster,) if cluster else tuple(self._config.clusters)
 
-    def _held(self, built: Built, cluster: str) -> dict[str, frozenset[str]]:
-        """The privileges of our account on every server that answers."""
+    def _answers(self, built: Built, cluster: str) -> desk.Answers:
+        """What every server that answers says of our rights and of its replicas."""
         names = [server.name for server in self._config.cluster(cluster).servers]
-        answers = ask_all(built.tasks, names, lambda name: built.servers.grants(cluster, name, 2.0), 2.0)
-        return {name: held(rows) for name, rows in answers.items() if not isinstance(rows, Exception)}
+        grants = ask_all(built.tasks, names, lambda name: built.servers.grants(cluster, name, 2.0), 2.0)
+        followers = ask_all(built.tasks, names, lambda name: built.servers.followers(cluster, name, 2.0), 2.0)
+        return desk.Answers(
+            {name: held(rows) for name, rows in grants.items() if not isinstance(rows, Exception)},
+            {name: found for name, found in followers.items() if not isinstance(found, Exception)},
+        )
 
 
 def order_for(config: Config, install: Install, server: str) -> Order:

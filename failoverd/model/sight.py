@@ -39,6 +39,14 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Follower:
+    """A replica as its source lists it; the host is what the replica reports of itself and may be empty."""
+
+    endpoint: Endpoint
+    server_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreachable:
     """A server that could not be read, with the reason; `spoke` tells that it lives all the same."""
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from failoverd.decide.judge import judge
 from failoverd.decide.readiness import findings
+from failoverd.decide.strangers import strangers
 from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import CoordinationError, FailoverdError
 from failoverd.model.finding import Finding
 from failoverd.model.host import HostFacts
 from failoverd.model.plans import Kind, Plan, Report, Request, Verb
 from failoverd.model.published import report_json
+from failoverd.model.sight import Follower
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Advice
 from failoverd.observe.look import Interest, look
@@ -92,14 +94,23 @@ def running(world: World) -> Document | None:
     return operation_running(shown) if shown is not None else None
 
 
-def check(world: World, held: Mapping[str, frozenset[str]]) -> tuple[Finding, ...]:
-    """Everything that a failover will need; `held` are the privileges read on each server."""
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was asked of each server for a check: the privileges of our account, and who replicates from it."""
+
+    held: Mapping[str, frozenset[str]]
+    followers: Mapping[str, tuple[Follower, ...]]
+
+
+def check(world: World, answers: Answers) -> tuple[Finding, ...]:
+    """Everything that a failover will need."""
     world = patient(world)
     memory, snapshot = own_look(world)
     snapshot = with_verified(snapshot, verify_received(world.eyes, world.policy, snapshot))
     managers = managers_of(world)
     state = world.coordination.state()
-    return findings(snapshot, memory.history, world.policy, held, state, managers)
+    found = findings(snapshot, memory.history, world.policy, answers.held, state, managers)
+    return (*found, *strangers(snapshot, world.policy, answers.followers))
 
 
 def managers_of(world: World) -> tuple[str, ...] | None:

@@ -248,3 +248,15 @@ def test_a_server_without_gtid_mode(folder: Folder) -> None:
         modes = "; ".join(f"SET GLOBAL gtid_mode = {mode}" for mode in ("OFF_PERMISSIVE", "ON_PERMISSIVE", "ON"))
         lab.sql("db3", modes + "; " + source.format(1) + begun)
         eventually(lambda: replication(lab, "db3")["Replica_IO_Running"], lambda word: word == "Yes", "db3 as it was")
+
+
+def test_a_replica_that_is_not_listed(folder: Folder) -> None:
+    root = folder.root()
+    del root["clusters"]["shop"]["servers"][2]
+    folder.write(root)
+    code, document, _ = folder.run("check", "shop")
+    assert code == 1
+    stranger = folder.lab.hosts["db3"].address
+    said = [f for f in document["findings"] if f["severity"] != "ok" and stranger in f["sentence"]]
+    assert said, [f["sentence"] for f in document["findings"]]
+    assert all(f["hint"] for f in said)

@@ -11,11 +11,11 @@ from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.claimed import Claimed
 from failoverd.drivers.mysql.claims import Claimer
 from failoverd.drivers.mysql.reader import Growth, Reader
-from failoverd.drivers.mysql.session import Doors, Doorstep, Session
+from failoverd.drivers.mysql.session import Doors, Doorstep, Row, Session
 from failoverd.drivers.mysql.watcher import Watcher
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.model.errors import ConfigError, ConnectFailed, ServerError, TimedOut
-from failoverd.model.sight import Sight, Unreachable, Why
+from failoverd.model.sight import Endpoint, Follower, Sight, Unreachable, Why
 from failoverd.ports import ClaimedServer, Clock, Lease, Wakeups
 
 
@@ -75,12 +75,13 @@ class MysqlServers:
 
     def grants(self, cluster: str, server: str, timeout: float) -> tuple[str, ...]:
         """What our account may do there, as the lines of SHOW GRANTS. Raises ServerError."""
-        session = self._doors.open(self._monitor(cluster, server).access, timeout)
-        try:
-            rows = session.rows(statements.READ_GRANTS, limit=timeout)
-        finally:
-            session.close()
+        rows = self._asked(cluster, server, statements.READ_GRANTS, timeout)
         return tuple(str(value) for row in rows for value in row.values())
+
+    def followers(self, cluster: str, server: str, timeout: float) -> tuple[Follower, ...]:
+        """Who replicates from it at this moment, members or not. Raises ServerError."""
+        rows = self._asked(cluster, server, statements.READ_REPLICAS, timeout)
+        return tuple(Follower(Endpoint(str(r["Host"]), int(r["Port"])), str(r["Replica_UUID"])) for r in rows)
 
     def claim(self, cluster: str, server: str, lease: Lease, timeout: float) -> ClaimedServer:
         """Take the session lock; FencedOut where a higher epoch holds it, ServerError where it cannot be had."""
@@ -94,6 +95,14 @@ class MysqlServers:
         """End all monitoring sessions; claims are released by who holds them."""
         for monitor in self._monitors.values():
             monitor.close()
+
+    def _asked(self, cluster: str, server: str, statement: statements.Statement, timeout: float) -> tuple[Row, ...]:
+        """The rows of one statement on a session of its own."""
+        session = self._doors.open(self._monitor(cluster, server).access, timeout)
+        try:
+            return session.rows(statement, limit=timeout)
+        finally:
+            session.close()
 
     def _monitor(self, cluster: str, server: str) -> Monitor:
         try:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from failoverd.execute import promote
 from tests.simulation.life import live
+from tests.simulation.mutations import MUTATIONS, made
 from tests.simulation.runs import breaks, shrink
 from tests.simulation.script import Blow, Fault, Ill, script_of
 
@@ -43,14 +43,12 @@ def test_a_seed_is_the_same_life_each_time() -> None:
     assert "operation ended" in told[0]
 
 
-def test_a_failing_life_shrinks_to_the_fault_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_life_shrinks_to_the_fault_that_matters() -> None:
     faults = tuple(Fault(Ill.SLOW_WORD, word, 0.05, 0, 0) for word in (3, 9, 20))
     fatal = Fault(Ill.AGENT_SILENT, 12, 0.05, 1, 0)
     script = replace(script_of(1), faults=(*faults, fatal), blow=Blow.KILLED)
-    small = shrink(script, lambda one: fatal in one.faults)
-    assert small.faults == (fatal,)
-    monkeypatch.setattr(promote, "disarm_source", lambda step, hands: hands.claimed(step.server).open_writes() or "")
-    broken = live(script).broken
-    assert broken
-    smaller = shrink(script, breaks(frozenset(b.promise for b in broken)))
-    assert smaller.faults == ()
+    assert shrink(script, lambda one: fatal in one.faults).faults == (fatal,)
+    with made(next(mutation for mutation in MUTATIONS if mutation.name == "late-intent")):
+        broken = live(script).broken
+        assert broken
+        assert shrink(script, breaks(frozenset(b.promise for b in broken))).faults == ()

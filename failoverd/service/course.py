@@ -122,11 +122,14 @@ def forward(world: World, hands: Hands, course: Course) -> Course:
 
 
 def undo(world: World, hands: Hands, course: Course, result: Result) -> Course:
-    """Take back what was done; what cannot be taken back needs a person."""
+    """Take back what was done, on fresh claims: a session whose last statement timed out may still be at it.
+
+    What cannot be taken back needs a person.
+    """
     course.result = result
     changed = tuple(step for step in course.changed if hands.intended or not isinstance(step, OpenWrites))
     back = plan_undo(world.policy, hands.operation.plan.old_primary, changed)
-    hands.claim_more(task.step.server for group in back.groups for task in group.tasks)
+    hands.claim_again({task.step.server for group in back.groups for task in group.tasks})
     ended = execute(back, hands, course)
     if any(o.result is StepResult.FAILED for o in ended.outcomes):
         course.result = Result.NEEDS_PERSON

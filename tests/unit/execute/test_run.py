@@ -148,3 +148,12 @@ def test_a_drain_without_progress_ends_in_recovery_incomplete(hands: Hands, whol
     assert ended.stopped_by.stage is Stage.RECOVER
     assert "recovery-incomplete" in ended.stopped_by.detail
     assert f"{uuid_of('db1')}:99" in ended.stopped_by.detail
+
+
+def test_a_claim_taken_again_replaces_a_session_that_was_lost(hands: Hands, whole: Whole) -> None:
+    run(of(s.ClaimServer("db2")), hands)
+    lost = hands.claims["db2"]
+    whole.mysqlds["db2"].end(whole.mysqlds["db2"].locks["failoverd/shop"])
+    hands.claim_again({"db2"})
+    assert hands.claims["db2"] is not lost
+    assert run(of(s.StopReceiver("db2")), hands).complete

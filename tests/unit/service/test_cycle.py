@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from failoverd.gtid import GtidSet
+from failoverd.model.errors import AgentError
 from failoverd.model.history import Pause
+from failoverd.model.host import Spliced
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.sight import Thread
 from failoverd.model.verdict import VerdictName
@@ -205,3 +207,20 @@ def test_without_any_memory_what_a_single_replica_holds_is_not_common_to_all(who
     assert newcomer.memory.phase is not Phase.STANDBY
     assert not newcomer.memory.history.last_executed
     assert writable(whole) == []
+
+
+def test_an_undo_does_not_rest_on_a_session_that_was_lost(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = watching(whole)
+    whole.mysqlds["db1"].write(5)
+    whole.mysqlds["db1"].kill()
+
+    def broken(*_: object) -> Spliced:
+        for name in ("db2", "db3"):
+            whole.mysqlds[name].end(whole.mysqlds[name].locks[f"failoverd/{CLUSTER}"])
+        raise AgentError("the line broke")
+
+    monkeypatch.setattr(manager.agents, "transfer", broken)
+    manager.turns(2)
+    (shown,) = manager.coordination.operations(CLUSTER)
+    assert shown["outcome"] == "undone"
+    assert [whole.mysqlds[name].channels[""].receiver for name in ("db2", "db3")] == [Thread.CONNECTING] * 2

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
 
-# No database of earlier examples (a clean checkout must find the same), no deadline per example (machines are shared).
-settings.register_profile(
-    "house", deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("house")
+# The same examples in every run (no luck), none remembered (a clean checkout finds the same), no deadline per example
+# (machines are shared). HYPOTHESIS_PROFILE=search looks for new ones.
+COMMON = settings(deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("house", COMMON, derandomize=True)
+settings.register_profile("search", COMMON, derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))

@@ -75,7 +75,9 @@ def out_of_the_way(play: Rehearsal, shown: Mapping[str, Any]) -> None:
 
 @pytest.mark.parametrize("schema", [True, False], ids=["performance-schema", "without"])
 def test_with_the_host_gone_it_is_given_up_in_three_seconds(lab: LabFactory, schema: bool) -> None:
-    with rehearsal(lab(performance_schema=schema)) as play:
+    # The dead host has committed it, and a look in that moment knows so: then it is a known loss of one.
+    allowed = {"clusters": {"shop": {"failover": {"max_loss": 1}}}}
+    with rehearsal(lab(performance_schema=schema, settings=allowed)) as play:
         play.begin()
         play.writer.pause()
         cut = killed_in_the_middle(play, lambda: play.lab.fault.poweroff("db1"))
@@ -85,7 +87,8 @@ def test_with_the_host_gone_it_is_given_up_in_three_seconds(lab: LabFactory, sch
         assert between(shown, "decided", "writable") < LIMIT + 3, "2 s of it may be receivers that try to connect"
         out_of_the_way(play, shown)
         assert not inside(play.lab, shown["new_primary"], cut[shown["new_primary"]])
-        assert shown["lost"] == {"transactions": 0, "gtids": "", "at_least": True}
+        assert shown["lost"]["at_least"]
+        assert shown["lost"]["transactions"] <= 1
 
 
 def test_with_the_log_readable_the_whole_of_it_is_saved(lab: LabFactory) -> None:

@@ -183,23 +183,8 @@ def test_the_status_is_kept_on_this_host_and_published(whole: Whole) -> None:
     assert (published["primary"], published["verdict"], published["active_manager"]) == ("db1", "healthy", "m1")
 
 
-def test_a_new_manager_learns_from_the_published_status_what_the_dead_primary_had(whole: Whole) -> None:
-    watching(whole).turns(12).coordination.resign(CLUSTER)
-    whole.mysqlds["db1"].kill()
-    whole.mysqlds["db3"].kill()
-    whole.mysqlds["db2"].executed |= GtidSet.parse(f"{uuid_of('db2')}:1")
-    newcomer = whole.manager("m2").turns(3)
-    assert newcomer.memory.phase is not Phase.STANDBY
-    known = newcomer.memory.history.last_executed
-    assert known == whole.mysqlds["db1"].executed
-    assert writable(whole) == [], "the only candidate holds a transaction that nobody else knows"
-    assert newcomer.memory.verdict is not None
-    assert "errant-candidate" in {r.id for r in newcomer.memory.verdict.refusals}
-
-
 def test_without_any_memory_what_a_single_replica_holds_is_not_common_to_all(whole: Whole) -> None:
     watching(whole).coordination.resign(CLUSTER)
-    whole.store.of(CLUSTER).status = None
     whole.mysqlds["db1"].kill()
     whole.mysqlds["db3"].kill()
     whole.mysqlds["db2"].executed |= GtidSet.parse(f"{uuid_of('db2')}:1")

@@ -15,9 +15,8 @@ def legitimate(gtids: GtidSet, snapshot: TopologySnapshot, history: History) -> 
     """The legitimate part of a set; all the rest is errant: never fetched, never applied, named.
 
     Legitimate is what the recorded primary was last seen to have executed, everything that carries its own server_uuid,
-    and everything in its own binary logs. A manager that knows nothing of the primary's set also takes what all servers
-    have in common, those it reaches now and those it has seen before: it is everywhere, so nothing is spread by it. One
-    server alone has nothing in common with anybody.
+    and everything in its own binary logs. A manager that has never seen the primary writable also takes what all
+    reached servers have executed in common: it is everywhere, so nothing is spread by it.
     """
     if history.recorded is None:
         return gtids
@@ -29,15 +28,10 @@ def legitimate(gtids: GtidSet, snapshot: TopologySnapshot, history: History) -> 
     for holding in snapshot.holdings:
         if holding.server == primary.name and holding.kind is LogKind.BINARY:
             known |= holding.missing
-    if not history.last_executed:
-        known |= in_common(snapshot, history)
+    reached = [s.executed for s in snapshot.reached()]
+    if not history.last_executed and reached:
+        known |= reduce(lambda common, one: common & one, reached)
     return gtids & known
-
-
-def in_common(snapshot: TopologySnapshot, history: History) -> GtidSet:
-    """What every server is known to hold: by what it has executed now, else by the last look that reached it."""
-    sets = history.holdings() | {s.name: s.executed for s in snapshot.reached()}
-    return reduce(lambda common, one: common & one, sets.values()) if len(sets) > 1 else GtidSet()
 
 
 def errant(state: ServerState, snapshot: TopologySnapshot, history: History) -> GtidSet:

@@ -183,17 +183,6 @@ def test_the_status_is_kept_on_this_host_and_published(whole: Whole) -> None:
     assert (published["primary"], published["verdict"], published["active_manager"]) == ("db1", "healthy", "m1")
 
 
-def test_without_any_memory_what_a_single_replica_holds_is_not_common_to_all(whole: Whole) -> None:
-    watching(whole).coordination.resign(CLUSTER)
-    whole.mysqlds["db1"].kill()
-    whole.mysqlds["db3"].kill()
-    whole.mysqlds["db2"].executed |= GtidSet.parse(f"{uuid_of('db2')}:1")
-    newcomer = whole.manager("m2").turns(3)
-    assert newcomer.memory.phase is not Phase.STANDBY
-    assert not newcomer.memory.history.last_executed
-    assert writable(whole) == []
-
-
 def test_an_undo_does_not_rest_on_a_session_that_was_lost(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
     manager = watching(whole)
     whole.mysqlds["db1"].write(5)

@@ -163,11 +163,16 @@ def no_candidate(c: Case) -> Measured | None:
 
 
 def recovery_incomplete(c: Case) -> Measured | None:
-    """A surviving disk holds more, and it could not be read: going on would throw it away."""
-    unread = [h for h in c.s.snapshot.holdings if h.problem]
+    """A surviving disk holds more, and it could not be read: going on would throw it away.
+
+    A number that somebody has accepted covers what is known to be missing, never the disk of a host that answers.
+    """
+    unread, allowed = [h for h in c.s.snapshot.holdings if h.problem], _allowed(c.s)
+    if allowed is None:
+        return None
     sure = [h for h in unread if h.server == c.s.recorded.name and c.s.snapshot.facts(h.server) is not None]
-    found = sure or (unread if c.ranking.missing and c.ranking.elect else [])
-    if not found or _allowed(c.s) is None:
+    found = sure or (unread if len(c.ranking.missing) > allowed and c.ranking.elect else [])
+    if not found:
         return None
     return Measured(detail="; ".join(f"{h.kind} logs of {h.server}: {h.problem}" for h in found))
 

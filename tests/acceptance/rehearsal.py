@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
@@ -195,7 +195,9 @@ class Rehearsal:
         assert writable(self.lab) == (elect,)
         served = [server for server, _ in groupby(account.acks, key=lambda ack: ack.server)]
         assert len(served) == len(set(served)), f"rows were taken by turns: {served}"
-        follows(self.lab, elect, attached)
+        shown = [self.shown(listed["operation"]) for listed in self.operations()]
+        troubled = [step for one in shown for step in one["steps"] if step["outcome"] == "failed"]
+        follows(self.lab, elect, attached, troubled)
         for server in (elect, *attached):
             compared = compare(self.lab, server, account)
             assert compared.clean, (server, compared)
@@ -240,8 +242,11 @@ class Rehearsal:
 KEPT = ("Source_Host", "Source_Port", "Replica_IO_Running", "Replica_SQL_Running", "Auto_Position")
 
 
-def follows(lab: Lab, elect: str, attached: tuple[str, ...]) -> None:
-    """Each of these servers follows the elect with both threads, has all that it has, and is closed."""
+def follows(lab: Lab, elect: str, attached: tuple[str, ...], troubled: Sequence[object] = ()) -> None:
+    """Each of these servers follows the elect with both threads, has all that it has, and is closed.
+
+    `troubled` are the steps that failed on the way: what is missing here is told together with them.
+    """
     address = lab.hosts[elect].address
     for server in attached:
         eventually(
@@ -254,7 +259,7 @@ def follows(lab: Lab, elect: str, attached: tuple[str, ...]) -> None:
         wanted = executed(lab, elect)
         eventually(lambda server=server, wanted=wanted: inside(lab, server, wanted), bool, f"{server} at {wanted}")  # type: ignore[misc]
         assert lab.sql(server, "SELECT @@super_read_only") == ((1,),)
-    assert replication(lab, elect) == {}, "the new primary has no source any more"
+    assert replication(lab, elect) == {}, f"the new primary has no source any more; steps that failed: {troubled}"
 
 
 def in_contracts_shape(shown: Mapping[str, Any]) -> None:

@@ -89,14 +89,24 @@ def _route(holding: Holding, old_primary: str) -> Route:
     return Route.OLD_PRIMARY_LOGS if holding.server == old_primary else Route.PEER_BINARY_LOGS
 
 
+def forgot(state: ServerState) -> bool:
+    """Whether a start has made a replica forget its relay logs, and nothing was received since: the files are there
+    until the next rotation.
+    """
+    return state.settings.relay_log_recovery and state.main is not None and not state.main.received
+
+
 def foreseen(snapshot: TopologySnapshot, history: History) -> TopologySnapshot:
     """The snapshot with what a scan can be expected to find where an agent answers: for predictions, before any scan.
 
-    A snapshot that holds scan results already is given back as it is.
+    Relay logs that their server has forgotten may hold everything that was ever seen. A snapshot that holds scan results
+    already is given back as it is.
     """
     if snapshot.holdings or history.recorded is None:
         return snapshot
-    old = history.recorded.name
+    old, known = history.recorded.name, history.last_executed
+    for _, held in history.last_holdings:
+        known |= held
     expected = []
     if snapshot.facts(old) is not None:
         state = snapshot.state(old)
@@ -104,5 +114,6 @@ def foreseen(snapshot: TopologySnapshot, history: History) -> TopologySnapshot:
     for peer in snapshot.reached():
         if peer.name != old and snapshot.facts(peer.name) is not None:
             expected.append(Holding(peer.name, LogKind.BINARY, peer.executed))
-            expected.append(Holding(peer.name, LogKind.RELAY, peer.received - peer.executed))
+            relay = known if forgot(peer) else peer.received
+            expected.append(Holding(peer.name, LogKind.RELAY, relay - peer.executed))
     return replace(snapshot, holdings=tuple(h for h in expected if h.missing))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from failoverd.gtid import GtidSet
 from failoverd.model.host import Holding, LogKind
 from failoverd.model.policy import ClusterPolicy
-from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.sources import forgot
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.fanout import GRACE
 
@@ -40,13 +40,6 @@ def questions(snapshot: TopologySnapshot, old_primary: str) -> tuple[Question, .
         elif forgot(state):
             asked.append(Question(state.name, LogKind.RELAY, common))
     return tuple(asked)
-
-
-def forgot(state: ServerState) -> bool:
-    """Whether a start has made a replica forget its relay logs, and nothing was received since: the files are there
-    until the next rotation.
-    """
-    return state.settings.relay_log_recovery and state.main is not None and not state.main.received
 
 
 def scan_logs(eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old_primary: str) -> TopologySnapshot:

@@ -1,11 +1,12 @@
 """Where missing transactions come from when logs cannot be read or a set has holes.
 
 Remedies: the step `Fetch`; for a hole the target set, which is a union of sets and no highest number; for forgotten
-relay logs `observe.logs.forgot`.
+relay logs `model.sources.forgot`, asked in a scan and before it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from failoverd.drivers.mysql.local import hold
@@ -125,3 +126,34 @@ def test_what_a_restart_made_both_replicas_forget_is_read_from_their_disks(lab: 
         assert saved_count(shown) >= 60
         assert {saved["how"] for saved in shown["saved"]} == {"relay logs over SSH, spliced"}
         play.settled(elect, tuple(set(play.replicas()) - {elect}))
+
+
+def test_a_manager_that_remembers_more_than_anybody_still_knows_asks_their_disks(lab: LabFactory) -> None:
+    """The memory of the dead primary's set refuses nothing that forgotten relay logs may give back."""
+    with rehearsal(lab()) as play:
+        play.begin()
+        for server in play.replicas():
+            play.lab.sql(server, "SET PERSIST_ONLY relay_log_recovery = ON; STOP REPLICA SQL_THREAD FOR CHANNEL ''")
+        play.go_on(60)
+        play.writer.pause()
+        wanted = executed(play.lab, "db1")
+        for server in play.replicas():
+            eventually(lambda server=server: received(play.lab, server, wanted), bool, f"{server} with all")  # type: ignore[misc]
+        play.managers.wait_for("a look at all of it", lambda status: primarys_set(status) == wanted)
+        for server in play.replicas():
+            play.lab.fault.kill(server)  # first, or one of them were promoted while it still knows
+        play.lab.fault.poweroff("db1")
+        for server in play.replicas():
+            play.lab.start_mysqld(server)
+            assert not received(play.lab, server, wanted), "the server itself does not know any more"
+        play.writer.resume()
+        shown = play.ended()
+        elect = shown["new_primary"]
+        assert inside(play.lab, elect, wanted)
+        assert saved_count(shown) >= 60
+        play.settled(elect, ())  # the other one may have come back too late to be repointed in the same operation
+
+
+def primarys_set(status: Mapping[str, Any]) -> str:
+    """What the status says that the primary has executed."""
+    return next((str(s["gtid_executed"]) for s in status["servers"] if s["name"] == status["primary"]), "")

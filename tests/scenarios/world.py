@@ -140,6 +140,7 @@ def read_state(name: str, line: Line) -> ServerState:
             gtid_mode=not line.has("no-gtid"),
             log_bin=not line.has("no-log-bin"),
             log_replica_updates=not line.has("no-updates"),
+            relay_log_recovery=line.has("recovers"),
         ),
     )
 

@@ -99,8 +99,8 @@ def forgot(state: ServerState) -> bool:
 def foreseen(snapshot: TopologySnapshot, history: History) -> TopologySnapshot:
     """The snapshot with what a scan can be expected to find where an agent answers: for predictions, before any scan.
 
-    Relay logs that their server has forgotten may hold everything that was ever seen. A snapshot that holds scan results
-    already is given back as it is.
+    Relay logs that their server has forgotten may hold everything that was ever seen. A snapshot that holds scan
+    results already is given back as it is.
     """
     if snapshot.holdings or history.recorded is None:
         return snapshot

@@ -14,8 +14,9 @@ from failoverd.decide.judge import settle
 from failoverd.decide.refusals import standing
 from failoverd.execute.hands import Hands
 from failoverd.execute.run import Ended, run
-from failoverd.model.plans import EntryKind, Kind, Plan, Request, Result, StepOutcome, StepResult
+from failoverd.model.plans import EntryKind, Group, Kind, Plan, Request, Result, StepOutcome, StepResult
 from failoverd.model.published import plan_json
+from failoverd.model.stage import Stage
 from failoverd.model.steps import OpenWrites, Step
 from failoverd.model.verdict import Refusal
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen
@@ -30,6 +31,8 @@ from failoverd.service.world import Occasion, World
 FORWARD_ATTEMPTS = 3
 # The first retry comes at once: most failures are a lost session that a new claim replaces.
 RETRY_PAUSE = 0.2
+# With writes flowing again, what could not be repointed is tried again this often on fresh claims.
+REPOINT_RETRIES = 2
 
 
 class Course:
@@ -111,6 +114,7 @@ def forward(world: World, hands: Hands, course: Course) -> Course:
     for attempt in range(FORWARD_ATTEMPTS):
         ended = execute(course.plan, hands, course)
         if ended.complete:
+            repoint_again(world, hands, course, ended)
             return course
         if not hands.intended:
             course.refusals += tuple(hands.refusals)
@@ -119,6 +123,20 @@ def forward(world: World, hands: Hands, course: Course) -> Course:
         hands.claim_again({*hands.claims, course.plan.elect})
     course.result = Result.NEEDS_PERSON
     return course
+
+
+def repoint_again(world: World, hands: Hands, course: Course, ended: Ended) -> None:
+    """Try again what failed after the opening without holding it up: a replica left behind, a source not removed."""
+    for attempt in range(REPOINT_RETRIES):
+        failed = {step for step, o in ended.done if (o.stage, o.result) == (Stage.REPOINT, StepResult.FAILED)}
+        tasks = tuple(task for group in course.plan.groups for task in group.tasks if task.step in failed)
+        if not tasks:
+            return
+        world.eyes.clock.sleep(RETRY_PAUSE * attempt)
+        for server in {task.step.server for task in tasks}:
+            hands.drop(server)
+        hands.claim_more({task.step.server for task in tasks})
+        ended = execute(replace(course.plan, groups=(Group(Stage.REPOINT, tasks),)), hands, course)
 
 
 def undo(world: World, hands: Hands, course: Course, result: Result) -> Course:

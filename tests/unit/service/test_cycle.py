@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from failoverd.gtid import GtidSet
-from failoverd.model.errors import AgentError
+from failoverd.model.errors import AgentError, StepFailed
 from failoverd.model.history import Pause
 from failoverd.model.host import Spliced
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.sight import Thread
 from failoverd.model.verdict import VerdictName
 from failoverd.service.phases import Phase
+from tests.fakes.servers import FakeClaimed
 from tests.fakes.whole import CLUSTER, START, Manager, Whole, uuid_of
 
 
@@ -198,3 +199,25 @@ def test_an_undo_does_not_rest_on_a_session_that_was_lost(whole: Whole, monkeypa
     (shown,) = manager.coordination.operations(CLUSTER)
     assert shown["outcome"] == "undone"
     assert [whole.mysqlds[name].channels[""].receiver for name in ("db2", "db3")] == [Thread.CONNECTING] * 2
+
+
+@pytest.mark.parametrize("step", ["forget_source", "follow"])
+def test_what_could_not_be_repointed_is_tried_again(whole: Whole, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    manager = watching(whole)
+    whole.mysqlds["db1"].kill()
+    done = getattr(FakeClaimed, step)
+    failures: list[str] = []
+
+    def once_in_vain(claim: FakeClaimed, *args: object) -> None:
+        if not failures:
+            failures.append(step)
+            raise StepFailed("a replication thread did not stop", "within 10 s")
+        done(claim, *args)
+
+    monkeypatch.setattr(FakeClaimed, step, once_in_vain)
+    manager.turns(3)
+    assert failures == [step]
+    assert whole.mysqlds["db3"].channels[""].source == whole.mysqlds["db2"].endpoint
+    assert "" not in whole.mysqlds["db2"].channels
+    (shown,) = manager.coordination.operations(CLUSTER)
+    assert shown["outcome"] == "done"

@@ -31,11 +31,12 @@ from failoverd.drivers.wakeups import Bell
 from failoverd.drivers.zookeeper.coordination import ZooKeeperCoordination
 from failoverd.drivers.zookeeper.settings import Digest, Tls, ZooKeeperSettings
 from failoverd.model.finding import Finding
+from failoverd.model.history import Pause
 from failoverd.model.plans import Plan, Request
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.fanout import ask_all
 from failoverd.ports import Coordination
-from failoverd.service import desk, logs
+from failoverd.service import desk, logs, pausing
 from failoverd.service.bells import Bells
 from failoverd.service.manager import Manager
 from failoverd.service.publish import Published
@@ -261,6 +262,14 @@ class Application:
     def repair(self, request: Request, on_progress: Callable[[str], None]) -> Document:
         """Mend a replica's relay log, or hand that to the active manager and follow it."""
         return self.failover(request, on_progress)
+
+    def pause(self, cluster: str, pause: Pause, dry_run: bool) -> Document:
+        """Record a pause."""
+        return pausing.pause(self._built().world(cluster), pause, dry_run)
+
+    def unpause(self, cluster: str, server: str, dry_run: bool) -> Document:
+        """End a pause."""
+        return pausing.unpause(self._built().world(cluster), server, dry_run)
 
     def initialise(self, cluster: str, adopt: bool) -> Document:
         """Write the first epoch, or one above all that agents remember."""

@@ -251,8 +251,14 @@ class Coordination(Protocol):
     def publish_primary(self, lease: Lease, cluster: str, record: Recorded) -> None:
         """Record the primary, conditional on the lease."""
 
-    def paused(self, cluster: str) -> Pause | None:
-        """The pause in force, if any."""
+    def pauses(self, cluster: str) -> tuple[Pause, ...]:
+        """The pauses in force, that of the whole cluster first, those of servers by name."""
+
+    def pause(self, cluster: str, pause: Pause) -> None:
+        """Record a pause in place of one for the same server or cluster; durable on return. Needs no lease."""
+
+    def unpause(self, cluster: str, server: str) -> None:
+        """End the pause of a server, or with an empty name that of the cluster; nothing happens where there is none."""
 
     def begin(self, lease: Lease, operation: Operation) -> None:
         """Open an operation in the journal, conditional on the lease; returns when it is durable."""

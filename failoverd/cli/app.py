@@ -8,6 +8,7 @@ from typing import Protocol
 from failoverd.config.install import Install
 from failoverd.config.schema import Config
 from failoverd.model.finding import Finding
+from failoverd.model.history import Pause
 from failoverd.model.plans import Plan, Request
 
 Document = Mapping[str, object]
@@ -39,6 +40,12 @@ class App(Protocol):
 
     def repair(self, request: Request, on_progress: Callable[[str], None]) -> Document:
         """Mend the relay log of the replica `request.to`, here or by the active manager; the operation's document."""
+
+    def pause(self, cluster: str, pause: Pause, dry_run: bool) -> Document:
+        """Record a pause; `{"cluster", "server", "paused", "before", "still_paused"}`."""
+
+    def unpause(self, cluster: str, server: str, dry_run: bool) -> Document:
+        """End the pause of a server, or with an empty name that of the cluster; the same document."""
 
     def initialise(self, cluster: str, adopt: bool) -> Document:
         """Write the first epoch, or one above all that agents remember; `{"cluster", "epoch", "agents", "silent"}`."""

@@ -15,7 +15,9 @@ from failoverd.cli.failover import failover
 from failoverd.cli.init import init
 from failoverd.cli.lab import lab
 from failoverd.cli.ops import ops
+from failoverd.cli.pause import pause, resume
 from failoverd.cli.plan import plan
+from failoverd.cli.reopen import reopen
 from failoverd.cli.repair import repair
 from failoverd.cli.run import run
 from failoverd.cli.session import Session
@@ -67,5 +69,5 @@ def completion(shell: str) -> None:
         click.echo(made(main, {}, "failoverd", "_FAILOVERD_COMPLETE").source())
 
 
-for command in (agent, check, config, failover, init, lab, ops, plan, repair, run, status):
+for command in (agent, check, config, failover, init, lab, ops, pause, plan, reopen, repair, resume, run, status):
     main.add_command(command)

@@ -107,7 +107,11 @@ def manager_words(cluster: Document) -> Iterator[str]:
     yield f"standby {', '.join(standby)}" if standby else ""
     yield _COORDINATION.get(word(cluster, "coordination"), word(cluster, "coordination"))
     paused = part(cluster, "paused")
-    yield f"paused by {word(paused, 'by')}: {word(paused, 'reason')}" if paused else ""
+    until = f" until {word(paused, 'until')}" if word(paused, "until") else ""
+    yield f"paused{until} by {word(paused, 'by')}: {word(paused, 'reason')}" if paused else ""
+    for server in parts(cluster, "servers"):
+        found = part(server, "paused")
+        yield f"{word(server, 'name')} paused by {word(found, 'by')}: {word(found, 'reason')}" if found else ""
     operation = part(cluster, "operation")
     yield f"{word(operation, 'kind')} {word(operation, 'id')} at {word(operation, 'stage')}" if operation else ""
     problem = word(operation, "problem")

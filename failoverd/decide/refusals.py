@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from failoverd.decide.reopening import danger, unknown
 from failoverd.decide.situation import Situation
 from failoverd.decide.testimony import Word
 from failoverd.model.ackers import able_ones, possible
@@ -79,7 +80,7 @@ def tried_lately(c: Case) -> Measured | None:
 def paused(c: Case) -> Measured | None:
     """Somebody asked for no acts by ourselves; a person's own request is not one."""
     pause = c.s.history.paused
-    if pause is None or not automatic(c.s) or (pause.until is not None and pause.until <= c.s.wall):
+    if pause is None or not automatic(c.s) or pause.over(c.s.wall):
         return None
     return Measured(detail=f"{pause.by}: {pause.reason}")
 
@@ -110,6 +111,23 @@ def blind(c: Case) -> Measured | None:
 def operation_open(c: Case) -> Measured | None:
     """An operation that was begun and has no end: what it has changed must be known first."""
     return Measured(detail=c.s.history.open_operation) if c.s.history.open_operation else None
+
+
+def open_already(c: Case) -> Measured | None:
+    """There is nothing to be opened."""
+    return Measured() if c.s.primary is not None and c.s.primary.writable else None
+
+
+def reopen_unsafe(c: Case) -> Measured | None:
+    """Opening it would make a second writer, or re-issue transactions that others have with other content."""
+    found = "" if open_already(c) else danger(c.s)
+    return Measured(detail=found) if found else None
+
+
+def reopen_unknown(c: Case) -> Measured | None:
+    """A server that nobody has seen may hold more than it."""
+    found = "" if open_already(c) else unknown(c.s)
+    return Measured(detail=found) if found else None
 
 
 def config_differs(c: Case) -> Measured | None:
@@ -227,10 +245,14 @@ def _allowed(s: Situation) -> int | None:
 
 
 _FAILOVER = frozenset({Kind.FAILOVER})
+_REOPEN = frozenset({Kind.REOPEN})
 _BOTH = frozenset({Kind.FAILOVER, Kind.REOPEN})
 _ALL = frozenset(Kind)
 REFUSALS: tuple[Row, ...] = (
     Row("primary-alive", "{primary} lives, {detail}: use switchover", _FAILOVER, primary_alive, overridable=False),
+    Row("primary-open", "{primary} takes writes already", _REOPEN, open_already, overridable=False),
+    Row("reopen-unsafe", "{primary} must not be opened: {detail}", _REOPEN, reopen_unsafe, overridable=False),
+    Row("reopen-unknown", "{primary} may lack something: {detail}", _REOPEN, reopen_unknown),
     Row("paused", "acts by ourselves are paused by {detail}", _BOTH, paused),
     Row("maintenance", "{primary} is in maintenance", _BOTH, maintenance),
     Row("operation-open", "operation {detail} has not ended", _ALL, operation_open),

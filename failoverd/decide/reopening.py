@@ -5,6 +5,7 @@ from __future__ import annotations
 from failoverd.decide.errant import legitimate
 from failoverd.decide.situation import Situation
 from failoverd.gtid import GtidSet
+from failoverd.model.sight import ServerState
 
 # A server reports how long it has been up in whole seconds: two readings of one start differ by less than this.
 START_JITTER = 1.5
@@ -30,20 +31,46 @@ def obstacle(s: Situation) -> str:
 
     Its executed set must cover what every listed server has executed or received, by the last look that reached each.
     """
+    return danger(s) or unknown(s)
+
+
+def danger(s: Situation) -> str:
+    """What is known to go wrong if the recorded primary were opened now; empty where nothing is."""
     if s.primary is None:
         return "it does not answer"
+    if s.primary.server_uuid != s.recorded.server_uuid:
+        return f"another server answers there, {s.primary.server_uuid}"
     source = s.source_of(s.primary)
     if source:
         return f"it follows {source}"
+    others = [w.name for w in s.snapshot.writable() if w.name != s.recorded.name]
+    return f"{others[0]} takes writes" if others else _ahead(s, s.primary, own=True)
+
+
+def unknown(s: Situation) -> str:
+    """Whether it may lack something that no number of its own would be given to again: a server's transactions of
+    other origins, or those of a server that nobody has seen since this manager began; empty where it cannot.
+    """
+    found = _ahead(s, s.primary, own=False) if s.primary is not None else ""
+    return found or _unseen(s)
+
+
+def _unseen(s: Situation) -> str:
     held = s.history.holdings()
+    unseen = [
+        spec.name
+        for spec in s.policy.servers
+        if spec.name != s.recorded.name and s.snapshot.state(spec.name) is None and spec.name not in held
+    ]
+    return f"what {' and '.join(unseen)} holds is not known" if unseen else ""
+
+
+def _ahead(s: Situation, primary: ServerState, *, own: bool) -> str:
+    held = s.history.holdings() | {state.name: state.holds for state in s.snapshot.reached()}
     for spec in s.policy.servers:
-        if spec.name == s.recorded.name:
-            continue
-        state = s.snapshot.state(spec.name)
-        if state is None and spec.name not in held:
-            return f"what {spec.name} holds is not known"
-        ahead = _counted(s, state.holds if state is not None else held[spec.name]) - s.primary.executed
-        if ahead:
+        ahead = _counted(s, held.get(spec.name, GtidSet())) - primary.executed
+        ahead = ahead.of_uuid(primary.server_uuid) if own else ahead
+        if ahead and spec.name != primary.name:
             return f"{spec.name} holds {len(ahead)} transactions that it lacks: {ahead.shorten()}"
     return ""
 

@@ -73,6 +73,16 @@ def read_file(path: Path) -> bytes | None:
         raise CoordinationError(f"{path} cannot be read", error.strerror or str(error)) from error
 
 
+def remove_file(path: Path) -> None:
+    """Take a file away for good; nothing happens where there is none. Raises CoordinationError."""
+    try:
+        path.unlink(missing_ok=True)
+        if path.parent.exists():
+            sync_folder(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 def sync_file(path: Path) -> None:
     """Bring what was appended to disk. Raises CoordinationError."""
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -120,9 +120,15 @@ def recorded_from(data: Mapping[str, Any]) -> Recorded:
 
 
 def pause_from(data: Mapping[str, Any]) -> Pause:
-    """The pause in force."""
+    """One pause."""
     until = data.get("until")
-    return Pause(str(data["by"]), str(data["reason"]), None if until is None else float(until))
+    server = str(data.get("server", ""))
+    return Pause(str(data["by"]), str(data["reason"]), None if until is None else float(until), server)
+
+
+def in_force(pauses: Iterable[Pause], wall: float) -> tuple[Pause, ...]:
+    """The pauses whose end has not passed, that of the cluster first."""
+    return tuple(sorted((pause for pause in pauses if not pause.over(wall)), key=lambda pause: pause.server))
 
 
 def request_from(data: Mapping[str, Any]) -> Request:

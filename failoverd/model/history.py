@@ -32,11 +32,18 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Somebody asked for no acts until `until` (wall seconds, None without an end)."""
+    """Somebody asked for no acts until `until` (wall seconds, None without an end); empty `server`: on the whole
+    cluster.
+    """
 
     by: str
     reason: str
     until: float | None = None
+    server: str = ""
+
+    def over(self, wall: float) -> bool:
+        """Whether its end has passed."""
+        return self.until is not None and self.until <= wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class History:
     last_failover_at: float | None = None
     last_attempt_at: float | None = None
     paused: Pause | None = None
+    paused_servers: tuple[Pause, ...] = ()
     open_operation: str = ""
     about: str = ""
     settings_of: str = ""
@@ -111,6 +119,7 @@ class History:
             last_failover_at=self.last_failover_at,
             last_attempt_at=self.last_attempt_at,
             paused=self.paused,
+            paused_servers=self.paused_servers,
             open_operation=self.open_operation,
             about=server_uuid,
             settings_of=self.settings_of,

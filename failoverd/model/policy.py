@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -117,6 +117,11 @@ class ClusterPolicy:
             if spec.name == name:
                 return spec
         raise KeyError(name)
+
+    def sparing(self, names: frozenset[str]) -> ClusterPolicy:
+        """The same settings with these servers in maintenance too."""
+        servers = tuple(replace(s, maintenance=s.maintenance or s.name in names) for s in self.servers)
+        return replace(self, servers=servers)
 
     def named(self, endpoint: Endpoint) -> str | None:
         """The name of the member that listens there, or None."""

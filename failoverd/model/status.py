@@ -24,6 +24,7 @@ class Management:
     coordination: str = "local"
     paused: Pause | None = None
     operation: Mapping[str, object] | None = None
+    paused_servers: tuple[Pause, ...] = ()
 
 
 def status_json(
@@ -41,13 +42,32 @@ def status_json(
         "paused": pause_json(management.paused),
         "operation": dict(management.operation) if management.operation is not None else None,
         "seen": time_text(wall),
-        "servers": [server_json(snapshot, verdict, policy, spec) for spec in policy.servers],
+        "servers": [
+            {**server_json(snapshot, verdict, policy, spec), "paused": pause_of(spec.name, management.paused_servers)}
+            for spec in policy.servers
+        ],
     }
 
 
 def pause_json(pause: Pause | None) -> Json | None:
     """A pause as published."""
     return None if pause is None else {"by": pause.by, "reason": pause.reason, "until": time_text(pause.until)}
+
+
+def pause_of(server: str, pauses: tuple[Pause, ...]) -> Json | None:
+    """The pause of one server as published."""
+    return pause_json(next((pause for pause in pauses if pause.server == server), None))
+
+
+def with_pauses(published: Mapping[str, object], pauses: tuple[Pause, ...]) -> Json:
+    """A published status with the pauses that are on record now: the active manager may not have looked since."""
+    servers = published.get("servers")
+    told = servers if isinstance(servers, list | tuple) else []
+    return {
+        **published,
+        "paused": pause_of("", pauses),
+        "servers": [{**server, "paused": pause_of(str(server["name"]), pauses)} for server in told],
+    }
 
 
 def server_json(snapshot: TopologySnapshot, verdict: Verdict, policy: ClusterPolicy, spec: ServerSpec) -> Json:

@@ -14,6 +14,7 @@ from failoverd.service.course import Course, carry_out
 from failoverd.service.lossless import keep_lossless
 from failoverd.service.operation import foresee, hands_for, open_operation
 from failoverd.service.phases import Event, Phase, after
+from failoverd.service.records import paused_meanwhile
 from failoverd.service.results import account, refused
 from failoverd.service.resume import resume
 from failoverd.service.world import Memory, Occasion, World
@@ -39,6 +40,8 @@ def respond(world: World, memory: Memory, occasion: Occasion) -> None:
         return
     kind = OPERATIONS.get(verdict.advice)
     if kind is not None and not verdict.refusals and memory.phase is not Phase.HALTED:
+        if paused_meanwhile(world, memory):
+            return
         operate(world, memory, occasion, kind, None)
         return
     if verdict.name is VerdictName.HEALTHY and memory.phase is Phase.WATCHING and memory.history.paused is None:

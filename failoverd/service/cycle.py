@@ -24,13 +24,14 @@ from failoverd.ports import Lease
 from failoverd.service import act
 from failoverd.service.phases import Event, Phase, after
 from failoverd.service.publish import Published
-from failoverd.service.records import catch_up
+from failoverd.service.records import catch_up, heeding
 from failoverd.service.remember import tell_agents
 from failoverd.service.world import Left, Memory, Occasion, World
 
 
 def turn(world: World, memory: Memory, published: Published) -> float:
     """One turn; returns the seconds to rest before the next."""
+    world = heeding(world, memory.history.paused_servers)
     lease = take_or_keep_lock(world, memory)
     snapshot, verdict = look_and_judge(world, memory)
     note_change(world, memory, verdict)

@@ -11,11 +11,13 @@ from failoverd.decide.strangers import strangers
 from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import CoordinationError, FailoverdError
 from failoverd.model.finding import Finding
+from failoverd.model.history import Pause
 from failoverd.model.host import HostFacts
 from failoverd.model.plans import Kind, Plan, Report, Request, Verb
 from failoverd.model.published import report_json
 from failoverd.model.sight import Follower
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.status import with_pauses
 from failoverd.model.verdict import Advice
 from failoverd.observe.look import Interest, look
 from failoverd.observe.relay import verify_received, with_verified
@@ -25,7 +27,7 @@ from failoverd.service.cycle import look_and_judge
 from failoverd.service.operation import AUTOMATIC, foresee
 from failoverd.service.phases import Phase
 from failoverd.service.publish import contenders, describe, holder
-from failoverd.service.records import catch_up
+from failoverd.service.records import catch_up, heeding
 from failoverd.service.remember import tell_agents
 from failoverd.service.repair import foretell
 from failoverd.service.shown import operation_running
@@ -48,9 +50,17 @@ EPOCHS_UNSEEN = 16
 
 
 def patient(world: World) -> World:
-    """The same cluster, looked at with the patience of a command that opens every line anew."""
+    """The same cluster, looked at with the patience of a command that opens every line anew; paused servers spared."""
     detection = replace(world.policy.detection, timeout=max(world.policy.detection.timeout, COLD_TIMEOUT))
-    return replace(world, policy=replace(world.policy, detection=detection))
+    return heeding(replace(world, policy=replace(world.policy, detection=detection)), pauses_of(world))
+
+
+def pauses_of(world: World) -> tuple[Pause, ...]:
+    """The pauses in force, as far as coordination can be asked."""
+    try:
+        return world.coordination.pauses(world.cluster)
+    except CoordinationError:
+        return ()
 
 
 def own_look(world: World) -> tuple[Memory, TopologySnapshot]:
@@ -78,7 +88,7 @@ def status(world: World) -> Document:
     except CoordinationError:
         published, active = None, None
     if published is not None and active is not None and published.get("active_manager") == active:
-        told = {**published, "standby_managers": list(contenders(world))}
+        told = {**with_pauses(published, pauses_of(world)), "standby_managers": list(contenders(world))}
         return told if told.get("operation") else {**told, "operation": running(world)}
     memory, snapshot = own_look(patient(world))
     return {**describe(world, memory, snapshot, active=False), "active_manager": None}
@@ -228,6 +238,7 @@ def tell_steps(world: World, told: int, tell: Tell) -> int:
 
 def alone(world: World, request: Request, tell: Tell) -> Document:
     """Take the lock, look, and run the operation in this process; the lock is given back whatever happens."""
+    world = heeding(world, pauses_of(world))
     world.coordination.campaign(world.cluster)
     try:
         lease = wait_for_lease(world, tell)

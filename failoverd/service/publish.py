@@ -51,6 +51,7 @@ def describe(world: World, memory: Memory, snapshot: TopologySnapshot, *, active
         standby_managers=contenders(world),
         coordination=world.coordination.state(),
         paused=memory.history.paused,
+        paused_servers=memory.history.paused_servers,
         operation=operation_shown(memory),
     )
     return status_json(told, memory.verdict, world.policy, management, world.eyes.clock.wall().timestamp())

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from failoverd.model.errors import CoordinationError
+from failoverd.model.history import History, Pause
 from failoverd.service.world import Memory, World
 
 
@@ -14,12 +15,34 @@ def catch_up(world: World, memory: Memory) -> None:
     """Read the records anew; where they cannot be read the memory stays as it is: without coordination nobody acts."""
     coordination = world.coordination
     try:
+        pauses = coordination.pauses(world.cluster)
         memory.history = replace(
-            memory.history,
+            with_pauses(memory.history, pauses),
             recorded=coordination.recorded(world.cluster),
-            paused=coordination.paused(world.cluster),
             last_failover_at=coordination.last_failover_at(world.cluster),
             open_operation=coordination.open_operation(world.cluster),
         )
     except CoordinationError as error:
         world.log.debug("records not read", why=str(error))
+
+
+def with_pauses(history: History, pauses: tuple[Pause, ...]) -> History:
+    """The memory with these pauses and no others."""
+    whole = next((pause for pause in pauses if not pause.server), None)
+    return replace(history, paused=whole, paused_servers=tuple(pause for pause in pauses if pause.server))
+
+
+def paused_meanwhile(world: World, memory: Memory) -> bool:
+    """Whether the pauses on record are others than those in the memory, which has them now: an act by ourselves asks
+    this last, because whoever paused has been told so. Raises CoordinationError.
+    """
+    before = memory.history
+    memory.history = with_pauses(before, world.coordination.pauses(world.cluster))
+    return memory.history != before
+
+
+def heeding(world: World, pauses: tuple[Pause, ...]) -> World:
+    """The world with paused servers in maintenance, as long as their pauses last."""
+    wall = world.eyes.clock.wall().timestamp()
+    spared = frozenset(pause.server for pause in pauses if pause.server and not pause.over(wall))
+    return replace(world, policy=world.policy.sparing(spared)) if spared else world

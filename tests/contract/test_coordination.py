@@ -9,7 +9,7 @@ import pytest
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import CoordinationError, LockLost
-from failoverd.model.history import Recorded
+from failoverd.model.history import Pause, Recorded
 from failoverd.model.plans import Kind, Request, Result
 from tests.contract.coordination_worlds import FakeWorld, LocalWorld, World, ZooKeeperWorld, active, until
 from tests.contract.operations import PERSON, freeze_entry, intent, long_set, operation, report
@@ -56,7 +56,7 @@ def test_nobody_is_active_without_a_campaign(world: World) -> None:
     assert manager.contenders("shop") == ()
     assert manager.status("shop") is None
     assert manager.recorded("shop") is None
-    assert manager.paused("shop") is None
+    assert manager.pauses("shop") == ()
     assert manager.open_operation("shop") == ""
     assert manager.operations("shop") == ()
     assert manager.operation("none") is None
@@ -202,3 +202,17 @@ def test_a_closed_manager_hands_over(world: World) -> None:
     second.campaign("shop")
     first.close()
     until(lambda: second.lease("shop") is not None, "the hand-over", deadline=10)
+
+
+def test_pauses_are_recorded_replaced_and_ended_without_a_lease(world: World) -> None:
+    manager, other = world.manager("mgr1"), world.manager("mgr2")
+    manager.pause("shop", Pause("anna", "new disk", server="db2"))
+    manager.pause("shop", Pause("anna", "racks", 4_000_000_000.0))
+    manager.pause("shop", Pause("anna", "moving racks"))
+    manager.pause("shop", Pause("anna", "long ago", 1_000.0, "db3"))
+    known = (Pause("anna", "moving racks"), Pause("anna", "new disk", server="db2"))
+    until(lambda: other.pauses("shop") == known, "the pauses")
+    assert other.pauses("blog") == ()
+    other.unpause("shop", "")
+    other.unpause("shop", "db9")
+    until(lambda: manager.pauses("shop") == known[1:], "the end of one")

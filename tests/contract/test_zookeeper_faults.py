@@ -252,7 +252,7 @@ def test_without_zookeeper_every_call_fails_soon_and_nobody_is_active() -> None:
     assert manager.state() == "lost"
     assert manager.lease("shop") is None
     begun = time.monotonic()
-    for call in (manager.holder, manager.recorded, manager.paused, manager.operations, manager.status):
+    for call in (manager.holder, manager.recorded, manager.pauses, manager.operations, manager.status):
         with pytest.raises(CoordinationError, match="away"):
             call("shop")
     assert time.monotonic() - begun < 1.0

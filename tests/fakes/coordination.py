@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from failoverd.drivers import journal_codec as codec
@@ -42,7 +43,7 @@ class Cluster:
     lease: FakeLease | None = None
     epoch: int = 0
     recorded: Recorded | None = None
-    paused: Pause | None = None
+    pauses: dict[str, Pause] = field(default_factory=dict)
     status: Mapping[str, object] | None = None
     operations: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
@@ -54,7 +55,8 @@ class Cluster:
 class Store:
     """What all managers share; `away` makes every call fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = lambda: datetime.now(UTC).timestamp()) -> None:
+        self.now = now
         self.clusters: dict[str, Cluster] = {}
         self.away = False
         self.numbers = itertools.count(1)
@@ -130,8 +132,14 @@ class FakeCoordination:
         lease.check()
         self._store.of(cluster).recorded = record
 
-    def paused(self, cluster: str) -> Pause | None:
-        return self._store.of(cluster).paused
+    def pauses(self, cluster: str) -> tuple[Pause, ...]:
+        return codec.in_force(self._store.of(cluster).pauses.values(), self._store.now())
+
+    def pause(self, cluster: str, pause: Pause) -> None:
+        self._store.of(cluster).pauses[pause.server] = pause
+
+    def unpause(self, cluster: str, server: str) -> None:
+        self._store.of(cluster).pauses.pop(server, None)
 
     def begin(self, lease: Lease, operation: Operation) -> None:
         lease.check()

@@ -108,7 +108,7 @@ class Whole:
     def __init__(self, replicas: int = 2, **failover: object) -> None:
         names = [f"db{number}" for number in range(1, replicas + 2)]
         self.clock = StillClock()
-        self.store = Store()
+        self.store = Store(lambda: self.clock.wall().timestamp())
         self.mysqlds = {
             name: FakeMysqld(name, Endpoint(name, 3306), uuid_of(name), number)
             for number, name in enumerate(names, start=1)

@@ -343,6 +343,9 @@ class Client:
 
         return self._session.request("create", does, changes=True)
 
+    def set_async(self, path: str, data: bytes) -> Sent:
+        return self._session.request("set", lambda tree, _: tree.set(path, data, -1), changes=True)
+
     def delete_async(self, path: str) -> Sent:
         return self._session.request("delete", lambda tree, _: tree.delete(path), changes=True)
 

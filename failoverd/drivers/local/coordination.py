@@ -101,12 +101,23 @@ class LocalCoordination:
         """Record the primary, conditional on the lease."""
         self._put(lease, self._file(cluster, "primary"), codec.plain(record))
 
-    def paused(self, cluster: str) -> Pause | None:
-        """The pause in force; one whose end has passed is none."""
-        data = self._read(self._file(cluster, "paused"))
-        pause = None if data is None else codec.pause_from(data)
-        over = pause is not None and pause.until is not None and pause.until <= self._clock.wall().timestamp()
-        return None if over else pause
+    def pauses(self, cluster: str) -> tuple[Pause, ...]:
+        """The pauses in force; one whose end has passed is none."""
+        whole = self._file(cluster, "paused")
+        found = [self._read(path) for path in (whole, *sorted(whole.parent.glob(f"{whole.name}@*")))]
+        told = [codec.pause_from(data) for data in found if data is not None]
+        return codec.in_force(told, self._clock.wall().timestamp())
+
+    def pause(self, cluster: str, pause: Pause) -> None:
+        """Record a pause."""
+        files.replace_file(self._pause_file(cluster, pause.server), _bytes(codec.plain(pause)))
+
+    def unpause(self, cluster: str, server: str) -> None:
+        """End a pause."""
+        files.remove_file(self._pause_file(cluster, server))
+
+    def _pause_file(self, cluster: str, server: str) -> Path:
+        return self._file(cluster, f"paused@{codec.checked_name('server', server)}" if server else "paused")
 
     def begin(self, lease: Lease, operation: Operation) -> None:
         """Open an operation in the journal."""

@@ -140,12 +140,25 @@ class ZooKeeperCoordination:
         """Record the primary, conditional on the lease."""
         self._put(lease, self._layout(cluster).primary, pack(codec.versioned(codec.plain(record))).head)
 
-    def paused(self, cluster: str) -> Pause | None:
-        """The pause in force; one whose end has passed is none."""
-        data = self._read(self._layout(cluster).paused)
-        pause = None if data is None else codec.pause_from(data)
-        over = pause is not None and pause.until is not None and pause.until <= self._clock.wall().timestamp()
-        return None if over else pause
+    def pauses(self, cluster: str) -> tuple[Pause, ...]:
+        """The pauses in force; one whose end has passed is none."""
+        layout = self._layout(cluster)
+        paths = [layout.paused(name) for name in layout.paused_of(self._session.children(layout.base))]
+        found = zip(paths, self._session.read_all(paths), strict=True)
+        told = [
+            codec.pause_from(codec.opened(unpack(data, (), path), path)) for path, data in found if data is not None
+        ]
+        return codec.in_force(told, self._clock.wall().timestamp())
+
+    def pause(self, cluster: str, pause: Pause) -> None:
+        """Record a pause, also for a cluster that has never had a manager."""
+        layout = self._layout(cluster)
+        self._session.ensure(layout.base)
+        self._session.put(layout.paused(pause.server), pack(codec.versioned(codec.plain(pause))).head)
+
+    def unpause(self, cluster: str, server: str) -> None:
+        """End a pause."""
+        self._session.remove(self._layout(cluster).paused(server))
 
     def begin(self, lease: Lease, operation: Operation) -> None:
         """Open an operation in the journal."""

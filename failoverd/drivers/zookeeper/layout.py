@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from failoverd.drivers.journal_codec import checked_name
 
 _SEQUENCE = re.compile(r"_(-?\d+)$")
+_PAUSED = "paused"
 _HALF, _WHOLE = 1 << 31, 1 << 32
 
 
@@ -57,10 +58,14 @@ class Layout:
         """What the active manager shows."""
         return f"{self.base}/status"
 
-    @property
-    def paused(self) -> str:
-        """The pause in force."""
-        return f"{self.base}/paused"
+    def paused(self, server: str = "") -> str:
+        """The pause of the cluster, or of one of its servers."""
+        return f"{self.base}/{_PAUSED}@{checked_name('server', server)}" if server else f"{self.base}/{_PAUSED}"
+
+    def paused_of(self, names: list[str]) -> tuple[str, ...]:
+        """Whose pauses are among the entries of the cluster: server names, the empty one for the cluster's own."""
+        parts = [name.partition("@") for name in sorted(names)]
+        return tuple(server for head, _, server in parts if head == _PAUSED)
 
     @property
     def requests(self) -> str:

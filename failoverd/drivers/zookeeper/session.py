@@ -131,6 +131,16 @@ class Session:
         except ABSENT:
             return []
 
+    def put(self, path: str, data: bytes) -> None:
+        """Set an entry, making it where there is none."""
+        try:
+            self.call(lambda client: client.set_async(path, data))
+        except ABSENT:
+            try:
+                self.call(lambda client: client.create_async(path, data, acl=self.acl))
+            except EXISTS:
+                self.call(lambda client: client.set_async(path, data))
+
     def remove(self, path: str) -> None:
         """Take an entry away; nothing happens where there is none."""
         with contextlib.suppress(ABSENT):

@@ -17,6 +17,7 @@ from failoverd.config.install import Install
 from failoverd.config.schema import Config
 from failoverd.model.errors import FailoverdError
 from failoverd.model.finding import Finding
+from failoverd.model.history import Pause
 from failoverd.model.plans import Kind, Plan, Request
 from tests.unit.config.folder import HEAD, SHOP, prepared
 
@@ -66,6 +67,12 @@ class StandIn:
     def repair(self, request: Request, on_progress: Callable[[str], None]) -> Document:
         on_progress("going on")
         return self.answer("repair", request)  # type: ignore[return-value]
+
+    def pause(self, cluster: str, pause: Pause, dry_run: bool) -> Document:
+        return self.answer("pause", cluster, pause, dry_run)  # type: ignore[return-value]
+
+    def unpause(self, cluster: str, server: str, dry_run: bool) -> Document:
+        return self.answer("unpause", cluster, server, dry_run)  # type: ignore[return-value]
 
     def initialise(self, cluster: str, adopt: bool) -> Document:
         return self.answer("initialise", cluster, adopt)  # type: ignore[return-value]

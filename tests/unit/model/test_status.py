@@ -52,4 +52,8 @@ def test_who_manages() -> None:
     assert (shown["epoch"], shown["active_manager"], shown["standby_managers"]) == (7, "mgr1", ["mgr2"])
     assert shown["paused"] == {"by": "anna", "reason": "moving", "until": "2027-01-15T08:00:00.000Z"}
     assert shown["operation"] == {"id": "shop-1"}
+    assert shown["servers"] == [{**server, "paused": None} for server in shown["servers"]]
+    spared = Management(paused_servers=(Pause("bert", "disk", None, "db1"),))
+    (server, *_) = status("db1 up", management=spared)["servers"]
+    assert server["paused"] == {"by": "bert", "reason": "disk", "until": None}
     assert status("db1 up")["paused"] is None

@@ -106,7 +106,7 @@ def test_a_deposed_manager_stops_and_the_next_one_does_the_failover(whole: Whole
 
 def test_a_pause_is_respected_and_a_person_may_act_all_the_same(whole: Whole) -> None:
     manager = watching(whole)
-    whole.store.of(CLUSTER).paused = Pause("anna", "moving racks")
+    whole.store.of(CLUSTER).pauses[""] = Pause("anna", "moving racks")
     manager.memory.heartbeat.ask_soon()
     whole.mysqlds["db1"].kill()
     manager.turns(3)

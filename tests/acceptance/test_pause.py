@@ -1,0 +1,45 @@
+"""A paused cluster is left alone whatever happens and says what it would do; by hand a closed primary is opened."""
+
+from __future__ import annotations
+
+from tests.acceptance.conftest import LabFactory
+from tests.acceptance.rehearsal import PATIENCE, rehearsal, writable
+from tests.acceptance.test_main_job_by_hand import BY_HAND
+
+
+def test_a_paused_cluster_is_failed_over_when_it_is_resumed(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        play.begin()
+        code, told, _ = play.command("pause", "shop", "--for", "1h", "--reason", "moving racks", "--yes")
+        assert (code, told["paused"]["reason"]) == (0, "moving racks")
+        assert play.managers.status()["paused"] == told["paused"]
+        play.kill_primary()
+        seen = play.managers.wait_for("a dead primary", lambda s: s["verdict"] == "primary-dead", PATIENCE)
+        assert [refusal["id"] for refusal in seen["refusals"]] == ["paused"]
+        assert "moving racks" in seen["refusals"][0]["sentence"]
+        assert (play.operations(), writable(play.lab)) == ([], ())
+        code, told, _ = play.command("resume", "shop", "--yes")
+        assert (code, told["paused"], told["before"]["reason"]) == (0, None, "moving racks")
+        shown = play.ended()
+        elect = str(shown["new_primary"])
+        play.settled(elect, tuple(set(play.replicas()) - {elect}))
+
+
+def test_a_person_opens_the_recorded_primary_with_and_without_a_manager(lab: LabFactory) -> None:
+    with rehearsal(lab(settings=BY_HAND)) as play:
+        play.begin()
+        code, refused, _ = play.command("reopen", "shop", "--yes")
+        assert (code, [r["id"] for r in refused["refusals"]]) == (1, ["primary-open"])
+        for _ in range(2):
+            play.lab.sql("db1", "SET GLOBAL super_read_only=ON")
+            assert writable(play.lab) == ()
+            code, plan, _ = play.command("reopen", "shop", "--dry-run")
+            assert (code, plan["new_primary"], plan["refusals"]) == (0, "db1", [])
+            assert writable(play.lab) == ()
+            code, document, _ = play.command("reopen", "shop", "--yes", "--reason", "power cut")
+            assert (code, document["kind"], document["outcome"]) == (0, "reopen", "done"), document
+            assert document["requested_by"]["reason"] == "power cut"
+            assert writable(play.lab) == ("db1",)
+            play.go_on()
+            play.managers.stop()  # the second time nobody is active
+        play.settled("db1", play.replicas())

@@ -16,6 +16,7 @@ from failoverd.decide.rights import rights_findings
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.failpoint import VARIABLE, failpoint
 from failoverd.drivers.files import replace_file
+from failoverd.drivers.haproxy import HaproxyBalancers
 from failoverd.drivers.identity import Identity
 from failoverd.drivers.local.coordination import LocalCoordination
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
@@ -30,6 +31,7 @@ from failoverd.drivers.tasks import ThreadTasks
 from failoverd.drivers.wakeups import Bell
 from failoverd.drivers.zookeeper.coordination import ZooKeeperCoordination
 from failoverd.drivers.zookeeper.settings import Digest, Tls, ZooKeeperSettings
+from failoverd.execute.hands import Outside
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.plans import Plan, Request
@@ -57,6 +59,7 @@ class Built:
     coordination: Coordination
     servers: MysqlServers
     agents: SshAgents
+    outside: Outside
 
     def world(self, cluster: str) -> World:
         """One cluster as this process serves it."""
@@ -64,7 +67,7 @@ class Built:
         name = self.config.manager.name
         moment = failpoint(os.environ.get(VARIABLE, ""))
         log = logs.logger(cluster=cluster)
-        return World(name, self.config.policy(cluster), eyes, self.coordination, log, moment)
+        return World(name, self.config.policy(cluster), eyes, self.coordination, log, moment, self.outside)
 
     def apply(self, config: Config, watches: Sequence[Watch]) -> tuple[str, ...]:
         """Let changed settings of the clusters count from the next look on; what needs a restart, in words."""
@@ -108,7 +111,7 @@ def build(config: Config) -> Built:
     agents = SshAgents(
         tuple(agent_access(config, access) for access in accesses), shipped_sha256(), clock, tasks, coordination.lease
     )
-    return Built(config, clock, tasks, bells, coordination, servers, agents)
+    return Built(config, clock, tasks, bells, coordination, servers, agents, Outside(HaproxyBalancers()))
 
 
 def coordination_for(config: Config, clock: SystemClock, tasks: ThreadTasks, bells: Bells) -> Coordination:
@@ -181,6 +184,7 @@ def agent_access(config: Config, access: Access) -> AgentAccess:
         hold=access.hold,
         salvage_timeout=failover.salvage_timeout,
         fencing_timeout=failover.fencing_timeout,
+        vip=config.cluster(access.cluster).traffic.policy.vip,
     )
 
 

@@ -18,6 +18,7 @@ from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.model.sight import Endpoint, ServerState, Sight
 from failoverd.model.stall import Blocker, Stall
+from failoverd.model.traffic import BalancerSight, Steering, Vip
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
@@ -210,6 +211,26 @@ class Agents(Protocol):
 
     def release(self, cluster: str, server: str, lease: Lease) -> None:
         """End the hold of a fence with an equal or lower epoch."""
+
+    def take_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
+        """Bring the virtual address to that host and tell the neighbours; whether it was not there. Raises FencedOut,
+        or AgentError, also where the server is fenced.
+        """
+
+    def leave_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
+        """Take the virtual address away from that host; whether it was there. Raises FencedOut or AgentError."""
+
+
+class Balancers(Protocol):
+    """The HAProxies of all clusters, by their runtime sockets."""
+
+    def look(self, place: str, backend: str, timeout: float) -> BalancerSight:
+        """What it believes. Never raises for what a HAProxy does."""
+
+    def steer(self, wanted: Steering, lease: Lease, timeout: float) -> int:
+        """Lead clients to one server alone, shut the sessions that led elsewhere; how many servers were changed.
+        Raises LockLost or BalancerError.
+        """
 
 
 class Coordination(Protocol):

@@ -1,8 +1,8 @@
 """The privileged part: a fixed list of sub-commands with checked fields, each proving its target before it acts.
 
 It runs as a child process of the agent behind one sudo rule, or in the agent's own process where that has the rights.
-Whoever can talk to it can do these things to a mysqld's data directory and nothing else: it takes no command, no file
-name and no program from outside.
+Whoever can talk to it can do these things to a mysqld's data directory, and bring or take an address, and nothing else:
+it takes no command, no file name and no program from outside.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import subprocess
 import time
 from typing import Any, Callable
 
-from failoverd.agent import fields, folders, guard, keeping, processes, splicing
+from failoverd.agent import addresses, fields, folders, guard, keeping, processes, splicing
 from failoverd.agent.binlog.places import LogPlace
 from failoverd.agent.conversation import Call, Op
 from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault
@@ -120,6 +120,21 @@ def splice_clean(call: Call) -> dict[str, Any]:
     return splicing.clean(splicing.Spliced(_log_places(call)[0], call.args["channel"]), call.args["server_uuid"])
 
 
+def take_address(call: Call) -> dict[str, Any]:
+    """Bring a virtual address here."""
+    return addresses.take(call.args, call.deadline)
+
+
+def leave_address(call: Call) -> dict[str, Any]:
+    """Take a virtual address away from here."""
+    return addresses.leave(call.args, call.deadline)
+
+
+def prove_address(call: Call) -> dict[str, Any]:
+    """Try what moving an address needs, on a loopback address of the door's own."""
+    return {"rights": [{"right": name, "why": why} for name, why in addresses.prove(call.args, call.deadline).items()]}
+
+
 def prove(call: Call) -> dict[str, Any]:
     """Try each right on a process and on files of the door's own, as mysqld's account; none of mysqld's is touched."""
     datadir, uuid = call.args["datadir"], call.args["server_uuid"]
@@ -219,4 +234,7 @@ OPS = {
     "put": Op(put, {**_CHANNEL, "replace": Field(fields.boolean, REQUIRED)}, uploads=True),
     "splice_clean": Op(splice_clean, _CHANNEL),
     "prove": Op(prove, _LOGS),
+    "take_address": Op(take_address, addresses.FIELDS),
+    "leave_address": Op(leave_address, addresses.FIELDS),
+    "prove_address": Op(prove_address, addresses.FIELDS),
 }

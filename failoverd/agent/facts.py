@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from failoverd.agent import guard, processes
+from failoverd.agent import addresses, guard, processes
 from failoverd.agent.faults import Fault
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def facts(home: Home, cluster: str, server: Server, doorway: Doorway, deadline: 
         "remembered": dict(server.remembered),
         "disk": disk(server.datadir),
         "fenced": fenced(home, cluster, server.name),
+        "addresses": addresses.held(),
         "orderly": not living["alive"] and ended_orderly(server.error_log),
     }
 

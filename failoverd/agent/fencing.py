@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from failoverd.agent import guard, processes
+from failoverd.agent import addresses, guard, processes
 from failoverd.agent.deadline import Deadline
 from failoverd.agent.faults import DOOR, NOT_FOUND, STALE_EPOCH, Fault
 from failoverd.agent.home import sync_folder
@@ -31,6 +31,7 @@ class Order:
     hold: str
     operation: str
     epoch: int
+    vip: dict[str, Any] | None = None
 
 
 def fence(home: Home, doorway: Doorway, order: Order, deadline: Deadline) -> dict[str, Any]:
@@ -56,6 +57,7 @@ def fence(home: Home, doorway: Doorway, order: Order, deadline: Deadline) -> dic
         "since": round(time.time(), 3),
         "boot": processes.boot(),
         "guard": (home.load(mark_path) or {}).get("guard", 0),
+        "vip": order.vip,
         "proven": False,
     }
     home.save(mark_path, mark)
@@ -66,6 +68,7 @@ def fence(home: Home, doorway: Doorway, order: Order, deadline: Deadline) -> dic
     mark["guard"] = held.get("pid", mark["guard"])
     home.save(mark_path, mark)
     killed = _kill(doorway, datadir, order.uuid, inner)
+    address = drop_address(doorway, mark, inner)
     left = _left(doorway, datadir, killed["pending"], inner)
     mark["proven"] = bool(held["ok"]) and not left
     home.save(mark_path, mark)
@@ -76,7 +79,20 @@ def fence(home: Home, doorway: Doorway, order: Order, deadline: Deadline) -> dic
         "proven": mark["proven"],
         "hold": held,
         "keep": kept,
+        "address": address,
     }
+
+
+def drop_address(doorway: Doorway, mark: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+    """Take the virtual address of a mark away from here; a failure is told: the dead server serves nobody by it."""
+    if not mark.get("vip"):
+        return {"left": False, "problem": ""}
+    try:
+        if mark["vip"]["address"] not in addresses.held():
+            return {"left": False, "problem": ""}
+        return {**doorway.call("leave_address", mark["vip"], deadline), "problem": ""}
+    except (Fault, OSError) as error:
+        return {"left": False, "problem": str(error)}
 
 
 def _keep(doorway: Doorway, order: Order, deadline: Deadline) -> dict[str, Any]:
@@ -166,6 +182,7 @@ def resume_guards(home: Home, doorway: Doorway) -> None:
     A mark from before the host's last boot asks for nothing: mysqld may have been started on purpose since then.
     """
     for path, mark in home.marks():
+        drop_address(doorway, mark, Deadline(5.0))
         pid = mark.get("guard")
         wanted = mark.get("hold") == "guard" and mark.get("boot") == processes.boot()
         if not wanted or (isinstance(pid, int) and guard.is_running(pid, path)):

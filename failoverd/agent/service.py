@@ -6,10 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Callable
 
-from failoverd.agent import facts, fencing, fields, probe, processes, splicing
+from failoverd.agent import addresses, facts, fencing, fields, probe, processes, splicing
 from failoverd.agent.binlog.scan import Scanner
 from failoverd.agent.conversation import Call, Op
-from failoverd.agent.faults import BAD_REQUEST, Fault
+from failoverd.agent.faults import BAD_REQUEST, NOT_FOUND, Fault
 from failoverd.agent.fields import Field
 from failoverd.agent.logs import SERVER
 from failoverd.gtid import GtidSet
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from failoverd.agent.home import Home, Server
 
 _NAME_OR_PATH = fields.matching(r"(/|\./)?[\w@.#/+:-]{0,1000}", "a path")
+_VIP = Field(fields.optional(addresses.vip), None)
 _CHANNEL = {**SERVER, "name_suffix": Field(splicing.suffix, "fo_recover")}
 
 _REMEMBERED = {
@@ -48,11 +49,13 @@ class Agent:
             "server_uuid": Field(fields.uuid),
             "hold": Field(fields.hold, "guard"),
             "operation": Field(fields.operation),
+            "vip": _VIP,
         }
+        address = {**SERVER, "vip": Field(addresses.vip)}
         self.ops = {
             "remember": Op(self._remember, _REMEMBERED),
             "facts": Op(self._facts, SERVER),
-            "agent_check": Op(self._agent_check, SERVER),
+            "agent_check": Op(self._agent_check, {**SERVER, "vip": _VIP}),
             "probe": probe.OP,
             "epoch": Op(lambda call: {"epoch": self._home.epoch(call.cluster)}, {}),
             "raise_epoch": self._changing(lambda _call: {}, {}),
@@ -61,6 +64,8 @@ class Agent:
             "keep": self._changing(self._keep, {**SERVER, "operation": Field(fields.operation)}),
             "kept": Op(self._kept, SERVER),
             "fence": self._changing(self._fence, fenced),
+            "take_address": self._changing(self._take_address, address),
+            "leave_address": self._changing(self._leave_address, address),
             "release": self._changing(self._release, {"server": Field(fields.server)}),
         }
 
@@ -109,6 +114,8 @@ class Agent:
         rights = [{"right": right, "why": why} for right, why in tried.items()]
         if state == "ok":
             rights.extend(self._doorway.call("prove", self._door_args(server), call.deadline)["rights"])
+            if call.args["vip"] is not None:
+                rights.extend(self._doorway.call("prove_address", call.args["vip"], call.deadline)["rights"])
         return {"ok": not any(one["why"] for one in rights), "rights": rights}
 
     def _put(self, call: Call) -> dict[str, Any]:
@@ -145,9 +152,26 @@ class Agent:
     def _fence(self, call: Call) -> dict[str, Any]:
         args = call.args
         order = fencing.Order(
-            call.cluster, self._server(call), args["server_uuid"], args["hold"], args["operation"], call.epoch or 0
+            call.cluster,
+            self._server(call),
+            args["server_uuid"],
+            args["hold"],
+            args["operation"],
+            call.epoch or 0,
+            args["vip"],
         )
         return fencing.fence(self._home, self._doorway, order, call.deadline)
+
+    def _take_address(self, call: Call) -> dict[str, Any]:
+        mark = self._home.load(self._home.mark_path(call.cluster, call.args["server"]))
+        if mark is not None:
+            raise Fault(
+                NOT_FOUND, f"server {call.args['server']} is fenced here", "a fenced host gets no address", "release it"
+            )
+        return self._doorway.call("take_address", call.args["vip"], call.deadline)
+
+    def _leave_address(self, call: Call) -> dict[str, Any]:
+        return self._doorway.call("leave_address", call.args["vip"], call.deadline)
 
     def _release(self, call: Call) -> dict[str, Any]:
         server, epoch = call.args["server"], call.epoch or 0

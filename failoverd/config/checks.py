@@ -58,6 +58,13 @@ CHECKS: Final = (
     ),
     Check(
         ClusterConfig,
+        "traffic.vip.address",
+        lambda s: s.traffic.vip is not None and s.traffic.vip.address.partition("/")[0] in {m.host for m in s.servers},
+        "is the address of one of the servers: moving it would cut that server off",
+        "take an address of the same network that nobody has",
+    ),
+    Check(
+        ClusterConfig,
         "semi_sync.wait_count",
         lambda s: s.durability == "lossless" and s.semi_sync.wait_count >= len(s.servers),
         "is more than the servers that could acknowledge: every commit would wait for ever",

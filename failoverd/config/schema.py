@@ -17,6 +17,7 @@ from typing import Annotated, Final, Literal
 from failoverd.config.digest import settings_digest
 from failoverd.config.kinds import Choice, Duration, Folder, LocalFile, SecretAt, Switch, Text, Whole, words_of
 from failoverd.config.secret import Secret
+from failoverd.config.traffic import TrafficConfig
 from failoverd.model.errors import ConfigError
 from failoverd.model.policy import (
     ClusterPolicy,
@@ -247,6 +248,7 @@ class ClusterConfig:
         Literal["async", "lossless"], Choice(("async", "lossless")), "Whether a commit waits until a replica has it."
     ] = "async"
     semi_sync: SemiSyncConfig = SemiSyncConfig()
+    traffic: TrafficConfig = field(default_factory=TrafficConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +320,7 @@ class Config:
             digest=settings_digest(found),
             durability=found.durability,
             semi_sync=SemiSyncPolicy(found.semi_sync.wait_count, found.semi_sync.on_no_ackers),
+            traffic=found.traffic.policy,
         )
 
 

@@ -16,11 +16,18 @@ from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Refusal
-from failoverd.ports import Agents, ClaimedServer, Clock, Coordination, Lease, Servers, Tasks
+from failoverd.ports import Agents, Balancers, ClaimedServer, Clock, Coordination, Lease, Servers, Tasks
 
 
 def unwatched(moment: str) -> None:
     """Nobody wants to be told about the moments of an operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What is neither server nor host: the HAProxies; None where this process was built without them."""
+
+    balancers: Balancers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Means:
     tasks: Tasks
     clock: Clock
     moment: Callable[[str], None] = unwatched
+    outside: Outside = Outside()
 
 
 class Hands:
@@ -51,6 +59,7 @@ class Hands:
         self.tasks = means.tasks
         self.clock = means.clock
         self.moment = means.moment
+        self.outside = means.outside
         self.lease = lease
         self.policy = policy
         self.operation = operation

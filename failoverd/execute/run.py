@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from failoverd.execute import fence, freeze, promote, recover, repair, repoint, semisync
+from failoverd.execute import fence, freeze, promote, recover, repair, repoint, semisync, traffic
 from failoverd.execute.hands import Hands
 from failoverd.model import steps as s
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
@@ -46,6 +46,9 @@ HANDLERS: dict[type, Handler] = {
     s.KeepLogs: repair.keep_logs,
     s.ApplyReadable: repair.apply_readable,
     s.Refetch: repair.refetch,
+    s.TakeAddress: traffic.take_address,
+    s.LeaveAddress: traffic.leave_address,
+    s.SteerBalancers: traffic.steer_balancers,
 }
 
 # Errors that end the whole operation at once for this manager: somebody else is or may be active.

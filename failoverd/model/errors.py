@@ -68,6 +68,10 @@ class AgentError(FailoverdError):
         self.code = code
 
 
+class BalancerError(FailoverdError):
+    """A HAProxy could not be asked, or refused."""
+
+
 class CoordinationError(FailoverdError):
     """The lock, the epoch or the journal could not be reached or contradicts us."""
 

@@ -14,7 +14,7 @@ class HostFacts:
 
     `orderly` is True when the last binary log was closed by a shutdown, False when it is still marked in use, None when
     unknown.
-    `fenced_epoch` is the epoch of a durable fence mark, None without one.
+    `fenced_epoch` is the epoch of a durable fence mark, None without one. `addresses` are the host's IPv4 addresses.
     """
 
     server: str
@@ -30,6 +30,7 @@ class HostFacts:
     highest_epoch: int = 0
     version: str = ""
     door: str = "ok"
+    addresses: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from failoverd.model.sight import Endpoint
+from failoverd.model.traffic import TrafficPolicy
 
 
 class Promote(StrEnum):
@@ -105,6 +106,7 @@ class ClusterPolicy:
     digest: str = field(default="", compare=False)
     durability: Literal["async", "lossless"] = "async"
     semi_sync: SemiSyncPolicy = SemiSyncPolicy()
+    traffic: TrafficPolicy = field(default_factory=TrafficPolicy)
 
     @property
     def lossless(self) -> bool:

@@ -19,6 +19,9 @@ from failoverd.model.semisync_steps import StopWaiting as StopWaiting  # noqa: P
 from failoverd.model.sight import Endpoint, Thread
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.stage import Stage as Stage  # noqa: PLC0414
+from failoverd.model.traffic_steps import LeaveAddress as LeaveAddress  # noqa: PLC0414
+from failoverd.model.traffic_steps import SteerBalancers as SteerBalancers  # noqa: PLC0414
+from failoverd.model.traffic_steps import TakeAddress as TakeAddress  # noqa: PLC0414
 
 SPLICE_CHANNEL = "fo_recover"
 NOWHERE = Endpoint("failoverd.invalid", 3306)
@@ -355,6 +358,9 @@ Step = (
     | KeepLogs
     | ApplyReadable
     | Refetch
+    | TakeAddress
+    | LeaveAddress
+    | SteerBalancers
 )
 
 

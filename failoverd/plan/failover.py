@@ -35,6 +35,7 @@ from failoverd.plan.estimate import eta
 from failoverd.plan.recovery import recovery_groups
 from failoverd.plan.repointing import Attachment, attachments, repoint_group
 from failoverd.plan.times import CLAIM, RECEIVER, STATEMENT
+from failoverd.plan.traffic import traffic_group
 
 # The host answers although the server does not: its agent is worth the fencing time-out even if it was silent just now.
 HOST_ANSWERS = frozenset({Why.REFUSED, Why.RESET, Why.LEAVING})
@@ -96,13 +97,14 @@ def takeover(
     snapshot: TopologySnapshot, policy: ClusterPolicy, ranking: Ranking, found: tuple[Attachment, ...]
 ) -> list[Group]:
     """Open the elect, then repoint the others; in lossless mode they follow and acknowledge before it is opened."""
+    traffic = traffic_group(snapshot, policy, ranking.elect)
     if not policy.lossless:
-        return [*promotion(ranking.elect), repoint_group(policy, ranking, found)]
+        return [*promotion(ranking.elect), traffic, repoint_group(policy, ranking, found)]
     disarm, *opening = promotion(ranking.elect)
     ackers = lossless.acknowledging(snapshot, policy, ranking.elect, found)
     wait = lossless.waiting(policy, ranking.elect, ackers)
     forget = Group(Stage.REPOINT, (Task(ForgetSource(ranking.elect), STATEMENT, IfItFails.GO_ON),))
-    return [disarm, lossless.followers(snapshot, policy, found), wait, *opening, forget]
+    return [disarm, lossless.followers(snapshot, policy, found), wait, *opening, traffic, forget]
 
 
 def predict(
@@ -147,6 +149,7 @@ def plan_reopen(
         groups.append(lossless.waiting(policy, old, len(able_ones(snapshot, policy, frozenset({old})))))
     groups.append(Group(Stage.PROMOTE, (Task(OpenWrites(old), STATEMENT),)))
     groups.append(Group(Stage.PROMOTE, (Task(PublishPrimary(old), STATEMENT),)))
+    groups.append(traffic_group(snapshot, policy, old))
     groups.append(Group(Stage.REPOINT, given_up(snapshot, old)))
     steps = filled(groups) if not refusals else ()
     return Plan(policy.name, Kind.REOPEN, old, old, steps, refusals=refusals)

@@ -17,6 +17,7 @@ from failoverd.service.phases import Event, Phase, after
 from failoverd.service.records import paused_meanwhile
 from failoverd.service.results import account, refused
 from failoverd.service.resume import resume
+from failoverd.service.traffic import keep_traffic
 from failoverd.service.world import Memory, Occasion, World
 
 OPERATIONS = {Advice.FAIL_OVER: Kind.FAILOVER, Advice.REOPEN: Kind.REOPEN}
@@ -46,6 +47,7 @@ def respond(world: World, memory: Memory, occasion: Occasion) -> None:
         return
     if verdict.name is VerdictName.HEALTHY and memory.phase is Phase.WATCHING and memory.history.paused is None:
         keep_lossless(world, memory, occasion)
+    keep_traffic(world, memory, occasion)
     serve_requests(world, memory, occasion)
 
 

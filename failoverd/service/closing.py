@@ -7,7 +7,7 @@ from dataclasses import replace
 from failoverd.model.plans import Entry, EntryKind, Kind, Operation, Report, Result, StepResult
 from failoverd.service.phases import Event, after
 from failoverd.service.records import catch_up
-from failoverd.service.world import Left, Memory, Occasion, World
+from failoverd.service.world import Led, Left, Memory, Occasion, World
 
 # What needs a person is tried again by itself after this, each time later, and at once where other servers answer
 # (seconds).
@@ -19,6 +19,7 @@ def close(world: World, memory: Memory, occasion: Occasion, report: Report) -> N
     """End the journal, or say why it stays open. The operation is the one that the memory names."""
     operation = memory.operation
     memory.last_report = report
+    memory.led = Led(since=world.eyes.clock.now())
     if report.result is not Result.DONE and report.kind is not Kind.REPAIR:
         memory.history = replace(memory.history, last_attempt_at=report.stamps.ended)
     if operation is not None and report.result is Result.NEEDS_PERSON:

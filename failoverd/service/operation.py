@@ -68,5 +68,5 @@ def name_of(cluster: str, epoch: int, wall: datetime) -> str:
 def hands_for(world: World, occasion: Occasion, operation: Operation, tell: Tell) -> Hands:
     """The means of acting for one operation."""
     eyes = world.eyes
-    means = Means(eyes.servers, eyes.agents, world.coordination, eyes.tasks, eyes.clock, world.moment)
+    means = Means(eyes.servers, eyes.agents, world.coordination, eyes.tasks, eyes.clock, world.moment, world.outside)
     return Hands(means, occasion.lease, world.policy, operation, tell)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from failoverd.execute.hands import unwatched
+from failoverd.execute.hands import Outside, unwatched
 from failoverd.model.history import History
 from failoverd.model.host import HostSight
 from failoverd.model.plans import Operation, Report
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.steps import Stage
+from failoverd.model.traffic import BalancerSight
 from failoverd.model.verdict import Verdict
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.heartbeat import Heartbeat
@@ -32,6 +33,7 @@ class World:
     coordination: Coordination
     log: Log
     moment: Callable[[str], None] = unwatched
+    outside: Outside = field(default_factory=Outside)
 
     @property
     def cluster(self) -> str:
@@ -57,6 +59,20 @@ class Left:
     stage: Stage = Stage.CHECK
 
 
+@dataclass(frozen=True, slots=True)
+class Led:
+    """What is known of the clients' ways (our clock).
+
+    `balancers` is what the HAProxies were last seen to believe, at `seen_at`. What was seen before `since` is not acted
+    on: it has been changed by ourselves after that. `again_at` is when something that failed may be tried again.
+    """
+
+    balancers: tuple[BalancerSight, ...] = ()
+    seen_at: float = float("-inf")
+    since: float = float("-inf")
+    again_at: float = float("-inf")
+
+
 class Memory:
     """What this manager remembers of one cluster; used by one thread only."""
 
@@ -74,6 +90,7 @@ class Memory:
         self.acks_short_since: float | None = None
         self.acks_tried_at = float("-inf")
         self.left = Left()
+        self.led = Led()
 
 
 @dataclass(frozen=True, slots=True)

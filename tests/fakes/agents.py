@@ -20,6 +20,7 @@ from failoverd.model.host import (
     Verified,
 )
 from failoverd.model.sight import ServerState
+from failoverd.model.traffic import Vip
 from failoverd.ports import Lease, Progress
 
 BYTES_EACH = 300  # what one transaction takes in a log file
@@ -41,6 +42,7 @@ class FakeHost:
     kept: list[str] = field(default_factory=list)
     unreadable: GtidSet = field(default_factory=GtidSet)
     behind: GtidSet = field(default_factory=GtidSet)
+    addresses: set[str] = field(default_factory=set)
 
     def begin(self) -> None:
         """mysqld is started by whoever starts it; a held host kills it at once."""
@@ -71,6 +73,7 @@ class FakeAgents:
         return HostFacts(
             server, host.alive, pids, "S" if host.alive else "", host.uuid, 0.0,
             fenced_epoch=host.fenced, disk_free=1 << 30, highest_epoch=host.epoch, version="fake",
+            addresses=frozenset(host.addresses),
         )  # fmt: skip
 
     def probe(self, cluster: str, origin: str, target: str, timeout: float) -> ProbeReport | None:
@@ -130,12 +133,29 @@ class FakeAgents:
         host.accept(lease)
         killed = (host.pid,) if host.alive else ()
         host.alive, host.fenced = False, lease.epoch
+        host.addresses.clear()
         return FenceProof(server, "agent: killed, held by guard", proven=True, killed=killed, hold="guard")
 
     def release(self, cluster: str, server: str, lease: Lease) -> None:
         host = self._host(server)
         host.accept(lease)
         host.fenced = None
+
+    def take_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
+        host = self._host(server)
+        host.accept(lease)
+        if host.fenced is not None:
+            raise AgentError(f"server {server} is fenced here", code="NOT_FOUND")
+        taken = vip.address not in host.addresses
+        host.addresses.add(vip.address)
+        return taken
+
+    def leave_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
+        host = self._host(server)
+        host.accept(lease)
+        left = vip.address in host.addresses
+        host.addresses.discard(vip.address)
+        return left
 
     def _host(self, server: str, *, known: bool = True) -> FakeHost:
         host = self.hosts.get(server)

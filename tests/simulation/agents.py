@@ -21,6 +21,7 @@ from failoverd.model.host import (
     Verified,
 )
 from failoverd.model.sight import ServerState
+from failoverd.model.traffic import Vip
 from failoverd.ports import Clock, Lease, Progress
 from tests.simulation.loop import Process
 from tests.simulation.mysqld import Gtid, Mysqld
@@ -44,6 +45,7 @@ class Host:
     fenced: int | None = None
     silent: bool = False
     restarts: float | None = None
+    addresses: set[str] = field(default_factory=set)
     acts: list[tuple[float, int, str]] = field(default_factory=list)
 
     def accept(self, epoch: int) -> None:
@@ -110,6 +112,7 @@ class SimAgents:
         return HostFacts(
             server, mysqld.alive, pids, state, mysqld.uuid, self._clock.now(),
             fenced_epoch=host.fenced, disk_free=1 << 30, highest_epoch=host.epoch, version="simulated",
+            addresses=frozenset(host.addresses),
         )  # fmt: skip
 
     def probe(self, cluster: str, origin: str, target: str, timeout: float) -> ProbeReport | None:
@@ -198,6 +201,7 @@ class SimAgents:
             self._accept(server, host, lease.epoch, "fence")
             killed = (4711,) if host.mysqld.alive else ()
             host.fenced = lease.epoch
+            host.addresses.clear()
             host.mysqld.kill()
             return killed
 
@@ -216,6 +220,28 @@ class SimAgents:
 
         lease.check()
         self._ask(server, "release", release, PATIENCE, changes=True)
+
+    def take_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
+        def take(host: Host) -> bool:
+            self._accept(server, host, lease.epoch, "take address")
+            if host.fenced is not None:
+                raise AgentError(f"server {server} is fenced here", code="NOT_FOUND")
+            taken = vip.address not in host.addresses
+            host.addresses.add(vip.address)
+            return taken
+
+        lease.check()
+        return self._ask(server, "take address", take, PATIENCE, changes=True)
+
+    def leave_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
+        def leave(host: Host) -> bool:
+            self._accept(server, host, lease.epoch, "leave address")
+            left = vip.address in host.addresses
+            host.addresses.discard(vip.address)
+            return left
+
+        lease.check()
+        return self._ask(server, "leave address", leave, PATIENCE, changes=True)
 
     def _accept(self, server: str, host: Host, epoch: int, what: str) -> None:
         before = host.epoch

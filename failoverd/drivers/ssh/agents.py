@@ -26,6 +26,7 @@ from failoverd.model.host import (
     Verified,
 )
 from failoverd.model.sight import Endpoint, ServerState
+from failoverd.model.traffic import Vip
 from failoverd.ports import Clock, Lease, Progress, Tasks
 
 ZIPAPP = "failoverd-agent.pyz"
@@ -57,6 +58,7 @@ class AgentAccess:
     hold: str = "guard"
     salvage_timeout: float = 30.0
     fencing_timeout: float = 3.0
+    vip: Vip | None = None
 
     @property
     def command(self) -> str:
@@ -220,7 +222,7 @@ class SshAgents:
     def fence(self, cluster: str, server: str, server_uuid: str, lease: Lease, operation: str) -> FenceProof:
         """Keep logs, hold the restart, kill, prove, mark. Raises FencedOut, LockLost or AgentError."""
         access = self._access(cluster, server)
-        args = {"server_uuid": server_uuid, "hold": access.hold, "operation": operation}
+        args = {"server_uuid": server_uuid, "hold": access.hold, "operation": operation, "vip": vip_args(access.vip)}
         told = self._change(access, "fence", args, lease, access.fencing_timeout)
         return fence_proof(server, told)
 
@@ -231,10 +233,23 @@ class SshAgents:
         asked = Ask("release", {"server": server}, cluster, lease.epoch)
         self._fenced(lambda: self._call(access, asked, access.fencing_timeout))
 
+    def take_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
+        """Bring the virtual address there; whether it was not there. Raises FencedOut, LockLost or AgentError."""
+        return bool(self._move_address("take_address", cluster, server, vip, lease)["taken"])
+
+    def leave_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
+        """Take the virtual address away; whether it was there. Raises FencedOut, LockLost or AgentError."""
+        return bool(self._move_address("leave_address", cluster, server, vip, lease)["left"])
+
+    def _move_address(self, op: str, cluster: str, server: str, vip: Vip, lease: Lease) -> Mapping[str, Any]:
+        access = self._access(cluster, server)
+        return self._change(access, op, {"vip": vip_args(vip)}, lease, access.fencing_timeout)
+
     def check(self, cluster: str, server: str, timeout: float) -> Mapping[str, Any]:
         """Each right the agent needs, tried: `{"ok", "rights": [{"right", "why"}]}`. Raises AgentError."""
         access = self._access(cluster, server)
-        return self._call(access, Ask("agent_check", self._named(access), cluster), timeout)
+        args = {**self._named(access), "vip": vip_args(access.vip)}
+        return self._call(access, Ask("agent_check", args, cluster), timeout)
 
     def hello(self, cluster: str, server: str, timeout: float) -> Mapping[str, Any]:
         """What the agent says of itself. Raises AgentError."""
@@ -275,6 +290,11 @@ class SshAgents:
             if error.code == "STALE_EPOCH":
                 raise FencedOut(error.what, error.detail, "a newer manager is at work") from error
             raise
+
+
+def vip_args(vip: Vip | None) -> dict[str, Any] | None:
+    """A virtual address as agents are told."""
+    return None if vip is None else {"address": vip.address, "prefix": vip.prefix, "interface": vip.interface}
 
 
 def probe_args(aim: AgentAccess, timeout: float) -> dict[str, Any]:
@@ -320,6 +340,7 @@ def host_facts(server: str, told: Mapping[str, Any], epoch: int, now: float, hel
         highest_epoch=epoch,
         version=str(hello.get("version", "")),
         door=str(hello.get("door", "ok")),
+        addresses=frozenset(str(address) for address in told.get("addresses") or ()),
     )
 
 

@@ -1,0 +1,36 @@
+"""TRAFFIC: who loses the virtual address, who gets it, and what HAProxy is told, all side by side."""
+
+from __future__ import annotations
+
+from failoverd.model.plans import Group
+from failoverd.model.policy import ClusterPolicy
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.steps import IfItFails, LeaveAddress, Stage, SteerBalancers, TakeAddress, Task
+from failoverd.plan.times import STATEMENT
+
+
+def traffic_group(snapshot: TopologySnapshot, policy: ClusterPolicy, elect: str) -> Group:
+    """Lead all clients to the elect. Nothing of it holds up the rest: what fails is reported, and mended later.
+
+    Only hosts whose agent answered are asked to give the address away: one that cannot be reached would only make
+    everybody wait, and its fence has said already what became of it.
+    """
+    return Group(Stage.TRAFFIC, address_tasks(snapshot, policy, elect) + balancer_tasks(policy, elect))
+
+
+def address_tasks(snapshot: TopologySnapshot, policy: ClusterPolicy, elect: str) -> tuple[Task, ...]:
+    """The address away from all others, and to the elect's host."""
+    vip = policy.traffic.vip
+    if vip is None:
+        return ()
+    timeout = policy.failover.fencing_timeout
+    others = [spec.name for spec in policy.servers if spec.name != elect and snapshot.facts(spec.name) is not None]
+    leaving = tuple(Task(LeaveAddress(name, vip), timeout, IfItFails.GO_ON) for name in others)
+    return (Task(TakeAddress(elect, vip), timeout, IfItFails.GO_ON), *leaving)
+
+
+def balancer_tasks(policy: ClusterPolicy, elect: str) -> tuple[Task, ...]:
+    """Every HAProxy is told."""
+    haproxy = policy.traffic.haproxy
+    others = tuple(spec.name for spec in policy.servers if spec.name != elect)
+    return () if haproxy is None else (Task(SteerBalancers(elect, others, haproxy), STATEMENT, IfItFails.GO_ON),)

@@ -14,6 +14,8 @@ from failoverd.agent.faults import DOOR, NOT_FOUND, STALE_EPOCH, Fault
 from failoverd.agent.home import sync_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from failoverd.agent.doorway import Doorway
     from failoverd.agent.home import Home, Server
 
@@ -31,7 +33,7 @@ class Order:
     hold: str
     operation: str
     epoch: int
-    vip: dict[str, Any] | None = None
+    vip: Mapping[str, Any] | None = None
 
 
 def fence(home: Home, doorway: Doorway, order: Order, deadline: Deadline) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import pytest
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
 from failoverd.model.host import AgentSilent, HostFacts, LogKind, ProbeOutcome
+from failoverd.model.traffic import Vip
 from tests.contract.agent_worlds import HELD, OTHER, FakeWorld, SshWorld, World
 from tests.contract.coordination_worlds import until
 from tests.contract.pretended_mysqld import UUID
 from tests.fakes.coordination import FakeLease
 from tests.simulation.worlds import SimulatedAgents
 
+# An address that no network uses, on the loopback of the machine that the tests run on; taken away again.
+VIP = Vip(f"192.0.2.{os.getpid() % 250 + 1}", 32, "lo")
 PART = GtidSet.parse(f"{UUID}:3-6")
 
 
@@ -154,3 +158,24 @@ def test_a_probe_tells_a_closed_port_and_none_where_nobody_can_be_asked(world: W
     assert told is not None
     assert (told.origin, told.target, told.outcome) == ("db1", "db2", ProbeOutcome.REFUSED)
     assert world.agents.probe("shop", "db9", "db2", 5.0) is None
+
+
+def test_an_address_is_brought_and_taken_under_an_epoch_and_never_to_a_fenced_server(world: World) -> None:
+    world.remember()
+    world.start("db1")
+    lease = FakeLease(7)
+    try:
+        assert world.agents.take_address("shop", "db1", VIP, lease)
+        assert not world.agents.take_address("shop", "db1", VIP, lease)
+        assert VIP.address in facts(world).addresses
+        for act in (world.agents.take_address, world.agents.leave_address):
+            with pytest.raises(FencedOut):
+                act("shop", "db1", VIP, FakeLease(6))
+        assert world.agents.leave_address("shop", "db1", VIP, lease)
+        assert not world.agents.leave_address("shop", "db1", VIP, lease)
+        assert VIP.address not in facts(world).addresses
+        world.agents.fence("shop", "db1", UUID, lease, "op-1")
+        with pytest.raises(AgentError, match="fenced"):
+            world.agents.take_address("shop", "db1", VIP, lease)
+    finally:
+        world.agents.leave_address("shop", "db1", VIP, FakeLease(9))

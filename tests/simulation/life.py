@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from failoverd.gtid import GtidSet
 from failoverd.model.policy import ClusterPolicy, DetectionPolicy, FailoverPolicy, ServerSpec
 from failoverd.model.sight import Channel, Endpoint, Thread
+from failoverd.model.traffic import TrafficPolicy, Vip
 from tests.simulation.agents import Host
 from tests.simulation.faults import Faults
 from tests.simulation.loop import Loop, Stuck
@@ -29,6 +30,8 @@ WRITE_EVERY = 0.4
 BLOW_AT = 1.3
 HEAL_AFTER = 45.0
 LAST_BREATH = 45.0
+KEEPING = 20.0
+VIP = Vip("10.0.0.100", 24, "eth0")
 CALM = 0.3
 # A statement without an answer is given up after its own limit, up to a minute, and only then anything goes on.
 SLOWLY_NOTICED = frozenset({Ill.LOST_WORD, Ill.LOST_ANSWER, Ill.LATE_EFFECT, Ill.SERVER_FROZEN})
@@ -103,7 +106,9 @@ class World:
         """Two or three of them; the first one is active."""
         specs = tuple(ServerSpec(m.name, Endpoint(m.name, 3306)) for m in self.mysqlds.values())
         failover = FailoverPolicy(fencing=self.script.fencing, cooldown=0.0, salvage_timeout=4.0, drain_timeout=4.0)
-        policy = ClusterPolicy(CLUSTER, specs, detection=DetectionPolicy(interval=2.0), failover=failover)
+        traffic = TrafficPolicy(VIP if self.script.vip else None)
+        detection = DetectionPolicy(interval=2.0)
+        policy = ClusterPolicy(CLUSTER, specs, detection=detection, failover=failover, traffic=traffic)
         see = self.witness
         tell = self.tell if self.story is not None else None
         place = Place(
@@ -214,6 +219,16 @@ class World:
             self.heal()
             self.run_until(loop.now + LAST_BREATH)
         self.witness.judge()
+        if self.script.vip and self.kept():
+            loop.run(loop.now + KEEPING)
+            self.witness.clients_find_it()
+
+    def kept(self) -> bool:
+        """Whether an active manager sees a healthy cluster, so that it keeps the clients' ways."""
+        active = [m.watch.memory for m in self.managers.values() if m.watch is not None and m.process.alive]
+        holding = [one for one in active if one.epoch and self.ensemble.tree.holds_lock(one.epoch)]
+        well = any(str(one.verdict.name) == "healthy" for one in holding if one.verdict is not None)
+        return well and self.in_order_at_end() and not any(host.silent for host in self.hosts.values())
 
     def run_until(self, end: float) -> bool:
         """Let it happen until then or until all is in order; whether it is."""

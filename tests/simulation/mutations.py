@@ -133,6 +133,10 @@ def dead_logs_unread(put: Put) -> None:
     put(logs, "questions", others)
 
 
+def clients_not_kept(put: Put) -> None:
+    put(act, "keep_traffic", lambda *_: None)
+
+
 def intent_after_the_act(put: Put) -> None:
     def opened(step: OpenWrites, hands: Any) -> str:
         claim = hands.claimed(step.server)
@@ -235,6 +239,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         lambda script: script.errant > 0,
     ),
     Mutation("left-open", "nobody takes up an operation that was left open", open_operation_forgotten, 1, DEPOSED),
+    Mutation("not-kept", "nobody mends the clients' ways", clients_not_kept, 4, lambda script: script.vip),
     Mutation(
         "one-witness",
         "a failover needs nobody's word but the manager's",

@@ -224,6 +224,13 @@ class Witness:
         self.errant_stays()
         self.said_unfenced()
 
+    def clients_find_it(self) -> None:
+        """The virtual address is on the host of the one that takes writes, and on no other."""
+        writers = {s.name for s in self.mysqlds.values() if s.writable}
+        held = {name for name, host in self.hosts.items() if host.addresses}
+        if len(writers) == 1 and held != writers:
+            self.say("clients find the primary", f"{', '.join(writers)} takes writes, the address is at {held or '-'}")
+
     def nothing_lost(self, primary: Mysqld) -> None:
         """Every acknowledged write that somebody could give is on the primary."""
         for ack in self.acks:

@@ -78,6 +78,7 @@ class Script:
     silent_for: float
     behind_for: float
     faults: tuple[Fault, ...]
+    vip: bool = False
 
     @property
     def gone_for(self) -> float:
@@ -142,6 +143,7 @@ def script_of(seed: int) -> Script:
         silent_for=chance.choice((0.0,) * 8 + (2.5, 6.0)),
         behind_for=chance.choice((0.1, 0.3, 0.6)),
         faults=tuple(fault(chance) for _ in range(chance.choice((1, 1, 2, 2, 3)))),
+        vip=random.Random(f"virtual address {seed}").random() < 0.3,
     )
 
 

@@ -20,7 +20,14 @@ class Once:
 
 
 QUIET = replace(
-    script_of(1), blow=Blow.KILLED, silent_for=0.0, errant=0, fencing="best-effort", rates=(1.0, 1.0), managers=2
+    script_of(1),
+    blow=Blow.KILLED,
+    silent_for=0.0,
+    errant=0,
+    fencing="best-effort",
+    rates=(1.0, 1.0),
+    managers=2,
+    vip=False,
 )
 
 # What manager and servers say to each other changes with the product, and so do the numbers of words: a range is tried.

@@ -10,6 +10,7 @@ from failoverd.model import steps
 from failoverd.model.host import LogKind
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.steps import Step
+from failoverd.model.traffic import Haproxy, Vip
 from tests.scenarios.words import gtids, identity
 from tests.scenarios.world import build, endpoint
 
@@ -40,6 +41,9 @@ HALF = look("db2 replica semi=both")
 UNREAD = look("db2 replica applier=no sqlerr=13121 received=db1:1-110")
 READ = look("db2 replica applier=no sqlerr=13121")
 
+VIP = Vip("10.0.0.100", 24, "eth0")
+HAPROXY = Haproxy(("10.0.0.5:9999",), "shop")
+
 CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapshot, ...]]] = {
     steps.ClaimServer: (steps.ClaimServer("db2"), (), (FOLLOWS, AWAY)),
     steps.FenceHost: (steps.FenceHost("db2", identity("db2"), "guard"), (), (FENCED, FREE, AWAY)),
@@ -68,6 +72,9 @@ CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapsh
     steps.StopWaiting: (steps.StopWaiting("db2"), (FOLLOWS, GIVES), (PRIMARY, HALF, AWAY)),
     steps.KeepLogs: (steps.KeepLogs("db2"), (), (FOLLOWS, AWAY)),
     steps.ApplyReadable: (steps.ApplyReadable("db2"), (FOLLOWS, ALONE), (UNREAD, READ, AWAY)),
+    steps.TakeAddress: (steps.TakeAddress("db2", VIP), (), (FOLLOWS, OPEN, AWAY)),
+    steps.LeaveAddress: (steps.LeaveAddress("db2", VIP), (FREE,), (FOLLOWS, AWAY)),
+    steps.SteerBalancers: (steps.SteerBalancers("db2", ("db1",), HAPROXY), (), (FOLLOWS, OPEN, AWAY)),
     steps.Refetch: (steps.Refetch("db2", "db1", endpoint("db1"), HUNDRED), (), (FOLLOWS, AWAY)),
 }
 

@@ -310,6 +310,12 @@ class Coordination(Protocol):
     def last_failover_at(self, cluster: str) -> float | None:
         """Wall-clock seconds of the last failover that ended done."""
 
+    def report_failing(self, lease: Lease, cluster: str, since: float) -> None:
+        """Let every manager know that this cluster's primary failed at that time (wall-clock seconds)."""
+
+    def failing(self) -> Mapping[str, float]:
+        """When the primary of each cluster last failed, as reported by whoever was active for it."""
+
     def publish_status(self, lease: Lease, cluster: str, status: Mapping[str, object]) -> None:
         """Publish what `failoverd status` shows."""
 

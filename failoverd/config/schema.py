@@ -21,6 +21,7 @@ from failoverd.config.traffic import TrafficConfig
 from failoverd.model.errors import ConfigError
 from failoverd.model.policy import (
     ClusterPolicy,
+    CrashLoop,
     DetectionPolicy,
     FailoverPolicy,
     Promote,
@@ -29,6 +30,7 @@ from failoverd.model.policy import (
     ReplicationPolicy,
     SemiSyncPolicy,
     ServerSpec,
+    SiteGuard,
 )
 from failoverd.model.sight import Endpoint
 
@@ -56,6 +58,14 @@ TlsMode = Literal["off", "preferred", "required", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
+class SiteGuardConfig:
+    """Where more clusters than this fail at once, nobody fails over by itself."""
+
+    clusters: Annotated[int, Whole(1, 100000), "Clusters that may fail at once."] = 3
+    within: Annotated[float, Duration(1, 86400), "How far apart at once may be."] = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class ManagerConfig:
     """The manager itself: who it is and where it keeps its own things."""
 
@@ -65,6 +75,7 @@ class ManagerConfig:
     state_dir: Annotated[Path, Folder(), "Local copies of journals and reports."] = Path("/var/lib/failoverd")
     run_dir: Annotated[Path, Folder(), "What lives as long as the process."] = Path("/run/failoverd")
     log_level: Annotated[str, _LEVEL, "How much is logged to standard error."] = "info"
+    site_guard: SiteGuardConfig = SiteGuardConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +196,14 @@ _MIN_CLAIMED: Final = Whole(1, 1000, word="majority")
 
 
 @dataclass(frozen=True, slots=True)
+class CrashLoopConfig:
+    """A primary that crashes this often is replaced instead of being opened again."""
+
+    restarts: Annotated[int, Whole(1, 1000), "Restarts after a crash that make a loop."] = 3
+    within: Annotated[float, Duration(1, 86400), "The time in which they are counted."] = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class DetectionConfig:
     """When silence becomes death."""
 
@@ -193,6 +212,8 @@ class DetectionConfig:
     misses: Annotated[int, Whole(1, 1000), "Missing answers in a row before soft evidence counts."] = 3
     crash_grace: Annotated[float, _GRACE, "How long a crashed server is given to come back."] = 0.0
     shutdown_grace: Annotated[float, _GRACE, "How long an orderly stop is given to be a restart."] = 15.0
+    hung_after: Annotated[float, Duration(1, 3600), "How long no waiting write may come to an end."] = 30.0
+    crash_loop: CrashLoopConfig = CrashLoopConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +222,8 @@ class OnConfig:
 
     dead: Annotated[Reaction, words_of(Reaction), "What a dead primary leads to."] = Reaction.FAILOVER
     frozen: Annotated[Reaction, words_of(Reaction), "What a frozen primary leads to."] = Reaction.FAILOVER
+    hung: Annotated[Reaction, words_of(Reaction), "What a primary whose writes hang leads to."] = Reaction.ALERT
+    unfit: Annotated[Reaction, words_of(Reaction), "What a primary without a usable disk leads to."] = Reaction.ALERT
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,13 +344,20 @@ class Config:
             durability=found.durability,
             semi_sync=SemiSyncPolicy(found.semi_sync.wait_count, found.semi_sync.on_no_ackers),
             traffic=found.traffic.policy,
+            site_guard=SiteGuard(self.manager.site_guard.clusters, self.manager.site_guard.within),
         )
 
 
 def detection_policy(section: DetectionConfig) -> DetectionPolicy:
     """The section as deciding needs it."""
     return DetectionPolicy(
-        section.interval, section.timeout, section.misses, section.crash_grace, section.shutdown_grace
+        section.interval,
+        section.timeout,
+        section.misses,
+        section.crash_grace,
+        section.shutdown_grace,
+        section.hung_after,
+        CrashLoop(section.crash_loop.restarts, section.crash_loop.within),
     )
 
 
@@ -335,7 +365,7 @@ def failover_policy(section: FailoverConfig) -> FailoverPolicy:
     """The section as deciding and planning need it."""
     return FailoverPolicy(
         automatic=section.automatic,
-        on=Reactions(section.on.dead, section.on.frozen),
+        on=Reactions(section.on.dead, section.on.frozen, section.on.hung, section.on.unfit),
         cooldown=section.cooldown,
         fencing=section.fencing,
         max_loss=None if section.max_loss == "any" else section.max_loss,

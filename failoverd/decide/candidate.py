@@ -34,11 +34,15 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """One row: why a server cannot be promoted; `found` answers with the sentence's end, or None."""
+    """One row: why a server cannot be promoted; `found` answers with the sentence's end, or None.
+
+    `hint` is what a person does about it.
+    """
 
     id: str
     sentence: str
     found: Callable[[Contender], str | None]
+    hint: str
 
 
 def _when(holds: bool, detail: str = "") -> str | None:
@@ -69,18 +73,68 @@ def _setting(name: str) -> Callable[[Contender], str | None]:
 
 
 OBSTACLES: tuple[Obstacle, ...] = (
-    Obstacle("maintenance", "it is in maintenance", lambda c: _when(c.spec.maintenance)),
-    Obstacle("unreachable", "it could not be read: {detail}", lambda c: _when(c.state is None, c.why_silent)),
-    Obstacle("never", "it must never be promoted by configuration", lambda c: _when(c.spec.promote is Promote.NEVER)),
-    Obstacle("gtid-off", "its GTID mode is off", _setting("gtid_mode")),
-    Obstacle("no-binary-log", "it writes no binary log", _setting("log_bin")),
-    Obstacle("no-replica-updates", "it does not log what it replicates", _setting("log_replica_updates")),
-    Obstacle("other-channels", "it has channels of its own: {detail}", _foreign_channels),
-    Obstacle("errant", "it has transactions nobody else knows: {detail}", lambda c: c.errant.shorten() or None),
-    Obstacle("delayed", "it applies with a delay of {detail}", _delay),
-    Obstacle("offline", "it is in offline mode", lambda c: _when(c.state is not None and c.state.offline_mode)),
-    Obstacle("broken-applier", "its applier stopped with {detail}", _broken_applier),
-    Obstacle("gap", "it lacks transactions below its latest: {detail}", lambda c: c.holes.shorten() or None),
+    Obstacle(
+        "maintenance",
+        "it is in maintenance",
+        lambda c: _when(c.spec.maintenance),
+        "take maintenance: true out of the configuration when the work is done",
+    ),
+    Obstacle(
+        "unreachable",
+        "it could not be read: {detail}",
+        lambda c: _when(c.state is None, c.why_silent),
+        "look at the server and at the way to it",
+    ),
+    Obstacle(
+        "never",
+        "it must never be promoted by configuration",
+        lambda c: _when(c.spec.promote is Promote.NEVER),
+        "another value of promote, if it may",
+    ),
+    Obstacle(
+        "gtid-off",
+        "its GTID mode is off",
+        _setting("gtid_mode"),
+        "set gtid_mode=ON and enforce_gtid_consistency=ON there",
+    ),
+    Obstacle("no-binary-log", "it writes no binary log", _setting("log_bin"), "start it with log_bin"),
+    Obstacle(
+        "no-replica-updates",
+        "it does not log what it replicates",
+        _setting("log_replica_updates"),
+        "start it with log_replica_updates=ON",
+    ),
+    Obstacle(
+        "other-channels",
+        "it has channels of its own: {detail}",
+        _foreign_channels,
+        "remove the channels, or --override other-channels",
+    ),
+    Obstacle(
+        "errant",
+        "it has transactions nobody else knows: {detail}",
+        lambda c: c.errant.shorten() or None,
+        "judge these transactions; --override errant-candidate makes them everybody's",
+    ),
+    Obstacle("delayed", "it applies with a delay of {detail}", _delay, "SOURCE_DELAY=0, or say promote: never"),
+    Obstacle(
+        "offline",
+        "it is in offline mode",
+        lambda c: _when(c.state is not None and c.state.offline_mode),
+        "SET GLOBAL offline_mode=OFF",
+    ),
+    Obstacle(
+        "broken-applier",
+        "its applier stopped with {detail}",
+        _broken_applier,
+        "mend what the error names; failoverd repair mends a relay log that cannot be read",
+    ),
+    Obstacle(
+        "gap",
+        "it lacks transactions below its latest: {detail}",
+        lambda c: c.holes.shorten() or None,
+        "bring up the server that has them, or --override missing-transactions",
+    ),
 )
 
 # Which obstacle a person may override, and the refusal's name for it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from failoverd.decide.situation import Situation
 from failoverd.decide.testimony import Word
+from failoverd.model.sight import ServerState
 from failoverd.model.verdict import Evidence
 
 
@@ -14,10 +15,26 @@ def gather(s: Situation) -> tuple[Evidence, ...]:
         return ()
     if s.primary is not None:
         state = "takes writes" if s.primary.writable else "is closed for writes"
-        return (Evidence("answer", "sql", s.since(s.primary.read_at), f"{name} answers and {state}"),)
+        answer = Evidence("answer", "sql", s.since(s.primary.read_at), f"{name} answers and {state}")
+        return (answer, *_waits(s, s.primary), *_disk(s))
     age = s.since(s.missed.read_at)
     own = Evidence(str(s.missed.why), "sql", age, f"{name} did not answer: {s.missed.text}")
     return (own, *_misses(s), *_agent(s), *_routes(s))
+
+
+def _waits(s: Situation, primary: ServerState) -> tuple[Evidence, ...]:
+    if primary.waits is None or not str(primary.waits):
+        return ()
+    stood = s.since(s.history.stuck_since)
+    return (Evidence("waiting", "sql", stood, f"nothing committed for {stood:.1f} s, waiting: {primary.waits}"),)
+
+
+def _disk(s: Situation) -> tuple[Evidence, ...]:
+    trouble = s.history.disk
+    if trouble is None:
+        return ()
+    age = s.since(trouble.seen_at)
+    return (Evidence("disk", "agent", age, f"the file system of {s.recorded.name} is {trouble.what}"),)
 
 
 def _misses(s: Situation) -> tuple[Evidence, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from failoverd.decide import candidate, evidence, problems, refusals, rules
+from failoverd.decide.measures import Case
 from failoverd.decide.situation import Situation
 from failoverd.model.errors import InvariantBroken
 from failoverd.model.history import History
@@ -40,7 +41,7 @@ def judge(
 ) -> Verdict:
     """The verdict on a snapshot that the history has taken in already; `wall` is the time of day in seconds."""
     s = Situation(snapshot, history, policy, now, wall)
-    rule, detail = decide(s, tables.rules)
+    rule, detail = decide(s, tables)
     primary = name_of(s, rule)
     advice = reaction(rule, policy)
     return Verdict(
@@ -55,13 +56,20 @@ def judge(
     )
 
 
-def decide(s: Situation, table: tuple[rules.Rule, ...]) -> tuple[rules.Rule, str]:
-    """The first rule that matches, with its detail. InvariantBroken where none does: the table has a hole."""
-    for rule in table:
+def decide(s: Situation, tables: Tables) -> tuple[rules.Rule, str]:
+    """The first rule that matches and does not yield, with its detail. InvariantBroken where none does: the table has
+    a hole.
+    """
+    for rule in tables.rules:
         detail = rule.when(s)
-        if detail is not None:
+        if detail is not None and not (rule.yields and stands_back(s, rule, tables)):
             return rule, detail
     raise InvariantBroken("no rule matches this snapshot", f"cluster {s.policy.name}")
+
+
+def stands_back(s: Situation, rule: rules.Rule, tables: Tables) -> bool:
+    """Whether a rule's act is not wanted, or something stands against it."""
+    return reaction(rule, s.policy) is not rule.advice or bool(against(s, rule.advice, tables))
 
 
 def name_of(s: Situation, rule: rules.Rule) -> str | None:
@@ -76,10 +84,14 @@ def reaction(rule: rules.Rule, policy: ClusterPolicy) -> Advice:
     if rule.advice not in ACTS:
         return rule.advice
     on = policy.failover.on
-    wished = {VerdictName.PRIMARY_DEAD: on.dead, VerdictName.PRIMARY_FROZEN: on.frozen}
-    if not policy.failover.automatic or wished.get(rule.verdict) is Reaction.ALERT:
-        return Advice.ALERT
-    return rule.advice
+    wished = {
+        VerdictName.PRIMARY_DEAD: on.dead,
+        VerdictName.PRIMARY_FROZEN: on.frozen,
+        VerdictName.PRIMARY_HUNG: on.hung,
+        VerdictName.PRIMARY_UNFIT: on.unfit,
+    }
+    told = rule.advice is Advice.FAIL_OVER and wished[rule.verdict] is Reaction.ALERT
+    return Advice.ALERT if told or not policy.failover.automatic else rule.advice
 
 
 def against(s: Situation, advice: Advice, tables: Tables) -> tuple[Refusal, ...]:
@@ -93,12 +105,12 @@ def prospect(s: Situation, kind: Kind, tables: Tables = TABLES) -> tuple[Ranking
     """Before anything is changed: who would win and every refusal, overridden or not, as far as it can be foreseen."""
     expected = replace(s, snapshot=foreseen(s.snapshot, s.history))
     ranking = choose(expected, tables)
-    return ranking, refusals.refusals(refusals.Case(expected, ranking), kind, tables.refusals)
+    return ranking, refusals.refusals(Case(expected, ranking), kind, tables.refusals)
 
 
 def forbidden(s: Situation, kind: Kind, tables: Tables = TABLES) -> tuple[Refusal, ...]:
     """What stands against an operation that elects nobody."""
-    return refusals.refusals(refusals.Case(s, Ranking("")), kind, tables.refusals)
+    return refusals.refusals(Case(s, Ranking("")), kind, tables.refusals)
 
 
 def settle(s: Situation, tables: Tables = TABLES) -> tuple[Ranking, tuple[Refusal, ...]]:
@@ -108,7 +120,7 @@ def settle(s: Situation, tables: Tables = TABLES) -> tuple[Ranking, tuple[Refusa
     """
     ranking = choose(s, tables)
     late = tuple(row for row in tables.refusals if row.late)
-    return ranking, refusals.refusals(refusals.Case(s, ranking), Kind.FAILOVER, late)
+    return ranking, refusals.refusals(Case(s, ranking), Kind.FAILOVER, late)
 
 
 def choose(s: Situation, tables: Tables = TABLES) -> Ranking:

@@ -9,6 +9,7 @@ from failoverd.decide.candidate import OWN_CHANNELS
 from failoverd.decide.errant import errant
 from failoverd.decide.situation import Situation
 from failoverd.model.ackers import strangers
+from failoverd.model.history import disk_trouble
 from failoverd.model.host import AgentSilent
 from failoverd.model.sight import Channel, ServerState, Thread, Why
 from failoverd.model.verdict import Problem
@@ -170,6 +171,36 @@ def unlisted_acker(s: Situation, name: str) -> str | None:
     return ", ".join(strangers(s.snapshot, s.policy, s.primary)) or None
 
 
+def sessions_wait(s: Situation, name: str) -> str | None:
+    """Writes have begun to wait; what becomes of it is the rules' matter."""
+    state = _state(s, name)
+    waits = state.waits if state is not None and name == s.recorded.name else None
+    return str(waits) if waits is not None and waits.stuck else None
+
+
+def disk_takes_nothing(s: Situation, name: str) -> str | None:
+    """Its agent finds no room, or a file system that is read-only."""
+    facts = s.snapshot.facts(name)
+    return disk_trouble(facts) or None if facts is not None else None
+
+
+def source_down(s: Situation, name: str) -> str | None:
+    """A chained replica whose own source is away gets nothing, although the primary lives."""
+    state = _state(s, name)
+    source = s.source_of(state) if state is not None else ""
+    away = source in s.snapshot.sights and s.snapshot.state(source) is None
+    return source if away and source != s.recorded.name else None
+
+
+def nobody_follows(s: Situation, name: str) -> str | None:
+    """The primary serves its clients, and no replica gets what they write."""
+    replicas = [spec.name for spec in s.policy.servers if spec.name != name and not spec.maintenance]
+    if name != s.recorded.name or s.primary is None or not replicas:
+        return None
+    fed = [r for r in s.others() if s.follows(r, s.primary) and r.main and r.main.receiver is Thread.YES]
+    return None if fed else ", ".join(replicas)
+
+
 PROBLEMS: tuple[Row, ...] = (
     Row("access-denied", "{name} refuses our login: {detail}", "check the manager's account there", access_denied),
     Row("unreachable", "{name} could not be read: {detail}", "look at the server and at the way to it", unreachable),
@@ -195,6 +226,30 @@ PROBLEMS: tuple[Row, ...] = (
     Row("no-source", "{name} follows nobody", "attach it, or take it out of the configuration", follows_nobody),
     Row(
         "other-channels", "{name} has channels of its own: {detail}", "it will not be promoted by itself", own_channels
+    ),
+    Row(
+        "source-down",
+        "{name} follows {detail}, which is away",
+        "bring that one back, or let it follow the primary",
+        source_down,
+    ),
+    Row(
+        "nobody-follows",
+        "nobody gets what {name} commits: {detail}",
+        "mend the replicas: if it dies now, what its own host cannot give back is lost",
+        nobody_follows,
+    ),
+    Row(
+        "sessions-wait",
+        "writes to {name} wait: {detail}",
+        "find who holds the lock: performance_schema.metadata_locks; a backup gives it back by itself",
+        sessions_wait,
+    ),
+    Row(
+        "disk",
+        "the file system below the data of {name} is {detail}",
+        "make room, or mend the disk and start the server again",
+        disk_takes_nothing,
     ),
     Row("agent", "the agent of {name} does not answer: {detail}", "failoverd agent check", agent_silent),
     Row(

@@ -1,48 +1,25 @@
-"""The refusal table: why an operation must not go on, what was measured against which limit, who may override."""
+"""The refusal table: why an operation must not go on, what was measured against which limit, who may override.
+
+docs/verdicts.md is made from it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from failoverd.decide.reopening import danger, unknown
-from failoverd.decide.situation import Situation
-from failoverd.decide.testimony import Word
-from failoverd.model.ackers import able_ones, possible
-from failoverd.model.host import LogKind
+from failoverd.decide import measures as m
+from failoverd.decide.measures import Case, Measured
 from failoverd.model.plans import Kind
-from failoverd.model.ranking import Ranking
 from failoverd.model.verdict import Refusal
-
-# How long the manager waits after an attempt of its own that was refused on fixed positions or undone (seconds).
-RETRY_PAUSE = 30.0
-# How long a manager says that its settings differ from those in force before it acts by itself (seconds).
-SETTINGS_PAUSE = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a row found: a value, the limit it breaks, and the end of its sentence."""
-
-    value: str = ""
-    limit: str = ""
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What a row may look at: the situation, and who would win."""
-
-    s: Situation
-    ranking: Ranking
-
 
 Measure = Callable[[Case], Measured | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One refusal: its sentence may name {primary} and the measure's {detail}; `kinds` are the operations it is for.
+    """One refusal: its sentence may name {primary} and the measure's {detail}; `kinds` are the operations it is for,
+    `hint` is what a person does about it.
 
     `late` rows are asked again on fixed positions, between recovery and the point of no return; the others are about
     the time before anything is changed, and what we have changed ourselves would answer them wrongly.
@@ -52,196 +29,9 @@ class Row:
     sentence: str
     kinds: frozenset[Kind]
     measure: Measure
+    hint: str
     overridable: bool = True
     late: bool = False
-
-
-def automatic(s: Situation) -> bool:
-    """Whether nobody asked: the manager acts by itself."""
-    return s.request is None or s.request.by.kind == "automatic"
-
-
-def cooldown(c: Case) -> Measured | None:
-    """A failover soon after the last one hides something that a person should see."""
-    last, limit = c.s.history.last_failover_at, c.s.policy.failover.cooldown
-    if last is None or c.s.wall - last >= limit:
-        return None
-    return Measured(f"{c.s.wall - last:.0f} s", f"{limit:g} s", f"{c.s.wall - last:.0f} s ago")
-
-
-def tried_lately(c: Case) -> Measured | None:
-    """An attempt that came to nothing is not repeated at once: each one stops receivers and takes that back."""
-    last = c.s.history.last_attempt_at
-    if last is None or not automatic(c.s) or c.s.wall - last >= RETRY_PAUSE:
-        return None
-    return Measured(f"{c.s.wall - last:.0f} s", f"{RETRY_PAUSE:g} s", f"{c.s.wall - last:.0f} s ago")
-
-
-def paused(c: Case) -> Measured | None:
-    """Somebody asked for no acts by ourselves; a person's own request is not one."""
-    pause = c.s.history.paused
-    if pause is None or not automatic(c.s) or pause.over(c.s.wall):
-        return None
-    return Measured(detail=f"{pause.by}: {pause.reason}")
-
-
-def maintenance(c: Case) -> Measured | None:
-    """Somebody works on the primary and knows that it is down."""
-    listed = any(spec.maintenance and spec.name == c.s.recorded.name for spec in c.s.policy.servers)
-    return Measured() if listed and automatic(c.s) else None
-
-
-def primary_alive(c: Case) -> Measured | None:
-    """A living primary is moved by a switchover, which loses nothing; a failover would kill it."""
-    if automatic(c.s):
-        return None
-    if c.s.primary is not None or c.s.missed.spoke:
-        return Measured(detail="it answers")
-    alive = () if c.s.gone() else c.s.said(Word.ALIVE)
-    return Measured(detail=alive[0].sentence) if alive else None
-
-
-def blind(c: Case) -> Measured | None:
-    """Nobody but us says that the primary is gone."""
-    if c.s.primary is not None or c.s.gone() or c.s.said(Word.SILENT):
-        return None
-    return Measured(f"{len(c.s.said(Word.SILENT))} second routes", "1")
-
-
-def operation_open(c: Case) -> Measured | None:
-    """An operation that was begun and has no end: what it has changed must be known first."""
-    return Measured(detail=c.s.history.open_operation) if c.s.history.open_operation else None
-
-
-def open_already(c: Case) -> Measured | None:
-    """There is nothing to be opened."""
-    return Measured() if c.s.primary is not None and c.s.primary.writable else None
-
-
-def reopen_unsafe(c: Case) -> Measured | None:
-    """Opening it would make a second writer, or re-issue transactions that others have with other content."""
-    found = "" if open_already(c) else danger(c.s)
-    return Measured(detail=found) if found else None
-
-
-def reopen_unknown(c: Case) -> Measured | None:
-    """A server that nobody has seen may hold more than it."""
-    found = "" if open_already(c) else unknown(c.s)
-    return Measured(detail=found) if found else None
-
-
-def config_differs(c: Case) -> Measured | None:
-    """The manager before us had other settings for this cluster: whoever changed them may still be at it."""
-    history = c.s.history
-    if not history.settings_of or not automatic(c.s):
-        return None
-    waited = c.s.since(history.settings_since)
-    detail = f"{history.settings_of} had others until {waited:.0f} s ago"
-    return Measured(f"{waited:.0f} s", f"{SETTINGS_PAUSE:g} s", detail) if waited < SETTINGS_PAUSE else None
-
-
-def epoch_behind(c: Case) -> Measured | None:
-    """An agent has acted under a higher epoch than ours: the records of coordination were lost, or are older."""
-    ours, theirs = c.s.history.epoch, c.s.history.agents_epoch
-    return Measured(f"{ours}", f"{theirs}", f"{theirs}, ours is {ours}") if 0 < ours < theirs else None
-
-
-def not_claimed(c: Case) -> Measured | None:
-    """Too few servers can be claimed to be sure that no other manager changes them."""
-    reached, needed = len(c.s.others()), c.s.policy.claims_needed(c.s.recorded.name)
-    return Measured(f"{reached} servers", f"{needed}", f"{reached} of {needed}") if reached < needed else None
-
-
-def fencing_impossible(c: Case) -> Measured | None:
-    """Fencing is required, and neither the agent nor the server itself can be reached to do it."""
-    if c.s.policy.failover.fencing != "required" or c.s.snapshot.facts(c.s.recorded.name) is not None:
-        return None
-    return None if c.s.primary is not None else Measured("no route", "an agent or a session", c.s.missed.text)
-
-
-def errant_candidate(c: Case) -> Measured | None:
-    """The only candidates have transactions that nobody else knows: promoting one would spread them."""
-    only = c.ranking.stopped_only_by("errant") if not c.ranking.elect else ()
-    counts = dict(c.ranking.errant)
-    found = [f"{name} has {counts[name].shorten()}" for name in only if name in counts]
-    return Measured(f"{len(found)} servers", "0", "; ".join(found)) if found else None
-
-
-def other_channels(c: Case) -> Measured | None:
-    """The only candidates replicate from elsewhere too: as primary they would mix two histories."""
-    only = c.ranking.stopped_only_by("other-channels") if not c.ranking.elect else ()
-    return Measured(detail=", ".join(only)) if only else None
-
-
-def no_candidate(c: Case) -> Measured | None:
-    """Nobody is left who may be promoted."""
-    if c.ranking.elect or c.ranking.stopped_only_by("errant") or c.ranking.stopped_only_by("other-channels"):
-        return None
-    return Measured("0", "1", "; ".join(f"{name}: {why}" for name, why in c.ranking.why_not))
-
-
-def recovery_incomplete(c: Case) -> Measured | None:
-    """A surviving disk holds more, and it could not be read: going on would throw it away.
-
-    A number that somebody has accepted covers what is known to be missing, never the disk of a host that answers.
-    """
-    unread, allowed = [h for h in c.s.snapshot.holdings if h.problem], _allowed(c.s)
-    if allowed is None:
-        return None
-    sure = [h for h in unread if h.server == c.s.recorded.name and c.s.snapshot.facts(h.server) is not None]
-    found = sure or (unread if len(c.ranking.missing) > allowed and c.ranking.elect else [])
-    if not found:
-        return None
-    return Measured(detail="; ".join(f"{h.kind} logs of {h.server}: {h.problem}" for h in found))
-
-
-def missing_transactions(c: Case) -> Measured | None:
-    """More known transactions would be given up than anybody has accepted."""
-    allowed, count = _allowed(c.s), len(c.ranking.missing)
-    if allowed is None or count <= allowed or not c.ranking.elect:
-        return None
-    return Measured(f"{count} transactions", f"{allowed}", f"{count}: {c.ranking.missing.shorten()}")
-
-
-def acks_unaccounted(c: Case) -> Measured | None:
-    """A commit may have been acknowledged by servers that nobody counts: it would be lost without anybody knowing.
-
-    Counting is not needed where the old primary's own logs were read to their end behind its fence, or where it answers
-    and is closed itself: they hold every commit.
-    """
-    if not c.s.lossless or c.s.primary is not None or _logs_read(c.s):
-        return None
-    ackers = possible(c.s.policy, c.s.recorded)
-    counted = {state.name for state in c.s.others()} & ackers
-    needed = len(ackers) - c.s.policy.semi_sync.wait_count + 1
-    if len(counted) >= needed:
-        return None
-    absent = ", ".join(sorted(ackers - counted))
-    return Measured(f"{len(counted)} servers", f"{needed}", f"{len(counted)} of {len(ackers)} counted, not {absent}")
-
-
-def _logs_read(s: Situation) -> bool:
-    """Whether its logs were read to their end, or before anybody has asked, whether there is an agent to read them."""
-    found = [h for h in s.snapshot.holdings if h.server == s.recorded.name and h.kind is LogKind.BINARY]
-    if not found:
-        return s.snapshot.facts(s.recorded.name) is not None
-    return any(h.complete and not h.problem for h in found)
-
-
-def no_ackers(c: Case) -> Measured | None:
-    """Nobody would acknowledge to the new primary: its commits would wait, or be lost with it."""
-    policy, elect = c.s.policy, c.ranking.elect or c.s.recorded.name
-    if not policy.lossless or policy.semi_sync.on_no_ackers == "degrade":
-        return None
-    found = len(able_ones(c.s.snapshot, policy, frozenset({elect, c.s.recorded.name})))
-    wanted = policy.semi_sync.wait_count
-    return Measured(f"{found} servers", f"{wanted}", f"{found} of {wanted}") if found < wanted else None
-
-
-def _allowed(s: Situation) -> int | None:
-    if s.request is not None and s.request.accept_loss is not None:
-        return s.request.accept_loss
-    return s.policy.failover.max_loss
 
 
 _FAILOVER = frozenset({Kind.FAILOVER})
@@ -249,53 +39,169 @@ _REOPEN = frozenset({Kind.REOPEN})
 _BOTH = frozenset({Kind.FAILOVER, Kind.REOPEN})
 _ALL = frozenset(Kind)
 REFUSALS: tuple[Row, ...] = (
-    Row("primary-alive", "{primary} lives, {detail}: use switchover", _FAILOVER, primary_alive, overridable=False),
-    Row("primary-open", "{primary} takes writes already", _REOPEN, open_already, overridable=False),
-    Row("reopen-unsafe", "{primary} must not be opened: {detail}", _REOPEN, reopen_unsafe, overridable=False),
-    Row("reopen-unknown", "{primary} may lack something: {detail}", _REOPEN, reopen_unknown),
-    Row("paused", "acts by ourselves are paused by {detail}", _BOTH, paused),
-    Row("maintenance", "{primary} is in maintenance", _BOTH, maintenance),
-    Row("operation-open", "operation {detail} has not ended", _ALL, operation_open),
-    Row("config-differs", "settings differ between managers: {detail}", _BOTH, config_differs),
+    Row(
+        "site-guard",
+        "too many clusters fail at once: {detail}",
+        _FAILOVER,
+        m.site_guard,
+        "look at the site and its network; failoverd failover --override site-guard, cluster by cluster",
+    ),
+    Row(
+        "primary-alive",
+        "{primary} lives, {detail}: use switchover",
+        _FAILOVER,
+        m.primary_alive,
+        "failoverd switchover moves a living primary and loses nothing",
+        overridable=False,
+    ),
+    Row(
+        "primary-open",
+        "{primary} takes writes already",
+        _REOPEN,
+        m.open_already,
+        "nothing",
+        overridable=False,
+    ),
+    Row(
+        "reopen-unsafe",
+        "{primary} must not be opened: {detail}",
+        _REOPEN,
+        m.reopen_unsafe,
+        "bring the server that holds more up: what it has decides who may be opened",
+        overridable=False,
+    ),
+    Row(
+        "reopen-unknown",
+        "{primary} may lack something: {detail}",
+        _REOPEN,
+        m.reopen_unknown,
+        "bring every server up, or --override reopen-unknown",
+    ),
+    Row(
+        "paused", "acts by ourselves are paused by {detail}", _BOTH, m.paused, "failoverd resume, when the work is done"
+    ),
+    Row(
+        "maintenance",
+        "{primary} is in maintenance",
+        _BOTH,
+        m.maintenance,
+        "take maintenance: true out of the configuration when the work is done",
+    ),
+    Row(
+        "operation-open",
+        "operation {detail} has not ended",
+        _ALL,
+        m.operation_open,
+        "failoverd ops show tells how far it came; failoverd ops resume, undo or abort ends it",
+    ),
+    Row(
+        "config-differs",
+        "settings differ between managers: {detail}",
+        _BOTH,
+        m.config_differs,
+        "failoverd config check on both managers; after a minute the settings in force are these",
+    ),
     Row(
         "epoch-behind",
         "agents remember epoch {detail}: failoverd init --adopt",
         _BOTH,
-        epoch_behind,
+        m.epoch_behind,
+        "look why the records are older than the agents, then failoverd init CLUSTER --adopt",
         overridable=False,
     ),
-    Row("cooldown", "the last failover was {detail}", _FAILOVER, cooldown),
-    Row("tried-lately", "an attempt came to nothing {detail}", _BOTH, tried_lately),
-    Row("blind", "nobody but us says that {primary} is gone", _FAILOVER, blind),
-    Row("not-claimed", "too few servers can be claimed: {detail}", _FAILOVER, not_claimed, late=True),
-    Row("fencing-impossible", "{primary} cannot be fenced: {detail}", _FAILOVER, fencing_impossible),
+    Row(
+        "cooldown",
+        "the last failover was {detail}",
+        _FAILOVER,
+        m.cooldown,
+        "find out why the last one was needed; then failoverd failover --override cooldown",
+    ),
+    Row(
+        "tried-lately",
+        "an attempt came to nothing {detail}",
+        _BOTH,
+        m.tried_lately,
+        "read its report; the next attempt comes by itself",
+    ),
+    Row(
+        "blind",
+        "nobody but us says that {primary} is gone",
+        _FAILOVER,
+        m.blind,
+        "look from another host; --override blind is a person's word that the primary is gone",
+    ),
+    Row(
+        "not-claimed",
+        "too few servers can be claimed: {detail}",
+        _FAILOVER,
+        m.not_claimed,
+        "bring more servers up; failover.min_claimed says how many are needed",
+        late=True,
+    ),
+    Row(
+        "fencing-impossible",
+        "{primary} cannot be fenced: {detail}",
+        _FAILOVER,
+        m.fencing_impossible,
+        "switch the old primary off for certain, then --override fencing-impossible",
+    ),
     Row(
         "errant-candidate",
         "only servers with errant transactions are left: {detail}",
         _FAILOVER,
-        errant_candidate,
+        m.errant_candidate,
+        "judge these transactions; --override errant-candidate makes them everybody's",
         late=True,
     ),
     Row(
         "other-channels",
         "only servers with channels of their own are left: {detail}",
         _FAILOVER,
-        other_channels,
+        m.other_channels,
+        "remove the channels, or --override other-channels and stop them after the promotion",
         late=True,
     ),
-    Row("no-candidate", "no server can be promoted: {detail}", _FAILOVER, no_candidate, overridable=False, late=True),
     Row(
-        "recovery-incomplete", "a surviving log could not be read: {detail}", _FAILOVER, recovery_incomplete, late=True
+        "no-candidate",
+        "no server can be promoted: {detail}",
+        _FAILOVER,
+        m.no_candidate,
+        "mend one of them: the sentence says what is wrong with each",
+        overridable=False,
+        late=True,
     ),
-    Row("missing-transactions", "nobody can give back {detail}", _FAILOVER, missing_transactions, late=True),
+    Row(
+        "recovery-incomplete",
+        "a surviving log could not be read: {detail}",
+        _FAILOVER,
+        m.recovery_incomplete,
+        "bring that host up, or accept the loss with --accept-loss N",
+        late=True,
+    ),
+    Row(
+        "missing-transactions",
+        "nobody can give back {detail}",
+        _FAILOVER,
+        m.missing_transactions,
+        "bring the host that has them up, or accept the loss with --accept-loss N",
+        late=True,
+    ),
     Row(
         "acks-unaccounted",
         "too few of those that may have acknowledged commits are here: {detail}",
         _FAILOVER,
-        acks_unaccounted,
+        m.acks_unaccounted,
+        "bring one of the absent servers up, or --override acks-unaccounted and lose what only it has",
         late=True,
     ),
-    Row("no-ackers", "too few servers are left that can acknowledge: {detail}", _BOTH, no_ackers, late=True),
+    Row(
+        "no-ackers",
+        "too few servers are left that can acknowledge: {detail}",
+        _BOTH,
+        m.no_ackers,
+        "bring a replica up, or semi_sync.on_no_ackers: degrade",
+        late=True,
+    ),
 )
 
 

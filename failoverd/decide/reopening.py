@@ -5,10 +5,9 @@ from __future__ import annotations
 from failoverd.decide.errant import legitimate
 from failoverd.decide.situation import Situation
 from failoverd.gtid import GtidSet
+from failoverd.model.history import START_JITTER
 from failoverd.model.sight import ServerState
 
-# A server reports how long it has been up in whole seconds: two readings of one start differ by less than this.
-START_JITTER = 1.5
 # A manager without memory takes a primary for restarted only if it has been up for less than this: a longer time
 # without anybody opening it is somebody's will.
 RECENT_START = 600.0

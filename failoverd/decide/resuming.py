@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from failoverd.decide.refusals import Case, blind, primary_alive
+from failoverd.decide.measures import Case, blind, primary_alive
 from failoverd.decide.rules import RULES
 from failoverd.decide.situation import Situation
 from failoverd.model.journal import Intent

@@ -1,225 +1,242 @@
-"""The rule table: the first row whose condition holds is the verdict. A condition answers with a detail, or None."""
+"""The rule table: the first row whose condition holds is the verdict. docs/verdicts.md is made from it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from failoverd.decide.reopening import obstacle, restarted
-from failoverd.decide.situation import SHUT_DOOR, Situation
-from failoverd.decide.testimony import Word
-from failoverd.model.sight import ServerState, Unreachable, Why
+from failoverd.decide import conditions as c
+from failoverd.decide.situation import Situation
 from failoverd.model.verdict import Advice, VerdictName
-
-# An open session can still commit for about three seconds after the port began to refuse; without an agent's word
-# nobody knows whether one does.
-REFUSED_WAIT = 5.0
 
 Condition = Callable[[Situation], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row; its sentence may name {primary} and the condition's {detail}."""
+    """One row; its sentence may name {primary} and the condition's {detail}, `hint` is what a person does about it.
+
+    A row that `yields` lets the rows below decide where something stands against its act: for it, doing nothing would
+    be worse than what they do.
+    """
 
     id: str
     verdict: VerdictName
     advice: Advice
     sentence: str
     when: Condition
-
-
-def two_writable(s: Situation) -> str | None:
-    """Two servers that take writes."""
-    found = s.snapshot.writable()
-    return " and ".join(w.name for w in found) if len(found) > 1 else None
-
-
-def login_refused(s: Situation) -> str | None:
-    """Every server lives and refuses our password: the fault is ours."""
-    sights = s.snapshot.sights.values()
-    denied = all(isinstance(one, Unreachable) and one.why is Why.ACCESS_DENIED for one in sights)
-    return "" if sights and denied else None
-
-
-def first_primary(s: Situation) -> str | None:
-    """Nothing recorded, one writable server, and everybody else follows it."""
-    return "" if s.history.recorded is None and not unclear(s) else None
-
-
-def unclear(s: Situation) -> str:
-    """What keeps a cluster without a record from having an obvious primary; empty when nothing does."""
-    writable = s.snapshot.writable()
-    if not writable:
-        return "no server takes writes"
-    wanted = [spec.name for spec in s.policy.servers if not spec.maintenance]
-    unread = [name for name in wanted if s.snapshot.state(name) is None]
-    if unread:
-        return f"{', '.join(unread)} cannot be read"
-    astray = [name for name in wanted if name not in s.below(writable[0])]
-    return f"nothing leads from {', '.join(astray)} to {writable[0].name}" if astray else ""
-
-
-def nothing_recorded(s: Situation) -> str | None:
-    """Nothing recorded, and no obvious primary."""
-    return unclear(s) if s.history.recorded is None else None
-
-
-def unlisted(s: Situation) -> str | None:
-    """The recorded primary is no member any more."""
-    return "" if s.recorded.name not in s.snapshot.sights else None
-
-
-def other_identity(s: Situation) -> str | None:
-    """Another server answers where the primary should be."""
-    if s.primary is None or s.primary.server_uuid == s.recorded.server_uuid:
-        return None
-    return f"{s.primary.server_uuid} in place of {s.recorded.server_uuid}"
-
-
-def other_writable(s: Situation) -> str | None:
-    """Another server than the recorded one takes writes, and no record says so."""
-    found = [w.name for w in s.snapshot.writable() if w.name != s.recorded.name]
-    return found[0] if found else None
-
-
-def answers_writable(s: Situation) -> str | None:
-    """The recorded primary takes writes."""
-    return "" if s.primary is not None and s.primary.writable else None
-
-
-def may_reopen(s: Situation) -> str | None:
-    """Read-only after a restart, and nobody holds more than it."""
-    return "" if restarted(s) and not obstacle(s) else None
-
-
-def must_not_reopen(s: Situation) -> str | None:
-    """Read-only after a restart, and opening it could re-issue transactions."""
-    return obstacle(s) if restarted(s) else None
-
-
-def answers_closed(s: Situation) -> str | None:
-    """Read-only since no restart: a person did that."""
-    return None if s.primary is None else _closed_by(s.primary)
-
-
-def _closed_by(state: ServerState) -> str:
-    if state.super_read_only:
-        return "super_read_only"
-    return "read_only" if state.read_only else "offline_mode"
-
-
-def spoke(s: Situation) -> str | None:
-    """An error that only a living server sends."""
-    return s.missed.text if s.missed.why in {Why.ALIVE, Why.ACCESS_DENIED} else None
-
-
-def leaving(s: Situation) -> str | None:
-    """An orderly stop whose restart may still come."""
-    if not s.orderly() or s.elapsed >= s.policy.detection.shutdown_grace:
-        return None
-    return f"{s.elapsed:.1f} s of {s.policy.detection.shutdown_grace:g} s"
-
-
-def within_grace(s: Situation) -> str | None:
-    """Crash grace has not passed: the restart of a crashed server may be quicker than a failover."""
-    grace = s.policy.detection.crash_grace
-    return f"{s.elapsed:.1f} s of {grace:g} s" if s.elapsed < grace else None
-
-
-def gone(s: Situation) -> str | None:
-    """No process is left, and a second route agrees."""
-    return s.agreeing()[0] if s.gone() else None
-
-
-def process_without_port(s: Situation) -> str | None:
-    """The process lives while the port refuses: it is ending or starting."""
-    living = s.facts is not None and s.facts.alive and s.missed.why in SHUT_DOOR
-    return "" if living and s.elapsed < s.policy.detection.shutdown_grace else None
-
-
-def own_side(s: Situation) -> str | None:
-    """The fault was on our side: no evidence about the primary, and no time from which a grace could be counted."""
-    return s.missed.text if s.missed.why in {Why.OWN_SIDE, Why.NOT_ASKED} else None
-
-
-def few_misses(s: Situation) -> str | None:
-    """Silence that is too short to mean anything."""
-    needed = s.policy.detection.misses
-    return f"{s.history.misses} of {needed}" if s.history.misses < needed else None
-
-
-def vetoed(s: Situation) -> str | None:
-    """Somebody else still hears the primary."""
-    alive = s.said(Word.ALIVE)
-    return alive[0].sentence if alive else None
-
-
-def nobody_else(s: Situation) -> str | None:
-    """No second route says anything."""
-    return None if s.said(Word.SILENT) else ""
-
-
-def refused_lately(s: Situation) -> str | None:
-    """A refused port and no agent's word: open sessions may still commit."""
-    if s.facts is not None or s.history.refused_since is None:
-        return None
-    waited = s.since(s.history.refused_since)
-    return f"{waited:.1f} s of {REFUSED_WAIT:g} s" if waited < REFUSED_WAIT else None
-
-
-def frozen(s: Situation) -> str | None:
-    """Silent everywhere, and something lives there."""
-    return s.said(Word.SILENT)[0].sentence if s.hung() and s.said(Word.SILENT) else None
-
-
-def silent(s: Situation) -> str | None:
-    """Silent everywhere."""
-    found = s.said(Word.SILENT)
-    return found[0].sentence if found else None
+    hint: str
+    yields: bool = False
 
 
 _V, _A = VerdictName, Advice
+_TWO = "close all but one with super_read_only; judge what the others took before they follow it again"
+_MOVED = "let one server take writes and all others follow it; only a person knows which"
+_NONE = "nothing"
+_FAILED = "look at the report of the failover, and at the old primary before it comes back"
+
 RULES: tuple[Rule, ...] = (
-    Rule("two-writable", _V.INCONSISTENT, _A.ALERT, "{detail} take writes at the same time", two_writable),
-    Rule("login-refused", _V.BLIND, _A.ALERT, "every server refuses our login: access denied", login_refused),
-    Rule("first-primary", _V.HEALTHY, _A.RECORD, "{primary} takes writes and all others follow it", first_primary),
-    Rule("nothing-recorded", _V.INCONSISTENT, _A.ALERT, "no primary is recorded, and {detail}", nothing_recorded),
-    Rule("unlisted", _V.INCONSISTENT, _A.ALERT, "the recorded primary {primary} is not in the configuration", unlisted),
-    Rule("other-identity", _V.INCONSISTENT, _A.ALERT, "{primary} is another server now: {detail}", other_identity),
-    Rule("other-writable", _V.INCONSISTENT, _A.ALERT, "{detail} takes writes, recorded is {primary}", other_writable),
-    Rule("healthy", _V.HEALTHY, _A.NOTHING, "{primary} answers and takes writes", answers_writable),
-    Rule("restarted", _V.PRIMARY_UNFIT, _A.REOPEN, "{primary} is read-only after a restart", may_reopen),
+    Rule("two-writable", _V.INCONSISTENT, _A.ALERT, "{detail} take writes at the same time", c.two_writable, _TWO),
+    Rule(
+        "login-refused",
+        _V.BLIND,
+        _A.ALERT,
+        "every server refuses our login: access denied",
+        c.login_refused,
+        "mend mysql.user or its password; failoverd check --grants prints what the account needs",
+    ),
+    Rule(
+        "first-primary",
+        _V.HEALTHY,
+        _A.RECORD,
+        "{primary} takes writes and all others follow it",
+        c.first_primary,
+        _NONE,
+    ),
+    Rule(
+        "nothing-recorded",
+        _V.INCONSISTENT,
+        _A.ALERT,
+        "no primary is recorded, and {detail}",
+        c.nothing_recorded,
+        _MOVED,
+    ),
+    Rule(
+        "unlisted",
+        _V.INCONSISTENT,
+        _A.ALERT,
+        "the recorded primary {primary} is not in the configuration",
+        c.unlisted,
+        "list it again, or move the primary with failoverd switchover before it is taken out",
+    ),
+    Rule(
+        "other-identity",
+        _V.INCONSISTENT,
+        _A.ALERT,
+        "{primary} is another server now: {detail}",
+        c.other_identity,
+        "look who listens at its address; a rebuilt server becomes a replica first",
+    ),
+    Rule(
+        "other-writable",
+        _V.INCONSISTENT,
+        _A.ALERT,
+        "{detail} takes writes, recorded is {primary}",
+        c.other_writable,
+        _MOVED,
+    ),
+    Rule(
+        "went-back",
+        _V.INCONSISTENT,
+        _A.ALERT,
+        "{primary} lacks transactions that it had, {detail}",
+        c.went_back,
+        "stop its clients: replicas will skip what it commits now; compare it with them before anything else",
+    ),
+    Rule(
+        "disk-read-only",
+        _V.PRIMARY_UNFIT,
+        _A.FAIL_OVER,
+        "the file system of {primary} has been read-only {detail}",
+        c.disk_read_only,
+        "mend the disk; failover.on.unfit: failover lets another server take over",
+    ),
+    Rule(
+        "disk-full",
+        _V.PRIMARY_UNFIT,
+        _A.FAIL_OVER,
+        "the file system of {primary} has been full {detail}",
+        c.disk_full,
+        "make room, by PURGE BINARY LOGS too; failover.on.unfit: failover lets another server take over",
+    ),
+    Rule(
+        "writes-hang",
+        _V.PRIMARY_HUNG,
+        _A.FAIL_OVER,
+        "{primary} answers and commits nothing: {detail}",
+        c.writes_hang,
+        "end the session that holds the lock (a backup?); failover.on.hung: failover lets another server take over",
+    ),
+    Rule(
+        "nobody-acknowledges",
+        _V.PRIMARY_HUNG,
+        _A.ALERT,
+        "{primary} waits for its replicas and commits nothing: {detail}",
+        c.nobody_acknowledges,
+        "mend the replicas; semi_sync.on_no_ackers: degrade lets commits go on without them",
+    ),
+    Rule("healthy", _V.HEALTHY, _A.NOTHING, "{primary} answers and takes writes", c.answers_writable, _NONE),
+    Rule(
+        "crash-loop",
+        _V.PRIMARY_DEAD,
+        _A.FAIL_OVER,
+        "{primary} came back from a crash, as it did before: {detail}",
+        c.back_from_crashes,
+        "read its error log; detection.crash_loop says how many crashes are too many",
+        yields=True,
+    ),
+    Rule("restarted", _V.PRIMARY_UNFIT, _A.REOPEN, "{primary} is read-only after a restart", c.may_reopen, _NONE),
     Rule(
         "restarted-behind",
         _V.PRIMARY_UNFIT,
         _A.ALERT,
         "{primary} is read-only after a restart and must not be opened: {detail}",
-        must_not_reopen,
+        c.must_not_reopen,
+        "bring the server that holds more up: what it has is brought to the primary first, or it takes its place",
     ),
-    Rule("closed", _V.PRIMARY_UNFIT, _A.ALERT, "somebody closed {primary} for writes ({detail})", answers_closed),
-    Rule("alive-after-all", _V.SUSPECT, _A.ALERT, "{primary} lives and refuses us: {detail}", spoke),
-    Rule("own-side", _V.BLIND, _A.ALERT, "the fault is on our side, not on {primary}: {detail}", own_side),
-    Rule("orderly-stop", _V.SUSPECT, _A.LOOK_AGAIN, "{primary} was stopped by order, waiting {detail}", leaving),
-    Rule("crash-grace", _V.SUSPECT, _A.LOOK_AGAIN, "{primary} is missed, waiting {detail}", within_grace),
-    Rule("gone", _V.PRIMARY_DEAD, _A.FAIL_OVER, "no mysqld is left on the host of {primary}, and {detail}", gone),
+    Rule(
+        "closed",
+        _V.PRIMARY_UNFIT,
+        _A.ALERT,
+        "somebody closed {primary} for writes ({detail})",
+        c.answers_closed,
+        "whoever closed it opens it: SET GLOBAL read_only=OFF, or offline_mode=OFF",
+    ),
+    Rule(
+        "connections-used-up",
+        _V.SUSPECT,
+        _A.ALERT,
+        "{primary} lives and has no connection left: {detail}",
+        c.full_up,
+        "end sessions or raise max_connections; mysql.admin_port gives us a door of our own",
+    ),
+    Rule(
+        "alive-after-all",
+        _V.SUSPECT,
+        _A.ALERT,
+        "{primary} lives and refuses us: {detail}",
+        c.spoke,
+        "mend what the error names; until then nobody sees whether it takes writes",
+    ),
+    Rule(
+        "own-side",
+        _V.BLIND,
+        _A.ALERT,
+        "the fault is on our side, not on {primary}: {detail}",
+        c.own_side,
+        "mend this manager's host: its resolver, its files, its load",
+    ),
+    Rule(
+        "crashed-again",
+        _V.PRIMARY_DEAD,
+        _A.FAIL_OVER,
+        "{primary} has crashed again: {detail}",
+        c.crashed_again,
+        _FAILED,
+        yields=True,
+    ),
+    Rule(
+        "orderly-stop", _V.SUSPECT, _A.LOOK_AGAIN, "{primary} was stopped by order, waiting {detail}", c.leaving, _NONE
+    ),
+    Rule("crash-grace", _V.SUSPECT, _A.LOOK_AGAIN, "{primary} is missed, waiting {detail}", c.within_grace, _NONE),
+    Rule(
+        "gone",
+        _V.PRIMARY_DEAD,
+        _A.FAIL_OVER,
+        "no mysqld is left on the host of {primary}, and {detail}",
+        c.gone,
+        _FAILED,
+    ),
     Rule(
         "process-without-port",
         _V.SUSPECT,
         _A.LOOK_AGAIN,
         "the mysqld of {primary} lives and its port refuses: it is ending or starting",
-        process_without_port,
+        c.process_without_port,
+        _NONE,
     ),
-    Rule("few-misses", _V.SUSPECT, _A.LOOK_AGAIN, "{primary} did not answer, {detail} times in a row", few_misses),
-    Rule("vetoed", _V.SUSPECT, _A.ALERT, "{primary} does not answer us, but {detail}", vetoed),
-    Rule("no-second-route", _V.BLIND, _A.ALERT, "{primary} does not answer, and nobody else can tell why", nobody_else),
+    Rule(
+        "few-misses",
+        _V.SUSPECT,
+        _A.LOOK_AGAIN,
+        "{primary} did not answer, {detail} times in a row",
+        c.few_misses,
+        _NONE,
+    ),
+    Rule(
+        "vetoed",
+        _V.SUSPECT,
+        _A.ALERT,
+        "{primary} does not answer us, but {detail}",
+        c.vetoed,
+        "mend the way from this manager to it; it serves others",
+    ),
+    Rule(
+        "no-second-route",
+        _V.BLIND,
+        _A.ALERT,
+        "{primary} does not answer, and nobody else can tell why",
+        c.nobody_else,
+        "look from another host; failoverd failover --override blind is a person's word that it is gone",
+    ),
     Rule(
         "refused-lately",
         _V.SUSPECT,
         _A.LOOK_AGAIN,
         "{primary} refuses connections, its open sessions may still commit, waiting {detail}",
-        refused_lately,
+        c.refused_lately,
+        "install its agent: its word spares the wait",
     ),
-    Rule("frozen", _V.PRIMARY_FROZEN, _A.FAIL_OVER, "{primary} lives and answers nobody: {detail}", frozen),
-    Rule("silent", _V.PRIMARY_DEAD, _A.FAIL_OVER, "{primary} answers nobody: {detail}", silent),
+    Rule("frozen", _V.PRIMARY_FROZEN, _A.FAIL_OVER, "{primary} lives and answers nobody: {detail}", c.frozen, _FAILED),
+    Rule("silent", _V.PRIMARY_DEAD, _A.FAIL_OVER, "{primary} answers nobody: {detail}", c.silent, _FAILED),
 )

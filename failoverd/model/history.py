@@ -7,12 +7,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
-from failoverd.model.sight import Unreachable, Why
+from failoverd.model.host import HostFacts
+from failoverd.model.sight import ServerState, Unreachable, Why
 from failoverd.model.snapshot import TopologySnapshot
 
 # A failed look that proves a living server ends a row of misses; one that failed on our own side changes nothing.
 SAYS_ALIVE = frozenset({Why.ALIVE, Why.ACCESS_DENIED})
 SAYS_NOTHING = frozenset({Why.OWN_SIDE, Why.NOT_ASKED})
+# A server reports how long it has been up in whole seconds: two readings of one start differ by less than this.
+START_JITTER = 1.5
+# A data directory with less room than this cannot take what a server writes in one go (bytes).
+NO_ROOM = 4 * 1024 * 1024
+_CRASHES_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,20 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskTrouble:
+    """A file system that takes no writes, as an agent found it: `full` or `read-only`, first and last seen so."""
+
+    what: str
+    since: float
+    seen_at: float
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a later look by the agent found the same: a file that filled the disk may be gone again."""
+        return self.seen_at > self.since
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What is remembered of one cluster between looks.
 
@@ -59,6 +79,10 @@ class History:
     operation of our own that came to nothing, on the same clock. `settings_of` names the manager that was active before
     us with other settings, `settings_since` is when we followed it. `epoch` is ours while we are active, else 0;
     `agents_epoch` the highest that any agent has acted under.
+    `stuck_since` is the first of the looks in a row in which sessions waited and nothing was committed. `crashes` are
+    the looks that found the primary started anew without having been stopped by order. `disk` is what its agent says of
+    the file system below its data. `failing_since` is when this cluster's primary failed and `others_failing` when
+    those of other clusters did, in wall-clock seconds and as all managers know it.
     """
 
     recorded: Recorded | None = None
@@ -80,6 +104,13 @@ class History:
     settings_since: float | None = None
     epoch: int = 0
     agents_epoch: int = 0
+    stuck_since: float | None = None
+    crashes: tuple[float, ...] = ()
+    disk: DiskTrouble | None = None
+    start_seen: float | None = None
+    left_in_order: bool = False
+    failing_since: float | None = None
+    others_failing: tuple[tuple[str, float], ...] = ()
 
     def holdings(self) -> dict[str, GtidSet]:
         """For each server the executed and received set of the last look that reached it."""
@@ -92,6 +123,7 @@ class History:
         if self.recorded is None:
             return remembered
         remembered = remembered.concerning(self.recorded.server_uuid)
+        remembered = after_word(remembered, snapshot.facts(self.recorded.name))
         sight = snapshot.sights.get(self.recorded.name)
         if sight is None:
             return remembered
@@ -100,14 +132,7 @@ class History:
         if isinstance(sight, Unreachable) and sight.why not in SAYS_ALIVE:
             return after_miss(remembered, sight)
         awake = replace(remembered, misses=0, down_since=None, refused_since=None, leaving_since=None)
-        if isinstance(sight, Unreachable) or not sight.writable:
-            return awake
-        return replace(
-            awake,
-            last_writable_at=sight.read_at,
-            last_started_at=sight.started_at,
-            last_executed=sight.executed,
-        )
+        return awake if isinstance(sight, Unreachable) else after_answer(awake, sight)
 
     def concerning(self, server_uuid: str) -> History:
         """The memory as far as it is about this primary; what was remembered about another one says nothing here."""
@@ -129,6 +154,50 @@ class History:
         )
 
 
+def after_answer(history: History, sight: ServerState) -> History:
+    """The memory after a look in which the recorded primary answered; of another server there nothing is learnt."""
+    if history.about != sight.server_uuid:
+        return history
+    restarted = history.start_seen is not None and sight.started_at - history.start_seen > START_JITTER
+    crashed = restarted and not history.left_in_order
+    stuck = sight.waits is not None and bool(sight.waits.stuck or sight.waits.acknowledgement)
+    since = history.stuck_since if history.stuck_since is not None else sight.read_at
+    known = replace(
+        history,
+        start_seen=sight.started_at,
+        crashes=(*history.crashes, sight.read_at)[-_CRASHES_KEPT:] if crashed else history.crashes,
+        left_in_order=False,
+        stuck_since=since if stuck else None,
+    )
+    if not sight.writable:
+        return known
+    went_back = not history.last_executed <= sight.executed
+    return replace(
+        known,
+        last_writable_at=sight.read_at,
+        last_started_at=sight.started_at,
+        last_executed=history.last_executed if went_back else sight.executed,
+    )
+
+
+def after_word(history: History, facts: HostFacts | None) -> History:
+    """The memory after what the agent on the primary's host said: of its disk, and of how it ended."""
+    if facts is None or (history.disk is not None and facts.read_at <= history.disk.seen_at):
+        return history
+    what = disk_trouble(facts)
+    same = history.disk is not None and history.disk.what == what
+    since = history.disk.since if history.disk is not None and same else facts.read_at
+    in_order = history.left_in_order or (not facts.alive and facts.orderly is True)
+    return replace(history, disk=DiskTrouble(what, since, facts.read_at) if what else None, left_in_order=in_order)
+
+
+def disk_trouble(facts: HostFacts) -> str:
+    """What keeps a file system from taking writes: `read-only`, `full`, or nothing."""
+    if facts.disk_read_only:
+        return "read-only"
+    return "full" if facts.disk_free is not None and facts.disk_free < NO_ROOM else ""
+
+
 def after_miss(history: History, sight: Unreachable) -> History:
     """The memory after a look in which the recorded primary did not answer."""
     first = sight.read_at
@@ -140,4 +209,5 @@ def after_miss(history: History, sight: Unreachable) -> History:
         down_since=history.down_since if history.down_since is not None else first,
         refused_since=refused if sight.why in {Why.REFUSED, Why.RESET} else history.refused_since,
         leaving_since=leaving if sight.why is Why.LEAVING else history.leaving_since,
+        left_in_order=history.left_in_order or sight.why is Why.LEAVING,
     )

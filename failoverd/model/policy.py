@@ -39,6 +39,14 @@ class ServerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CrashLoop:
+    """How many crashes within how many seconds make a primary one that is not worth opening again."""
+
+    restarts: int = 3
+    within: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class DetectionPolicy:
     """When silence becomes death."""
 
@@ -47,6 +55,8 @@ class DetectionPolicy:
     misses: int = 3
     crash_grace: float = 0.0
     shutdown_grace: float = 15.0
+    hung_after: float = 30.0
+    crash_loop: CrashLoop = CrashLoop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,8 @@ class Reactions:
 
     dead: Reaction = Reaction.FAILOVER
     frozen: Reaction = Reaction.FAILOVER
+    hung: Reaction = Reaction.ALERT
+    unfit: Reaction = Reaction.ALERT
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +107,14 @@ class SemiSyncPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteGuard:
+    """How many clusters may fail within how many seconds before nobody fails over by itself."""
+
+    clusters: int = 3
+    within: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterPolicy:
     """Everything that deciding and planning need to know about a cluster's settings."""
 
@@ -107,6 +127,7 @@ class ClusterPolicy:
     durability: Literal["async", "lossless"] = "async"
     semi_sync: SemiSyncPolicy = SemiSyncPolicy()
     traffic: TrafficPolicy = field(default_factory=TrafficPolicy)
+    site_guard: SiteGuard = SiteGuard()
 
     @property
     def lossless(self) -> bool:

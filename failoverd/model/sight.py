@@ -142,8 +142,36 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """Sessions that cannot finish a write, by what they wait for: counts at the moment of the read."""
+
+    read_lock: int = 0
+    commit_lock: int = 0
+    disk: int = 0
+    acknowledgement: int = 0
+
+    @property
+    def stuck(self) -> int:
+        """Sessions that wait for what the server itself must give; acknowledgements are the replicas' part."""
+        return self.read_lock + self.commit_lock + self.disk
+
+    def __str__(self) -> str:
+        told = {
+            "the global read lock": self.read_lock,
+            "the commit lock": self.commit_lock,
+            "disk space": self.disk,
+            "acknowledgements": self.acknowledgement,
+        }
+        return ", ".join(f"{count} for {what}" for what, count in told.items() if count)
+
+
+@dataclass(frozen=True, slots=True)
 class ServerState:
-    """Everything one read of one server told. No derived fields; `started_at` and `read_at` are our clock's seconds."""
+    """Everything one read of one server told. No derived fields; `started_at` and `read_at` are our clock's seconds.
+
+    `waits` is None unless the server takes writes and its executed set has not grown since the read before: only then
+    does anybody look who waits.
+    """
 
     name: str
     endpoint: Endpoint
@@ -161,6 +189,7 @@ class ServerState:
     files: LogFiles = LogFiles()
     settings: Settings = Settings()
     semi_sync: SemiSync = field(default_factory=SemiSync)
+    waits: Waits | None = None
 
     @property
     def writable(self) -> bool:

@@ -13,6 +13,7 @@ class VerdictName(StrEnum):
     SUSPECT = "suspect"
     PRIMARY_DEAD = "primary-dead"
     PRIMARY_FROZEN = "primary-frozen"
+    PRIMARY_HUNG = "primary-hung"
     PRIMARY_UNFIT = "primary-unfit"
     BLIND = "blind"
     INCONSISTENT = "inconsistent"

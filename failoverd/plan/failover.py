@@ -162,11 +162,15 @@ def claims(snapshot: TopologySnapshot) -> Group:
 
 
 def fence_tasks(snapshot: TopologySnapshot, history: History, policy: ClusterPolicy) -> tuple[Task, ...]:
-    """The strongest fence that can be had: the agent, else the server's own session, else none."""
+    """The strongest fence that can be had: the agent, else the server's own session, else none.
+
+    A primary that answers is alive beyond doubt: without a fence that holds there would be two writers.
+    """
     if history.recorded is None:
         return ()
     old = history.recorded
-    fails = IfItFails.STOP if policy.failover.fencing == "required" else IfItFails.GO_ON
+    firm = policy.failover.fencing == "required" or snapshot.state(old.name) is not None
+    fails = IfItFails.STOP if firm else IfItFails.GO_ON
     timeout = policy.failover.fencing_timeout
     hiccup = snapshot.agent_state(old.name) == "unreachable" and snapshot.missed(old.name).why in HOST_ANSWERS
     if snapshot.facts(old.name) is not None or hiccup:

@@ -17,6 +17,7 @@ from failoverd.service.phases import Event, Phase, after
 from failoverd.service.records import paused_meanwhile
 from failoverd.service.results import account, refused
 from failoverd.service.resume import resume
+from failoverd.service.site import counted
 from failoverd.service.traffic import keep_traffic
 from failoverd.service.world import Memory, Occasion, World
 
@@ -35,6 +36,7 @@ def respond(world: World, memory: Memory, occasion: Occasion) -> None:
     if memory.history.open_operation:
         take_up(world, memory, occasion)
         return
+    occasion = counted(world, memory, occasion)
     verdict = occasion.verdict
     if verdict.advice is Advice.RECORD and verdict.primary is not None:
         record_primary(world, memory, occasion, verdict.primary)

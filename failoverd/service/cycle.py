@@ -88,10 +88,9 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
     if due:
         catch_up(world, memory)
     recorded = memory.history.recorded
-    interest = Interest(recorded.name if recorded else None, missed=memory.history.misses > 0, hosts=due)
-    snapshot = look(world.eyes, world.policy, interest)
-    if snapshot.hosts:
-        memory.hosts = snapshot.hosts
+    doubtful = memory.history.disk is not None or memory.history.stuck_since is not None
+    interest = Interest(recorded.name if recorded else None, missed=memory.history.misses > 0, hosts=due or doubtful)
+    snapshot = with_hosts(look(world.eyes, world.policy, interest), memory, interest.primary)
     memory.history = with_epochs(memory, memory.history.after(snapshot))
     missed = memory.history.misses > 0
     if missed and memory.detected_at is None:
@@ -102,6 +101,16 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
             tell_agents(world, memory, snapshot)
     verdict = judge(snapshot, memory.history, world.policy, clock.now(), clock.wall().timestamp())
     return snapshot, verdict
+
+
+def with_hosts(snapshot: TopologySnapshot, memory: Memory, primary: str | None) -> TopologySnapshot:
+    """The look with what agents said lately: while the primary answers they are not asked every time. What is old
+    shows its age.
+    """
+    if snapshot.hosts:
+        memory.hosts = snapshot.hosts
+    answers = primary is None or snapshot.state(primary) is not None
+    return replace(snapshot, hosts=memory.hosts) if answers else snapshot
 
 
 def with_epochs(memory: Memory, history: History) -> History:

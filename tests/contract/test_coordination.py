@@ -216,3 +216,12 @@ def test_pauses_are_recorded_replaced_and_ended_without_a_lease(world: World) ->
     other.unpause("shop", "")
     other.unpause("shop", "db9")
     until(lambda: manager.pauses("shop") == known[1:], "the end of one")
+
+
+def test_when_clusters_failed_is_told_to_everybody(world: World) -> None:
+    first, second = world.manager("mgr1"), world.manager("mgr2")
+    assert first.failing() == {}
+    first.report_failing(active(first, "shop"), "shop", 100.5)
+    first.report_failing(active(first, "shop"), "shop", 200.25)
+    first.report_failing(active(first, "blog"), "blog", 300.0)
+    assert dict(second.failing()) == {"shop": 200.25, "blog": 300.0}

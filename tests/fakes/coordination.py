@@ -50,6 +50,7 @@ class Cluster:
     answers: dict[str, Mapping[str, object]] = field(default_factory=dict)
     last_failover: float | None = None
     other_settings: str = ""
+    failing: float | None = None
 
 
 class Store:
@@ -185,6 +186,13 @@ class FakeCoordination:
 
     def last_failover_at(self, cluster: str) -> float | None:
         return self._store.of(cluster).last_failover
+
+    def report_failing(self, lease: Lease, cluster: str, since: float) -> None:
+        lease.check()
+        self._store.of(cluster).failing = since
+
+    def failing(self) -> Mapping[str, float]:
+        return {name: known.failing for name, known in self._store.clusters.items() if known.failing is not None}
 
     def publish_status(self, lease: Lease, cluster: str, status: Mapping[str, object]) -> None:
         lease.check()

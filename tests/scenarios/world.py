@@ -8,11 +8,12 @@ from types import MappingProxyType
 
 from failoverd.decide.situation import Situation
 from failoverd.gtid import GtidSet
-from failoverd.model.history import History, Pause, Recorded
+from failoverd.model.history import DiskTrouble, History, Pause, Recorded
 from failoverd.model.host import AgentSilent, Holding, HostFacts, HostSight, LogKind, ProbeOutcome, ProbeReport
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.policy import (
     ClusterPolicy,
+    CrashLoop,
     DetectionPolicy,
     FailoverPolicy,
     Promote,
@@ -20,9 +21,21 @@ from failoverd.model.policy import (
     Reactions,
     SemiSyncPolicy,
     ServerSpec,
+    SiteGuard,
 )
 from failoverd.model.semisync import INFINITE, SemiSync
-from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Sight, Thread, Trouble, Unreachable, Why
+from failoverd.model.sight import (
+    Channel,
+    Endpoint,
+    ServerState,
+    Settings,
+    Sight,
+    Thread,
+    Trouble,
+    Unreachable,
+    Waits,
+    Why,
+)
 from failoverd.model.snapshot import TopologySnapshot
 from tests.scenarios.words import Impossible, Line, gtids, identity
 
@@ -136,6 +149,7 @@ def read_state(name: str, line: Line) -> ServerState:
         read_at=NOW,
         offline_mode=line.has("offline"),
         semi_sync=read_semi_sync(line),
+        waits=read_waits(line),
         settings=Settings(
             gtid_mode=not line.has("no-gtid"),
             log_bin=not line.has("no-log-bin"),
@@ -143,6 +157,15 @@ def read_state(name: str, line: Line) -> ServerState:
             relay_log_recovery=line.has("recovers"),
         ),
     )
+
+
+def read_waits(line: Line) -> Waits | None:
+    """Sessions that wait, written as `waits=read_lock:3,commit_lock:1`; `waits=none` where somebody looked in vain."""
+    text = line.maybe("waits")
+    if text is None:
+        return None
+    pairs = [word.split(":") for word in text.split(",") if word != "none"]
+    return Waits(**{what: int(count) for what, count in pairs})
 
 
 LOADED = SemiSync(source_plugin=True, replica_plugin=True, timeout=10_000)
@@ -215,6 +238,8 @@ def read_agent(parts: Parts, line: Line) -> None:
         read_at=NOW - line.number("age", 0.1),
         orderly=None if orderly is None else orderly == "yes",
         fenced_epoch=None if fenced is None else int(fenced),
+        disk_free=int(line.number("free", 10**9)),
+        disk_read_only=line.has("read-only"),
     )
 
 
@@ -285,10 +310,21 @@ def read_policy(parts: Parts) -> ClusterPolicy:
     return ClusterPolicy(
         "shop",
         tuple(parts.specs),
-        DetectionPolicy(misses=int(line.number("misses", 3)), crash_grace=line.number("crash_grace", 0.0)),
+        DetectionPolicy(
+            misses=int(line.number("misses", 3)),
+            crash_grace=line.number("crash_grace", 0.0),
+            shutdown_grace=line.number("shutdown_grace", 15.0),
+            hung_after=line.number("hung_after", 30.0),
+            crash_loop=CrashLoop(int(line.number("crashes", 3)), line.number("crashes_within", 600.0)),
+        ),
         FailoverPolicy(
             automatic=line.get("automatic", "yes") == "yes",
-            on=Reactions(Reaction(line.get("dead", "failover")), Reaction(line.get("frozen", "failover"))),
+            on=Reactions(
+                Reaction(line.get("dead", "failover")),
+                Reaction(line.get("frozen", "failover")),
+                Reaction(line.get("hung", "alert")),
+                Reaction(line.get("unfit", "alert")),
+            ),
             cooldown=line.number("cooldown", 3600),
             fencing="required" if line.get("fencing", "best-effort") == "required" else "best-effort",
             max_loss=None if loss == "any" else int(loss),
@@ -298,6 +334,7 @@ def read_policy(parts: Parts) -> ClusterPolicy:
         semi_sync=SemiSyncPolicy(
             int(line.number("wait_count", 1)), "degrade" if line.get("on_no_ackers", "wait") == "degrade" else "wait"
         ),
+        site_guard=SiteGuard(int(line.number("guard", 3)), line.number("guard_within", 60.0)),
     )
 
 
@@ -315,6 +352,11 @@ def read_history(parts: Parts, snapshot: TopologySnapshot) -> History:
     attempt = line.maybe("attempt")
     paused = line.maybe("paused")
     until = line.maybe("until")
+    crashes = tuple(NOW - float(age) for age in filter(None, line.get("crashes", "").split(",")))
+    disk = line.maybe("disk")
+    failing = line.maybe("failing")
+    others = [word.partition(":") for word in filter(None, line.get("others", "").split(","))]
+    seen = NOW - line.number("seen", 0)
     return History(
         recorded=parts.recorded,
         misses=int(line.number("misses", 0)),
@@ -334,6 +376,11 @@ def read_history(parts: Parts, snapshot: TopologySnapshot) -> History:
         settings_since=ago("since"),
         epoch=int(line.number("epoch", 0)),
         agents_epoch=int(line.number("remembered", 0)),
+        stuck_since=ago("stuck"),
+        failing_since=None if failing is None else WALL - float(failing),
+        others_failing=tuple((name, WALL - float(age)) for name, _, age in others),
+        crashes=crashes,
+        disk=None if disk is None else DiskTrouble(disk, ago("since_disk") or NOW, seen),
     )
 
 

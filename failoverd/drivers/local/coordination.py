@@ -159,6 +159,15 @@ class LocalCoordination:
         """Wall-clock seconds of the last failover that ended done."""
         return self._journal.last_failover_at(cluster)
 
+    def report_failing(self, lease: Lease, cluster: str, since: float) -> None:
+        """Keep when this cluster's primary failed, for the manager's other clusters."""
+        self._put(lease, self._file(cluster, "failing"), {"since": since})
+
+    def failing(self) -> Mapping[str, float]:
+        """When the primary of each cluster of this manager last failed."""
+        found = {path.stem: self._read(path) for path in sorted(self._state_dir.glob("*.failing"))}
+        return {cluster: float(data["since"]) for cluster, data in found.items() if data is not None}
+
     def publish_status(self, lease: Lease, cluster: str, status: Mapping[str, object]) -> None:
         """Publish what `failoverd status` shows."""
         self._put(lease, self._file(cluster, "status"), {"status": codec.plain(status)})

@@ -11,7 +11,7 @@ from failoverd.drivers.mysql.dialects import dialect_of
 from failoverd.drivers.mysql.session import Session
 from failoverd.gtid import GtidSet
 from failoverd.model.semisync import SemiSync
-from failoverd.model.sight import Channel, LogFiles, ServerState, Settings
+from failoverd.model.sight import Channel, LogFiles, ServerState, Settings, Waits
 from failoverd.ports import Clock
 
 # Growth is seen by comparing two reads; of reads further apart it would say nothing about the present.
@@ -65,6 +65,7 @@ class Reader:
         self._clock = clock
         self._growth = growth
         self._identity: Identity | None = None
+        self._executed: str | None = None
 
     def read(self, session: Session, timeout: float, *, anew: bool = False) -> ServerState:
         """The state within `timeout` seconds; `anew` asks for the identity again. Raises what the session raises.
@@ -77,6 +78,7 @@ class Reader:
         channels = self._channels(session, end)
         semi_sync = self._semi_sync(session, end)
         sets = session.rows(statements.READ_SETS, limit=self._left(end))[0]
+        waits = self._waits(session, sets, end)
         identity = self._identity
         return ServerState(
             name=self._access.name,
@@ -95,6 +97,7 @@ class Reader:
             files=identity.files,
             settings=identity.settings,
             semi_sync=semi_sync,
+            waits=waits,
         )
 
     def _left(self, end: float) -> float:
@@ -126,6 +129,14 @@ class Reader:
             return SemiSync()
         found = session.rows(statements.READ_SEMI_SYNC, limit=self._left(end))
         return rows.semi_sync_of(found, session.rows(statements.READ_REPLICAS, limit=self._left(end)))
+
+    def _waits(self, session: Session, sets: rows.Row, end: float) -> Waits | None:
+        """Who waits, where writes are taken and none has come through since the last read."""
+        still = self._executed == sets["executed"]
+        self._executed = sets["executed"]
+        if not still or any(rows.is_on(sets[closed]) for closed in ("read_only", "super_read_only", "offline_mode")):
+            return None
+        return rows.waits_of(session.rows(statements.READ_SESSIONS, limit=self._left(end)))
 
     def _channels(self, session: Session, end: float) -> tuple[Channel, ...]:
         found = session.rows(statements.READ_CHANNELS, limit=self._left(end))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from typing import Any
 
 from failoverd.gtid import GtidSet
 from failoverd.model.semisync import SemiSync
-from failoverd.model.sight import Channel, Endpoint, LogFiles, Settings, Thread, Trouble
+from failoverd.model.sight import Channel, Endpoint, LogFiles, Settings, Thread, Trouble, Waits
 
 Row = Mapping[str, Any]
 
@@ -136,6 +137,22 @@ def semi_sync_of(found: tuple[Row, ...], replicas: tuple[Row, ...]) -> SemiSync:
         acknowledges=is_on(told.get("replica_status", "OFF")),
         replicas=tuple(sorted(str(row["Replica_UUID"]).lower() for row in replicas)),
     )
+
+
+# How the state of a session begins that cannot finish a write; whom it waits for is worded differently by generations.
+_WAITS = (
+    ("Waiting for global read lock", "read_lock"),
+    ("Waiting for commit lock", "commit_lock"),
+    ("waiting for handler commit", "commit_lock"),
+    ("Waiting for disk space", "disk"),
+    ("Waiting for semi-sync ACK from", "acknowledgement"),
+)
+
+
+def waits_of(sessions: tuple[Row, ...]) -> Waits:
+    """How many sessions cannot finish a write, of all that the server lists."""
+    states = [str(row["State"] or "") for row in sessions]
+    return Waits(**Counter(what for state in states for begins, what in _WAITS if state.startswith(begins)))
 
 
 def read_only_at_start(found: tuple[Row, ...]) -> bool | None:

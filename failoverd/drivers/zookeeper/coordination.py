@@ -196,6 +196,20 @@ class ZooKeeperCoordination:
         """Wall-clock seconds of the last failover that ended done."""
         return self._journal.last_failover_at(cluster)
 
+    def report_failing(self, lease: Lease, cluster: str, since: float) -> None:
+        """Let every manager know that this cluster's primary failed at that time."""
+        self._put(lease, self._layout(cluster).failing, pack(codec.versioned({"since": since})).head)
+
+    def failing(self) -> Mapping[str, float]:
+        """When the primary of each cluster last failed; an entry of a later version counts for nobody."""
+        names = sorted(self._session.children(self._settings.root))
+        paths = [self._layout(name).failing for name in names]
+        told = {}
+        for name, path, data in zip(names, paths, self._session.read_all(paths), strict=True):
+            if data is not None:
+                told[name] = float(codec.opened(unpack(data, (), path), path)["since"])
+        return told
+
     def publish_status(self, lease: Lease, cluster: str, status: Mapping[str, object]) -> None:
         """Publish what `failoverd status` shows."""
         data = codec.versioned({"status": codec.plain(status)})

@@ -58,6 +58,11 @@ class Layout:
         """What the active manager shows."""
         return f"{self.base}/status"
 
+    @property
+    def failing(self) -> str:
+        """When its primary last failed."""
+        return f"{self.base}/failing"
+
     def paused(self, server: str = "") -> str:
         """The pause of the cluster, or of one of its servers."""
         return f"{self.base}/{_PAUSED}@{checked_name('server', server)}" if server else f"{self.base}/{_PAUSED}"

@@ -252,8 +252,8 @@ WRONG_CLUSTER = [
     ),
     (
         "later verdict",
-        "servers: [{name: a, host: b}], failover: {on: {hung: alert}}",
-        "clusters.shop.failover.on.hung: is not",
+        "servers: [{name: a, host: b}], failover: {on: {suspect: alert}}",
+        "clusters.shop.failover.on.suspect: is not",
     ),
     (
         "later section",

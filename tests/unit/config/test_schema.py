@@ -14,6 +14,7 @@ from failoverd.config.walk import dissect
 from failoverd.model.errors import ConfigError
 from failoverd.model.policy import (
     ClusterPolicy,
+    CrashLoop,
     DetectionPolicy,
     FailoverPolicy,
     Promote,
@@ -21,6 +22,7 @@ from failoverd.model.policy import (
     Reactions,
     ReplicationPolicy,
     ServerSpec,
+    SiteGuard,
 )
 from failoverd.model.sight import Endpoint
 from tests.unit.config.folder import HEAD, SHOP, Folder, prepared
@@ -34,8 +36,10 @@ clusters:
       - {name: db3, host: h3}
     replication: {user: r, tls: required, connect_retry: 2s, retry_count: 7, heartbeat: 1s, net_timeout: 5s,
       tune: false}
-    detection: {interval: 1s, timeout: 2s, misses: 4, crash_grace: 5s, shutdown_grace: 6s}
-    failover: {automatic: false, on: {dead: alert, frozen: alert}, cooldown: 0s, fencing: required, max_loss: any,
+    detection: {interval: 1s, timeout: 2s, misses: 4, crash_grace: 5s, shutdown_grace: 6s, hung_after: 7s,
+      crash_loop: {restarts: 8, within: 9s}}
+    failover: {automatic: false, on: {dead: alert, frozen: alert, hung: failover, unfit: failover},
+      cooldown: 0s, fencing: required, max_loss: any,
       salvage_timeout: 11s, drain_timeout: 12s, min_claimed: 2, fencing_timeout: 13s, kill_blockers: false}
 """
 
@@ -52,13 +56,14 @@ def test_defaults_of_the_file_are_the_defaults_of_deciding(folder: Folder) -> No
 
 
 def test_every_key_reaches_deciding(folder: Folder) -> None:
-    config = folder.load(HEAD + TUNED).config
+    config = folder.load("manager: {site_guard: {clusters: 9, within: 8s}}\n" + HEAD + TUNED).config
     policy = config.policy("shop")
+    assert policy.site_guard == SiteGuard(9, 8.0)
     assert config.access("shop", "db1").mysqld == MysqldConfig("/data", "mysql")
     assert policy.servers[0] == ServerSpec("db1", Endpoint("h1", 3306), Promote.NEVER, "a", True, "systemd:mysql")
     assert policy.servers[1] == ServerSpec("db2", Endpoint("h2", 3307))
-    assert policy.detection == DetectionPolicy(1.0, 2.0, 4, 5.0, 6.0)
-    alert = Reactions(Reaction.ALERT, Reaction.ALERT)
+    assert policy.detection == DetectionPolicy(1.0, 2.0, 4, 5.0, 6.0, 7.0, CrashLoop(8, 9.0))
+    alert = Reactions(Reaction.ALERT, Reaction.ALERT, Reaction.FAILOVER, Reaction.FAILOVER)
     assert policy.failover == FailoverPolicy(False, alert, 0.0, "required", None, 11.0, 12.0, 2, 13.0, False)
     assert policy.replication == ReplicationPolicy("r", "required", 2.0, 7, 1.0, 5.0, False)
 

@@ -28,6 +28,7 @@ def fields(sentence: str) -> set[str]:
 def test_sentences_name_only_what_they_are_given() -> None:
     for rule in TABLES.rules:
         assert fields(rule.sentence) <= {"primary", "detail"}, rule.id
+        assert rule.hint, rule.id
     for refusal in TABLES.refusals:
         assert fields(refusal.sentence) <= {"primary", "detail"}, refusal.id
     for obstacle in OBSTACLES:
@@ -39,7 +40,13 @@ def test_sentences_name_only_what_they_are_given() -> None:
 
 def test_only_a_verdict_against_the_primary_leads_to_an_act() -> None:
     acting = {rule.verdict for rule in TABLES.rules if rule.advice in ACTS}
-    assert acting == {VerdictName.PRIMARY_DEAD, VerdictName.PRIMARY_FROZEN, VerdictName.PRIMARY_UNFIT}
+    against = {
+        VerdictName.PRIMARY_DEAD,
+        VerdictName.PRIMARY_FROZEN,
+        VerdictName.PRIMARY_HUNG,
+        VerdictName.PRIMARY_UNFIT,
+    }
+    assert acting == against
     quiet = {VerdictName.SUSPECT, VerdictName.BLIND, VerdictName.INCONSISTENT}
     allowed = {Advice.ALERT, Advice.LOOK_AGAIN}
     assert all(rule.advice in allowed for rule in TABLES.rules if rule.verdict in quiet)

@@ -8,8 +8,9 @@ from types import MappingProxyType
 import pytest
 
 from failoverd.gtid import GtidSet
-from failoverd.model.history import History, Pause, Recorded
-from failoverd.model.sight import Endpoint, ServerState, Sight, Unreachable, Why
+from failoverd.model.history import DiskTrouble, History, Pause, Recorded
+from failoverd.model.host import HostFacts
+from failoverd.model.sight import Endpoint, ServerState, Sight, Unreachable, Waits, Why
 from failoverd.model.snapshot import TopologySnapshot
 
 UUID = "00000000-0000-0000-0000-000000000001"
@@ -96,3 +97,67 @@ def test_without_a_record_only_holdings_are_kept() -> None:
     memory = History().after(seen(state()))
     assert list(memory.holdings()) == ["db1"]
     assert (memory.last_writable_at, memory.misses) == (None, 0)
+
+
+def waiting(at: float, **waits: int) -> ServerState:
+    return replace(state(at=at), waits=Waits(**waits))
+
+
+def facts(at: float, **values: object) -> TopologySnapshot:
+    said = HostFacts("db1", True, (1,), "S", UUID, at, disk_free=10**9)
+    host = replace(said, **values)  # type: ignore[arg-type]
+    return TopologySnapshot("shop", at, MappingProxyType({"db1": state(at=at)}), MappingProxyType({"db1": host}))
+
+
+def test_standing_still_is_counted_from_the_first_look_in_which_somebody_waited() -> None:
+    memory = after(waiting(5.0, read_lock=1), waiting(6.0, read_lock=2), waiting(7.0, acknowledgement=1))
+    assert memory.stuck_since == 5.0
+    assert after(waiting(8.0), history=memory).stuck_since is None, "nobody waits"
+    assert after(state(at=8.0), history=memory).stuck_since is None, "commits came through"
+
+
+def test_crashes_are_counted_and_orderly_stops_are_not() -> None:
+    once = after(state(started=1.0), missed(Why.RESET, 6.0), state(at=7.0, started=6.5, writable=False))
+    assert once.crashes == (7.0,)
+    assert after(state(at=8.0, started=6.9, writable=False), history=once).crashes == (7.0,), "the same start"
+    told = after(missed(Why.LEAVING, 9.0), missed(Why.REFUSED, 9.5), state(at=12.0, started=11.0), history=once)
+    assert told.crashes == (7.0,)
+    assert after(state(at=20.0, started=19.0), history=told).crashes == (7.0, 20.0), "and then a crash again"
+
+
+def test_what_the_agent_saw_of_an_orderly_end_counts_too() -> None:
+    ended = TopologySnapshot(
+        "shop",
+        6.0,
+        MappingProxyType({"db1": missed(Why.REFUSED, 6.0)}),
+        MappingProxyType({"db1": HostFacts("db1", False, (), "", UUID, 6.0, orderly=True)}),
+    )
+    memory = after(state()).after(ended)
+    assert after(state(at=9.0, started=8.0), history=memory).crashes == ()
+
+
+def test_a_crash_of_another_server_at_the_address_is_not_counted() -> None:
+    stranger = replace(state(at=9.0, started=8.0), server_uuid=OTHER)
+    memory = after(state(), stranger)
+    assert (memory.crashes, memory.last_executed) == ((), GtidSet.parse(f"{UUID}:1-10"))
+
+
+def test_a_disk_is_in_trouble_when_a_second_word_says_the_same() -> None:
+    memory = History(recorded=Recorded("db1", UUID, 3)).after(facts(5.0, disk_free=0))
+    assert memory.disk == DiskTrouble("full", 5.0, 5.0)
+    again = memory.after(facts(5.0, disk_free=0))
+    assert again.disk is not None
+    assert not again.disk.confirmed, "the same word is no second one"
+    later = again.after(facts(10.0, disk_free=0))
+    assert later.disk is not None
+    assert (later.disk.since, later.disk.confirmed) == (5.0, True)
+    other = later.after(facts(11.0, disk_read_only=True))
+    assert other.disk == DiskTrouble("read-only", 11.0, 11.0)
+    assert other.after(facts(12.0)).disk is None
+    assert after(state(at=12.0), history=later).disk == later.disk, "nobody asked the agent"
+
+
+def test_a_set_that_went_back_is_not_taken_for_the_last_one() -> None:
+    memory = after(state(), state(f"{UUID}:1-7", at=9.0))
+    assert memory.last_executed == GtidSet.parse(f"{UUID}:1-10")
+    assert after(state(f"{UUID}:1-12", at=9.5), history=memory).last_executed == GtidSet.parse(f"{UUID}:1-12")

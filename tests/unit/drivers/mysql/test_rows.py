@@ -12,7 +12,7 @@ from failoverd.drivers.mysql.reader import Growth
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError
 from failoverd.model.semisync import INFINITE, SemiSync
-from failoverd.model.sight import Endpoint, Thread, Trouble
+from failoverd.model.sight import Endpoint, Thread, Trouble, Waits
 
 UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 STATUS: rows.Row = {
@@ -162,3 +162,25 @@ def test_semi_sync_of_a_primary() -> None:
 
 def test_semi_sync_where_nothing_is_loaded() -> None:
     assert rows.semi_sync_of((), ()) == replace(SemiSync(), wait_count=0)
+
+
+def test_who_waits_is_counted_in_the_words_of_both_generations() -> None:
+    states = (
+        "Waiting for global read lock",
+        "Waiting for global read lock",
+        "waiting for handler commit",
+        "Waiting for commit lock",
+        "Waiting for semi-sync ACK from replica",
+        "Waiting for semi-sync ACK from whom older servers name",
+        "Waiting for disk space",
+        "Waiting for table metadata lock",
+        "executing",
+        None,
+    )
+    found = rows.waits_of(tuple({"State": state} for state in states))
+    assert found == Waits(read_lock=2, commit_lock=2, disk=1, acknowledgement=2)
+    assert (found.stuck, str(found)) == (
+        5,
+        "2 for the global read lock, 2 for the commit lock, 1 for disk space, 2 for acknowledgements",
+    )
+    assert rows.waits_of(()) == Waits()

@@ -99,7 +99,7 @@ def test_what_others_changed_is_mended(led: Led) -> None:
 
 def test_nothing_is_touched_by_a_standby_nor_in_a_pause(led: Led) -> None:
     active, standby = led.manager().turns(20), led.manager("m2")
-    led.whole.store.of(CLUSTER).paused = Pause("anna", "moving racks")
+    led.whole.store.of(CLUSTER).pauses[""] = Pause("anna", "moving racks")
     led.proxies.ready[PROXIES[0]] = {"db3"}
     standby.turns(20)
     active.turns(20)

@@ -12,6 +12,7 @@ from failoverd.cli.agent import agent
 from failoverd.cli.check import check
 from failoverd.cli.config import config
 from failoverd.cli.failover import failover
+from failoverd.cli.import_mha import import_mha_
 from failoverd.cli.init import init
 from failoverd.cli.lab import lab
 from failoverd.cli.ops import ops
@@ -69,5 +70,21 @@ def completion(shell: str) -> None:
         click.echo(made(main, {}, "failoverd", "_FAILOVERD_COMPLETE").source())
 
 
-for command in (agent, check, config, failover, init, lab, ops, pause, plan, reopen, repair, resume, run, status):
+for command in (
+    agent,
+    check,
+    config,
+    failover,
+    import_mha_,
+    init,
+    lab,
+    ops,
+    pause,
+    plan,
+    reopen,
+    repair,
+    resume,
+    run,
+    status,
+):
     main.add_command(command)

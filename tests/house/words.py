@@ -18,6 +18,11 @@ ALLOWED_PATHS = {
     "tests/house/words.py": "names the words in order to ban them",
     "failoverd/drivers/mysql/dialects.py": "MySQL's own old statements and columns",
     "failoverd/drivers/mysql/rows.py": "MySQL's own old statements and columns",
+    "failoverd/config/mha.py": "MHA's own names of its parameters",
+    "failoverd/config/mha_parameters.py": "MHA's own names of its parameters",
+    "failoverd/cli/import_mha.py": "the name of MHA's common file",
+    "tests/unit/config/test_mha.py": "MHA's own names of its parameters",
+    "docs/from-mha.md": "MHA's own names of its parameters and programs",
     "failoverd/agent/": "log files and accounts in MySQL's own old words",
 }
 ALLOWED_PHRASES = (

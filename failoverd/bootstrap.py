@@ -17,6 +17,7 @@ from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.failpoint import VARIABLE, failpoint
 from failoverd.drivers.files import replace_file
 from failoverd.drivers.haproxy import HaproxyBalancers
+from failoverd.drivers.hooks import ProcessHooks
 from failoverd.drivers.identity import Identity
 from failoverd.drivers.local.coordination import LocalCoordination
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
@@ -34,6 +35,7 @@ from failoverd.drivers.zookeeper.settings import Digest, Tls, ZooKeeperSettings
 from failoverd.execute.hands import Outside
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
+from failoverd.model.hooks import HookResult, Point
 from failoverd.model.plans import Plan, Request
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.fanout import ask_all
@@ -111,7 +113,22 @@ def build(config: Config) -> Built:
     agents = SshAgents(
         tuple(agent_access(config, access) for access in accesses), shipped_sha256(), clock, tasks, coordination.lease
     )
-    return Built(config, clock, tasks, bells, coordination, servers, agents, Outside(HaproxyBalancers()))
+    return Built(
+        config,
+        clock,
+        tasks,
+        bells,
+        coordination,
+        servers,
+        agents,
+        Outside(HaproxyBalancers(), ProcessHooks(hook_heard)),
+    )
+
+
+def hook_heard(point: Point, result: HookResult) -> None:
+    """How a hook ended that nobody waited for."""
+    log = logs.logger(hook=f"{point}/{result.name}")
+    (log.debug if result.ok else log.warning)("hook ended", how=result.how, output=result.output)
 
 
 def coordination_for(config: Config, clock: SystemClock, tasks: ThreadTasks, bells: Bells) -> Coordination:

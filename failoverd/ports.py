@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from failoverd.gtid import GtidSet
 from failoverd.model.history import Pause, Recorded
+from failoverd.model.hooks import HookCall, HookResult, Point
 from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, ProbeReport, Spliced, Verified
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
@@ -231,6 +232,19 @@ class Balancers(Protocol):
         """Lead clients to one server alone, shut the sessions that led elsewhere; how many servers were changed.
         Raises LockLost or BalancerError.
         """
+
+
+class Hooks(Protocol):
+    """People's own programs, in the folder of each point below `hooks_dir`."""
+
+    def names(self, folder: str, point: Point) -> tuple[str, ...]:
+        """The hooks of a point in their order. Raises HookError where others could have put them there."""
+
+    def run(self, call: HookCall) -> HookResult:
+        """Run one to its end, or kill it with its process group at its time-out. Never raises for what it does."""
+
+    def post(self, calls: tuple[HookCall, ...]) -> None:
+        """Run hooks of one point aside; what waits for them there is replaced by this."""
 
 
 class Coordination(Protocol):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from failoverd.config.digest import settings_digest
+from failoverd.config.hooks import HookFolder, hook_policy
 from failoverd.config.kinds import Choice, Duration, Folder, LocalFile, SecretAt, Switch, Text, Whole, words_of
 from failoverd.config.secret import Secret
 from failoverd.config.traffic import TrafficConfig
@@ -272,6 +273,8 @@ class ClusterConfig:
     ] = "async"
     semi_sync: SemiSyncConfig = SemiSyncConfig()
     traffic: TrafficConfig = field(default_factory=TrafficConfig)
+    hooks_dir: Annotated[Path | None, HookFolder(), "Your own programs, in a folder for each turning point."] = None
+    hooks_timeout: Annotated[float, Duration(0.1, 600), "How long each of them may run."] = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +348,7 @@ class Config:
             semi_sync=SemiSyncPolicy(found.semi_sync.wait_count, found.semi_sync.on_no_ackers),
             traffic=found.traffic.policy,
             site_guard=SiteGuard(self.manager.site_guard.clusters, self.manager.site_guard.within),
+            hooks=hook_policy(found.hooks_dir, found.hooks_timeout),
         )
 
 

@@ -8,6 +8,7 @@ from failoverd.decide.reopening import danger, unknown
 from failoverd.decide.situation import Situation
 from failoverd.decide.testimony import Word
 from failoverd.model.ackers import able_ones, possible
+from failoverd.model.hooks import Point
 from failoverd.model.host import LogKind
 from failoverd.model.ranking import Ranking
 
@@ -131,8 +132,10 @@ def not_claimed(c: Case) -> Measured | None:
 
 
 def fencing_impossible(c: Case) -> Measured | None:
-    """Fencing is required, and neither the agent nor the server itself can be reached to do it."""
+    """Fencing is required, neither agent nor server can be reached to do it, and people have no means of their own."""
     if c.s.policy.failover.fencing != "required" or c.s.snapshot.facts(c.s.recorded.name) is not None:
+        return None
+    if c.s.policy.hooks.count(Point.FENCE):
         return None
     return None if c.s.primary is not None else Measured("no route", "an agent or a session", c.s.missed.text)
 

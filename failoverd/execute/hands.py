@@ -15,8 +15,9 @@ from failoverd.model.plans import Entry, EntryKind, Kind, Operation, Saved
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.stage import Stage
 from failoverd.model.verdict import Refusal
-from failoverd.ports import Agents, Balancers, ClaimedServer, Clock, Coordination, Lease, Servers, Tasks
+from failoverd.ports import Agents, Balancers, ClaimedServer, Clock, Coordination, Hooks, Lease, Servers, Tasks
 
 
 def unwatched(moment: str) -> None:
@@ -25,9 +26,10 @@ def unwatched(moment: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What is neither server nor host: the HAProxies; None where this process was built without them."""
+    """What is neither server nor host: HAProxies, people's own programs; None where this process was built without."""
 
     balancers: Balancers | None = None
+    hooks: Hooks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Hands:
         self.missing = GtidSet()
         self.given_up = GtidSet()
         self.refusals: list[Refusal] = []
+        self.hooked: set[str] = set()
+        self.stage_told: Stage | None = None
         self.intended = False
         self.opened_at: float | None = None
         self.opened_with = GtidSet()
@@ -80,6 +84,7 @@ class Hands:
         self.intended = intent is not None
         self.fence = found.fence()
         self.saved = list(found.saved())
+        self.hooked = set(found.hooked())
         self.opened_at = found.opened_at(intent.elect) if intent else None
 
     def takes_back(self, server: str) -> bool:

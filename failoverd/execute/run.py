@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from failoverd.execute import fence, freeze, promote, recover, repair, repoint, semisync, traffic
+from failoverd.execute import fence, freeze, hooks, promote, recover, repair, repoint, semisync, traffic
 from failoverd.execute.hands import Hands
 from failoverd.model import steps as s
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
@@ -49,6 +49,8 @@ HANDLERS: dict[type, Handler] = {
     s.TakeAddress: traffic.take_address,
     s.LeaveAddress: traffic.leave_address,
     s.SteerBalancers: traffic.steer_balancers,
+    s.RunHooks: hooks.run_hooks,
+    s.FenceByHook: hooks.fence_by_hook,
 }
 
 # Errors that end the whole operation at once for this manager: somebody else is or may be active.
@@ -94,6 +96,7 @@ def run(plan: Plan, hands: Hands) -> Ended:
             done.append((task.step, outcome))
             hands.write(EntryKind.OUTCOME, {**step_json(outcome), "act": task.step}, wait=False)
             hands.tell(f"{outcome.stage} {outcome.title}: {outcome.result} ({outcome.detail})")
+            hooks.post_status(hands, outcome)
             if outcome.result is not StepResult.FAILED:
                 continue
             if task.if_it_fails is s.IfItFails.STOP:

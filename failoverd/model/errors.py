@@ -72,6 +72,10 @@ class BalancerError(FailoverdError):
     """A HAProxy could not be asked, or refused."""
 
 
+class HookError(FailoverdError):
+    """Hooks are not run where others could have put them."""
+
+
 class CoordinationError(FailoverdError):
     """The lock, the epoch or the journal could not be reached or contradicts us."""
 

@@ -96,6 +96,12 @@ class Unfinished:
             if isinstance(step, Splice) and outcome.result is StepResult.DONE
         )
 
+    def hooked(self) -> frozenset[str]:
+        """The keys of hooks that are not run again: begun ones that may not be repeated, and those that ended well."""
+        begun = {str(e.body["key"]) for e in self.entries if e.kind is EntryKind.HOOK and not e.body.get("repeatable")}
+        well = {str(e.body["key"]) for e in self.entries if e.kind is EntryKind.HOOK_ENDED and e.body.get("ok")}
+        return frozenset(begun | well)
+
     def given_up(self) -> tuple[GtidSet, bool]:
         """What the last plan counted as missing, and whether the old primary's logs could not be read to their end."""
         for entry in reversed(self.entries):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
+from failoverd.model.hooks import HookPolicy
 from failoverd.model.sight import Endpoint
 from failoverd.model.traffic import TrafficPolicy
 
@@ -128,6 +129,7 @@ class ClusterPolicy:
     semi_sync: SemiSyncPolicy = SemiSyncPolicy()
     traffic: TrafficPolicy = field(default_factory=TrafficPolicy)
     site_guard: SiteGuard = SiteGuard()
+    hooks: HookPolicy = field(default_factory=HookPolicy)
 
     @property
     def lossless(self) -> bool:

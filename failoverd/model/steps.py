@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from failoverd.gtid import GtidSet
+from failoverd.model.hook_steps import FenceByHook as FenceByHook  # noqa: PLC0414
+from failoverd.model.hook_steps import RunHooks as RunHooks  # noqa: PLC0414
 from failoverd.model.host import LogKind
 from failoverd.model.repair_steps import ApplyReadable as ApplyReadable  # noqa: PLC0414
 from failoverd.model.repair_steps import KeepLogs as KeepLogs  # noqa: PLC0414
@@ -361,6 +363,8 @@ Step = (
     | TakeAddress
     | LeaveAddress
     | SteerBalancers
+    | RunHooks
+    | FenceByHook
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from failoverd.gtid import GtidSet
 from failoverd.model.ackers import able_ones
 from failoverd.model.history import History
+from failoverd.model.hooks import Point
 from failoverd.model.plans import Group, Kind, Plan
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.ranking import Ranking
@@ -32,6 +33,7 @@ from failoverd.model.steps import (
 from failoverd.model.verdict import Refusal
 from failoverd.plan import lossless
 from failoverd.plan.estimate import eta
+from failoverd.plan.hooks import fence_hooks, hook_groups, hook_tasks, with_hooks
 from failoverd.plan.recovery import recovery_groups
 from failoverd.plan.repointing import Attachment, attachments, repoint_group
 from failoverd.plan.times import CLAIM, RECEIVER, STATEMENT
@@ -48,14 +50,16 @@ def plan_opening(snapshot: TopologySnapshot, history: History, policy: ClusterPo
     what it holds before they are stopped.
     """
     old = history.recorded.name if history.recorded else ""
-    groups = [claims(snapshot)]
-    fence = fence_tasks(snapshot, history, policy)
+    groups = [claims(snapshot), *hook_groups(policy, Stage.CHECK, Point.ON_VALIDATED, Point.BEFORE_FREEZE)]
+    firm = must_be_fenced(snapshot, policy, old)
+    fence = (*fence_tasks(snapshot, history, policy), *fence_hooks(policy, old, firm=firm))
     freeze = freeze_tasks(snapshot, policy, old) + left_splices(snapshot) + lossless.left_waiting(snapshot, old)
     if any(isinstance(task.step, FenceSession) for task in fence):
         groups += [Group(Stage.FENCE, fence), Group(Stage.FREEZE, last_fetch(snapshot, policy, old))]
         groups.append(Group(Stage.FREEZE, freeze))
     else:
         groups.append(Group(Stage.FENCE, fence + freeze))
+    groups += hook_groups(policy, Stage.FREEZE, Point.ON_FROZEN)
     return Plan(policy.name, Kind.FAILOVER, old, "", filled(groups))
 
 
@@ -98,13 +102,14 @@ def takeover(
 ) -> list[Group]:
     """Open the elect, then repoint the others; in lossless mode they follow and acknowledge before it is opened."""
     traffic = traffic_group(snapshot, policy, ranking.elect)
+    told = hook_tasks(policy, ranking.elect, Point.ON_PROMOTED, Point.ON_TRAFFIC_MOVED)
     if not policy.lossless:
-        return [*promotion(ranking.elect), traffic, repoint_group(policy, ranking, found)]
+        return [*promotion(ranking.elect), traffic, with_hooks(repoint_group(policy, ranking, found), told)]
     disarm, *opening = promotion(ranking.elect)
     ackers = lossless.acknowledging(snapshot, policy, ranking.elect, found)
     wait = lossless.waiting(policy, ranking.elect, ackers)
     forget = Group(Stage.REPOINT, (Task(ForgetSource(ranking.elect), STATEMENT, IfItFails.GO_ON),))
-    return [disarm, lossless.followers(snapshot, policy, found), wait, *opening, traffic, forget]
+    return [disarm, lossless.followers(snapshot, policy, found), wait, *opening, traffic, with_hooks(forget, told)]
 
 
 def predict(
@@ -161,6 +166,11 @@ def claims(snapshot: TopologySnapshot) -> Group:
     return Group(Stage.CHECK, tuple(tasks))
 
 
+def must_be_fenced(snapshot: TopologySnapshot, policy: ClusterPolicy, old: str) -> bool:
+    """Whether nothing goes on without a proven fence: people want it, or the old primary answers."""
+    return policy.failover.fencing == "required" or snapshot.state(old) is not None
+
+
 def fence_tasks(snapshot: TopologySnapshot, history: History, policy: ClusterPolicy) -> tuple[Task, ...]:
     """The strongest fence that can be had: the agent, else the server's own session, else none.
 
@@ -169,8 +179,8 @@ def fence_tasks(snapshot: TopologySnapshot, history: History, policy: ClusterPol
     if history.recorded is None:
         return ()
     old = history.recorded
-    firm = policy.failover.fencing == "required" or snapshot.state(old.name) is not None
-    fails = IfItFails.STOP if firm else IfItFails.GO_ON
+    last = not policy.hooks.count(Point.FENCE)  # else a hook comes behind
+    fails = IfItFails.STOP if last and must_be_fenced(snapshot, policy, old.name) else IfItFails.GO_ON
     timeout = policy.failover.fencing_timeout
     hiccup = snapshot.agent_state(old.name) == "unreachable" and snapshot.missed(old.name).why in HOST_ANSWERS
     if snapshot.facts(old.name) is not None or hiccup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from failoverd.execute.hooks import run_ending
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
 from failoverd.model.history import Recorded
 from failoverd.model.plans import Kind, Report, Request, Verb
@@ -98,6 +99,7 @@ def operate(world: World, memory: Memory, occasion: Occasion, kind: Kind, reques
     finally:
         hands.release()
     report = account(world, occasion, hands, course)
+    run_ending(hands, report)
     close(world, memory, occasion, report)
     return report
 

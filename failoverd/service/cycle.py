@@ -22,6 +22,7 @@ from failoverd.observe.heartbeat import rest_after
 from failoverd.observe.look import Interest, look
 from failoverd.ports import Lease
 from failoverd.service import act
+from failoverd.service.hooks import tell_verdict
 from failoverd.service.phases import Event, Phase, after
 from failoverd.service.publish import Published
 from failoverd.service.records import catch_up, heeding
@@ -134,6 +135,8 @@ def note_change(world: World, memory: Memory, verdict: Verdict) -> None:
         evidence=[e.sentence for e in verdict.evidence],
         refusals=[r.id for r in verdict.refusals],
     )
+    if memory.phase is not Phase.STANDBY:
+        tell_verdict(world, memory, verdict)
 
 
 def act_as_allowed(world: World, memory: Memory, snapshot: TopologySnapshot, verdict: Verdict, lease: Lease) -> None:

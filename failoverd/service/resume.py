@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from failoverd.decide.judge import judge
 from failoverd.decide.resuming import Open, Row, Way, sentence_of, way_of
 from failoverd.execute.hands import Hands
+from failoverd.execute.hooks import run_ending
 from failoverd.model.errors import CoordinationError, FailoverdError, ServerError
 from failoverd.model.history import History, Recorded
 from failoverd.model.journal import Intent, Unfinished
@@ -82,6 +83,7 @@ def resume(world: World, memory: Memory, occasion: Occasion, wish: Verb | None =
     finally:
         hands.release()
     report = account(world, about_old, hands, course)
+    run_ending(hands, report)
     attempted = memory.history.last_attempt_at
     close(world, memory, about_old, report)
     if row.way not in {Way.ON, Way.ABORT}:  # nothing was attempted anew, so nothing has to rest before a failover

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from failoverd.model.errors import ConfigError
+from failoverd.model.hooks import HookPolicy, Point
 from failoverd.model.traffic import Haproxy, TrafficPolicy, Vip
 from tests.unit.config.folder import HEAD, SHOP, Folder, prepared
 
@@ -44,3 +45,22 @@ def test_the_ways_of_clients_reach_planning(folder: Folder) -> None:
 def test_what_could_not_be_done_is_refused(folder: Folder, traffic: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         folder.load(shop(traffic))
+
+
+def test_hooks_are_counted_where_they_stand(folder: Folder, tmp_path: Path) -> None:
+    for name in ("on-promoted/10-dns", "on-promoted/20-mail", "on-success/10-mail"):
+        (tmp_path / "hooks" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "hooks" / name).touch(mode=0o755)
+    (tmp_path / "hooks/on-success/README").touch(mode=0o644)
+    text = HEAD + SHOP + f"    hooks_dir: {tmp_path}/hooks\n    hooks_timeout: 3s\n"
+    found = folder.load(text).config.policy("shop").hooks
+    assert found == HookPolicy(f"{tmp_path}/hooks", 3.0, (("on-promoted", 2), ("on-success", 1)))
+    assert (found.count(Point.ON_PROMOTED), found.count(Point.FENCE)) == (2, 0)
+
+
+def test_a_folder_of_hooks_that_is_missing_or_misspelt_is_refused(folder: Folder, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not a folder"):
+        folder.load(HEAD + SHOP + f"    hooks_dir: {tmp_path}/nowhere\n")
+    (tmp_path / "hooks/on-sucess").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="on-sucess, which is no point"):
+        folder.load(HEAD + SHOP + f"    hooks_dir: {tmp_path}/hooks\n")

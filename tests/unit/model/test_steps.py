@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from failoverd.model import steps
+from failoverd.model.hooks import Point
 from failoverd.model.host import LogKind
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.steps import Step
@@ -75,6 +76,8 @@ CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapsh
     steps.TakeAddress: (steps.TakeAddress("db2", VIP), (), (FOLLOWS, OPEN, AWAY)),
     steps.LeaveAddress: (steps.LeaveAddress("db2", VIP), (FREE,), (FOLLOWS, AWAY)),
     steps.SteerBalancers: (steps.SteerBalancers("db2", ("db1",), HAPROXY), (), (FOLLOWS, OPEN, AWAY)),
+    steps.RunHooks: (steps.RunHooks(Point.ON_PROMOTED, "db2"), (), (FOLLOWS, AWAY)),
+    steps.FenceByHook: (steps.FenceByHook("db2"), (), (FENCED, AWAY)),
     steps.Refetch: (steps.Refetch("db2", "db1", endpoint("db1"), HUNDRED), (), (FOLLOWS, AWAY)),
 }
 

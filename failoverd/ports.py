@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from failoverd.gtid import GtidSet
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.hooks import HookCall, HookResult, Point
-from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, ProbeReport, Spliced, Verified
+from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, Lot, ProbeReport, Spliced, Verified
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.model.sight import Endpoint, ServerState, Sight
@@ -188,10 +188,14 @@ class Agents(Protocol):
     def scan(self, cluster: str, server: str, kind: LogKind, lacking: GtidSet, timeout: float) -> Holding:
         """What the log files of that host hold beyond `lacking`; problems are part of the answer."""
 
-    def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
-        """Copy exactly the wanted transactions from one host's logs beside another's relay logs. The policy's salvage
-        time-out bounds
-        the time without progress. Raises AgentError.
+    def transfer(self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot) -> Spliced:
+        """Copy exactly the wanted transactions, or the first of them as the lot says, from the logs of one host beside
+        another's relay logs. The policy's salvage time-out bounds the time without progress. Raises AgentError.
+        """
+
+    def bring_forward(self, cluster: str, server: str, lease: Lease) -> str:
+        """Give what was laid aside the names of the splice channel, which must be gone: its first file. Raises
+        AgentError or FencedOut.
         """
 
     def verify(self, cluster: str, server: str, file: str, position: int, timeout: float) -> Verified:
@@ -205,7 +209,7 @@ class Agents(Protocol):
         """
 
     def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
-        """Remove files that a transfer has left."""
+        """Remove files that a transfer has left, those aside too."""
 
     def fence(self, cluster: str, server: str, server_uuid: str, lease: Lease, operation: str) -> FenceProof:
         """Keep logs, hold the restart, kill, prove, mark. Raises FencedOut or AgentError."""

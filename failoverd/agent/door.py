@@ -135,6 +135,13 @@ def prove_address(call: Call) -> dict[str, Any]:
     return {"rights": [{"right": name, "why": why} for name, why in addresses.prove(call.args, call.deadline).items()]}
 
 
+def splice_move(call: Call) -> dict[str, Any]:
+    """Give the files that lie aside to the channel."""
+    place, uuid = _log_places(call)[0], call.args["server_uuid"]
+    aside, spliced = (splicing.Spliced(place, call.args[key]) for key in ("aside", "channel"))
+    return splicing.move(aside, spliced, uuid)
+
+
 def prove(call: Call) -> dict[str, Any]:
     """Try each right on a process and on files of the door's own, as mysqld's account; none of mysqld's is touched."""
     datadir, uuid = call.args["datadir"], call.args["server_uuid"]
@@ -233,6 +240,7 @@ OPS = {
     "kept": Op(kept, _LOGS),
     "put": Op(put, {**_CHANNEL, "replace": Field(fields.boolean, REQUIRED)}, uploads=True),
     "splice_clean": Op(splice_clean, _CHANNEL),
+    "splice_move": Op(splice_move, {**_CHANNEL, "aside": Field(splicing.suffix)}),
     "prove": Op(prove, _LOGS),
     "take_address": Op(take_address, addresses.FIELDS),
     "leave_address": Op(leave_address, addresses.FIELDS),

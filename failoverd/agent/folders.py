@@ -59,6 +59,12 @@ class Folder:
         """Remove a file."""
         os.unlink(name, dir_fd=self.fd)
 
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name; Fault BUSY when that is taken."""
+        if self.file_size(new) is not None:
+            raise Fault(BUSY, f"file {new} exists already", self.path)
+        os.rename(name, new, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
     @contextlib.contextmanager
     def inner(self, name: str, make: bool) -> Iterator[Folder]:
         """Open a folder inside, made if asked; Fault NOT_FOUND when it does not exist."""

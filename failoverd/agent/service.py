@@ -61,6 +61,7 @@ class Agent:
             "raise_epoch": self._changing(lambda _call: {}, {}),
             "put": self._changing(self._put, {**_CHANNEL, "replace": Field(fields.boolean, False)}, uploads=True),
             "splice_clean": self._changing(self._splice_clean, _CHANNEL),
+            "splice_move": self._changing(self._splice_move, {**_CHANNEL, "aside": Field(splicing.suffix)}),
             "keep": self._changing(self._keep, {**SERVER, "operation": Field(fields.operation)}),
             "kept": Op(self._kept, SERVER),
             "fence": self._changing(self._fence, fenced),
@@ -141,6 +142,14 @@ class Agent:
         args = {**self._door_args(server), "channel": call.args["name_suffix"]}
         args["logs"] = [{"basename": place.basename, "index": place.index}]
         return self._doorway.call("splice_clean", args, call.deadline)
+
+    def _splice_move(self, call: Call) -> dict[str, Any]:
+        server = self._server(call)
+        place = server.place("relay")
+        args = {**self._door_args(server), "channel": call.args["name_suffix"], "aside": call.args["aside"]}
+        args["logs"] = [{"basename": place.basename, "index": place.index}]
+        moved = self._doorway.call("splice_move", args, call.deadline)["files"]
+        return {"relay_log_file": moved[0], "files": len(moved)}
 
     def _keep(self, call: Call) -> dict[str, Any]:
         args = {**self._door_args(self._server(call)), "operation": call.args["operation"]}

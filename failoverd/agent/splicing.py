@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from failoverd.agent import folders
 from failoverd.agent.binlog.delta import DeltaReader
-from failoverd.agent.faults import BAD_REQUEST, BUSY, Fault
+from failoverd.agent.faults import BAD_REQUEST, BUSY, NOT_FOUND, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from failoverd.agent.binlog.places import LogPlace
     from failoverd.agent.deadline import Deadline
@@ -64,13 +64,30 @@ def clean(spliced: Spliced, uuid: str) -> dict[str, Any]:
     return {"removed": removed}
 
 
-def put(
-    spliced: Spliced, uuid: str, frames: Iterable[bytes], deadline: Deadline, progress: Callable[[int], None]
-) -> dict[str, Any]:
-    """Write the stream's delta files and an index with absolute paths, durably; nothing is left behind on failure.
+def move(aside: Spliced, spliced: Spliced, uuid: str) -> dict[str, Any]:
+    """Give the files of one channel to another one, in their order; gives {"files": names}.
 
-    Gives {"files": names, "bytes"}. Fault BUSY when files of the channel exist already.
+    Fault BUSY when the other has files already, NOT_FOUND when there is nothing to give.
     """
+    with _both(spliced, uuid) as (folder, index_folder):
+        files = sorted(name for name in folder.names() if aside.owns(name) and name != aside.index)
+        if not files:
+            raise Fault(NOT_FOUND, f"no file of {aside.channel} lies there", folder.path)
+        if index_folder.file_size(aside.index) is not None:
+            index_folder.remove(aside.index)
+        writer = _Writer(spliced, folder)
+        for name in files:
+            writer.names.append(spliced.file(len(writer.names) + 1))
+            folder.rename(name, writer.names[-1])
+        writer.write_index(index_folder)
+        os.fsync(folder.fd)
+        os.fsync(index_folder.fd)
+        return {"files": writer.names}
+
+
+@contextlib.contextmanager
+def _both(spliced: Spliced, uuid: str) -> Iterator[tuple[Folder, Folder]]:
+    """The folders of a channel's files and of its index; Fault BUSY when files of the channel exist already."""
     with (
         folders.opened(spliced.place.folder, spliced.place.datadir, uuid) as folder,
         folders.opened(os.path.dirname(spliced.place.index), spliced.place.datadir, uuid) as index_folder,
@@ -79,6 +96,18 @@ def put(
         if taken:
             hint = "end the channel on the server first (RESET REPLICA ALL FOR CHANNEL), then replace"
             raise Fault(BUSY, f"relay log files of channel {spliced.channel} exist already", taken[0], hint)
+        yield folder, index_folder
+
+
+def put(
+    spliced: Spliced, uuid: str, frames: Iterable[bytes], deadline: Deadline, progress: Callable[[int], None]
+) -> dict[str, Any]:
+    """Write the stream's delta files and an index with absolute paths; nothing is left behind on failure.
+
+    Gives {"files": names, "bytes"}. Fault BUSY when files of the channel exist already. What was written is not forced
+    to the disk: these are copies, and after a crash of the host they are laid out anew.
+    """
+    with _both(spliced, uuid) as (folder, index_folder):
         writer = _Writer(spliced, folder)
         try:
             writer.write_all(frames, deadline, progress)
@@ -110,7 +139,7 @@ class _Writer:
                 self._piece(new_file, data)
             progress(self.bytes)
         reader.finish()
-        self._close(durable=True)
+        self._close()
         if not self.names:
             raise Fault(BAD_REQUEST, "the upload holds no file")
 
@@ -124,14 +153,14 @@ class _Writer:
 
     def undo(self) -> None:
         """Remove what was written."""
-        self._close(durable=False)
+        self._close()
         for name in self.names:
             with contextlib.suppress(OSError):
                 self._folder.remove(name)
 
     def _piece(self, new_file: bool, data: bytes) -> None:
         if new_file:
-            self._close(durable=True)
+            self._close()
             name = self._spliced.file(len(self.names) + 1)
             self._fd = self._folder.create(name)
             self.names.append(name)
@@ -140,9 +169,7 @@ class _Writer:
             view = view[os.write(self._fd, view) :]
         self.bytes += len(data)
 
-    def _close(self, durable: bool) -> None:
+    def _close(self) -> None:
         if self._fd is not None:
-            if durable:
-                os.fsync(self._fd)
             os.close(self._fd)
             self._fd = None

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 
 from failoverd.execute.drain import Drainage
 from failoverd.execute.hands import Hands
 from failoverd.execute.losses import give_up, refuse
 from failoverd.execute.pace import Pace
-from failoverd.gtid import GtidSet
-from failoverd.model.errors import AgentError, FailoverdError, RecoveryIncomplete, ServerError
-from failoverd.model.host import Holding, Spliced
+from failoverd.model.errors import FailoverdError, RecoveryIncomplete
 from failoverd.model.plans import Saved
 from failoverd.model.sight import Thread
-from failoverd.model.steps import SPLICE_CHANNEL, Drain, DropSplice, EndPartial, Fetch, Splice
-from failoverd.ports import ClaimedServer, Clock
+from failoverd.model.steps import Drain, EndPartial, Fetch
+from failoverd.ports import ClaimedServer
 
-# A copy that breaks off is begun again so often, of what is still lacking then.
-COPIES = 2
 # How often a receiver is asked how far it has come (seconds).
 GLANCE = 0.1
 RECEIVER_STOP_SECONDS = 5.0
@@ -55,66 +50,6 @@ def end_partial(step: EndPartial, hands: Hands) -> str:
     return "; ".join((what if ended else "no worker had begun it", *wait.deeds))
 
 
-def splice(step: Splice, hands: Hands) -> str:
-    """Copy what is lacking beside the relay logs, let the server adopt it as a channel, wait, remove the channel.
-
-    Interrupted anywhere it can be done again: only what is not executed yet travels then.
-    """
-    claim = hands.claimed(step.server)
-    try:
-        return spliced(step, claim, hands)
-    except RecoveryIncomplete as error:
-        with contextlib.suppress(ServerError, AgentError):
-            leave(step.server, claim, hands)
-        return give_up(error, hands)
-
-
-def spliced(step: Splice, claim: ClaimedServer, hands: Hands) -> str:
-    """One splice. RecoveryIncomplete where the source fails or nothing moves."""
-    claim.drop_spliced()
-    lacking = step.gtids - claim.read().executed
-    if not lacking:
-        return "executed meanwhile"
-    watch = Stopwatch(hands.clock)
-    laid = copied(step, lacking, hands)
-    watch.lap("copied")
-    hands.lease.check()
-    held = claim.adopt_spliced(laid.relay_log_file) or laid.gtids
-    watch.lap("adopted")
-    if not lacking <= held:
-        what = f"the copied logs of {step.origin} lack {(lacking - held).shorten()}"
-        raise RecoveryIncomplete(what, "the server reads fewer than asked", lacking - held)
-    wait = Drainage(claim, lacking, hands, hands.policy.failover.salvage_timeout)
-    wait.run()
-    watch.lap("executed")
-    leave(step.server, claim, hands)
-    watch.lap("removed")
-    hands.saved.append(Saved(lacking, step.origin, f"{step.kind} logs over SSH, spliced"))
-    what = f"{len(lacking)} transactions, {laid.size} bytes on channel {SPLICE_CHANNEL}: {watch}"
-    return "; ".join((what, *wait.deeds))
-
-
-def copied(step: Splice, lacking: GtidSet, hands: Hands) -> Spliced:
-    """Lay the lacking transactions out beside the elect's relay logs; begun again where the way broke."""
-    part = max(step.size * len(lacking) // max(len(step.gtids), 1), 1)
-    wanted = Holding(step.origin, step.kind, lacking, part)
-    why = ""
-    for _ in range(COPIES):
-        try:
-            return hands.agents.transfer(hands.cluster, step.origin, step.server, wanted, progress_of(step, hands))
-        except AgentError as error:
-            why = str(error)
-            hands.tell(f"copying from {step.origin} broke: {why}")
-    raise RecoveryIncomplete(f"the logs of {step.origin} could not be brought to {step.server}", why, lacking)
-
-
-def leave(server: str, claim: ClaimedServer, hands: Hands) -> None:
-    """Remove the channel; the server deletes its files with it, and what is left of them the agent does."""
-    claim.drop_spliced()
-    with contextlib.suppress(AgentError):
-        hands.agents.clean_spliced(hands.cluster, server, hands.lease)
-
-
 def fetch(step: Fetch, hands: Hands) -> str:
     """Receive from a living peer, which executes what it has meanwhile; then stand still again."""
     claim = hands.claimed(step.server)
@@ -147,38 +82,3 @@ def fetched(step: Fetch, claim: ClaimedServer, hands: Hands) -> str:
     claim.stop_receiver(RECEIVER_STOP_SECONDS)
     hands.saved.append(Saved(lacking, step.source, "replication from a living peer"))
     return f"{len(lacking)} transactions received"
-
-
-def drop_splice(step: DropSplice, hands: Hands) -> str:
-    """Remove a splice channel that stands in the way of a change of source."""
-    leave(step.server, hands.claimed(step.server), hands)
-    return f"channel {SPLICE_CHANNEL} removed"
-
-
-class Stopwatch:
-    """Seconds of the parts of a step, in words."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._last = clock.now()
-        self._laps: list[str] = []
-
-    def lap(self, what: str) -> None:
-        """The part that ends now."""
-        now = self._clock.now()
-        self._laps.append(f"{what} in {now - self._last:.3f} s")
-        self._last = now
-
-    def __str__(self) -> str:
-        return ", ".join(self._laps)
-
-
-def progress_of(step: Splice, hands: Hands) -> Callable[[int, int], None]:
-    """A teller of copied bytes, in words."""
-    pace = Pace(hands.clock)
-
-    def tell(done: int, total: int) -> None:
-        pace.moved(done)
-        hands.tell(f"copying from {step.origin}: {done} of {total} bytes{pace.eta(max(total - done, 0))}")
-
-    return tell

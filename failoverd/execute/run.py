@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from failoverd.execute import fence, freeze, hooks, promote, recover, repair, repoint, semisync, traffic
+from failoverd.execute import fence, freeze, hooks, promote, recover, repair, repoint, semisync, splice, traffic
 from failoverd.execute.hands import Hands
 from failoverd.model import steps as s
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
@@ -28,12 +28,12 @@ HANDLERS: dict[type, Handler] = {
     s.StopReceiver: freeze.stop_receiver,
     s.StartReceiver: freeze.start_receiver,
     s.ReleaseFence: fence.release_fence,
-    s.Splice: recover.splice,
+    s.Splice: splice.splice,
     s.Fetch: recover.fetch,
     s.EndPartial: recover.end_partial,
     s.StartApplier: freeze.start_applier,
     s.Drain: recover.drain,
-    s.DropSplice: recover.drop_splice,
+    s.DropSplice: splice.drop_splice,
     s.DisarmSource: promote.disarm_source,
     s.OpenWrites: promote.open_writes,
     s.PublishPrimary: promote.publish_primary,

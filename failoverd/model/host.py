@@ -117,6 +117,16 @@ class FenceProof:
 
 
 @dataclass(frozen=True, slots=True)
+class Lot:
+    """How much of a copy travels at once: about `most` bytes, 0 for all of it. What is laid `aside` has names of its
+    own, so that it can come while the server still reads what came before it.
+    """
+
+    most: int = 0
+    aside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Spliced:
     """Log files laid beside a server's relay logs, ready to be adopted as a channel; `problem` tells why some of the
     wanted transactions are not in them.

@@ -154,6 +154,28 @@ def test_a_manager_that_remembers_more_than_anybody_still_knows_asks_their_disks
         play.settled(elect, ())  # the other one may have come back too late to be repointed in the same operation
 
 
+def test_much_is_brought_in_parts(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        play.begin()
+        play.lab.sql("db1", "CREATE TABLE app.big (id INT PRIMARY KEY AUTO_INCREMENT, body LONGBLOB)")
+        made = executed(play.lab, "db1")
+        for server in play.replicas():
+            eventually(lambda server=server: inside(play.lab, server, made), bool, f"{server} with the table")  # type: ignore[misc]
+        play.deaf(*play.replicas())
+        play.lab.sql("db1", ";".join([MEGABYTE] * 20))
+        play.kill_primary()
+        shown = play.ended()
+        (step,) = (step for step in shown["steps"] if step["title"].startswith("bring "))
+        assert "executed in 2 parts" in step["detail"]
+        assert play.lab.sql(shown["new_primary"], "SELECT COUNT(*), SUM(LENGTH(body)) FROM app.big") == (
+            (20, 20 * 1024 * 1024),
+        )
+        play.settled(shown["new_primary"], tuple(set(play.replicas()) - {shown["new_primary"]}))
+
+
+MEGABYTE = "INSERT INTO app.big (body) VALUES (REPEAT(RANDOM_BYTES(1024), 1024))"
+
+
 def primarys_set(status: Mapping[str, Any]) -> str:
     """What the status says that the primary has executed."""
     return next((str(s["gtid_executed"]) for s in status["servers"] if s["name"] == status["primary"]), "")

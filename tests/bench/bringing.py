@@ -8,6 +8,7 @@ and to build/bench/bringing.json. Ends with 1 when a limit is broken or a copy d
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,10 +21,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from failoverd.agent.build import build
-from failoverd.model.steps import SPLICE_CHANNEL
-from tests.acceptance.agent_process import AgentProcess
+from failoverd.gtid import GtidSet
 from tests.acceptance.real_mysqld import RealMysqld, mysqld_command
+from tests.bench.splicing import GRANTS, bring
+from tests.contract.ssh_server import SshServer
 
 TRANSACTIONS = 200_000
 TARGET = Path(__file__).parents[2] / "build/bench/bringing.json"
@@ -44,13 +45,16 @@ EXTRA = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One way with one setting: seconds with all preparation, transactions a second, and whether the copy is equal."""
+    """One way with one setting: seconds with all preparation, transactions a second, whether the copy is equal, and the
+    machine's load average as it began: other work beside it makes every figure worse.
+    """
 
     way: str
     settings: str
     seconds: float
     rate: float
     equal: bool
+    load: float
 
 
 class Ground:
@@ -66,8 +70,8 @@ class Ground:
         self._fill()
         self.wanted = self.source.executed()
         self.sums = self.checksums(self.source)
-        self.program = HOME / "agent.pyz"
-        build(self.program)
+        self.sshd = SshServer(HOME / "sshd")
+        self.sshd.start()
 
     def _base(self) -> Path:
         first = RealMysqld(HOME / "base", 9, extra=EXTRA)
@@ -77,6 +81,7 @@ class Ground:
             "CREATE DATABASE app",
             "CREATE USER repl@'%' IDENTIFIED BY 'r'",
             "GRANT REPLICATION SLAVE ON *.* TO repl@'%'",
+            *GRANTS,
         )
         for number in range(TABLES):
             first.rows(
@@ -139,26 +144,8 @@ def native(ground: Ground, candidate: RealMysqld) -> None:
 
 
 def spliced(ground: Ground, candidate: RealMysqld) -> None:
-    """As failoverd does: scan, extract, put by the agent, adopt as a channel."""
-    folder = HOME / "agent"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    agent = AgentProcess(ground.program, folder)
-    agent.call("remember", ground.source.facts("db1"))
-    agent.call("remember", candidate.facts("db2"))
-    lacking = candidate.executed()
-    found = agent.call("scan", {"server": "db1", "kind": "binary", "lacking": lacking}, deadline=600.0)
-    sent = agent.call("extract", {"server": "db1", "kind": "binary", "wanted": found["missing"]}, deadline=600.0)
-    put = agent.call("put", {"server": "db2", "replace": True}, epoch=1, raw=sent["raw"], deadline=600.0)
-    channel = f"FOR CHANNEL '{SPLICE_CHANNEL}'"
-    candidate.rows(
-        "CHANGE REPLICATION SOURCE TO SOURCE_HOST='failoverd.invalid', SOURCE_USER='nobody', SOURCE_AUTO_POSITION=0,"
-        f" RELAY_LOG_FILE='{put['relay_log_file']}', RELAY_LOG_POS=4 {channel}",
-        f"START REPLICA SQL_THREAD {channel}",
-    )
-    ground.wait(candidate)
-    candidate.rows(f"STOP REPLICA {channel}", f"RESET REPLICA ALL {channel}")
-    agent.close()
+    """As failoverd does: its own step, with agents behind a real sshd."""
+    bring(ground.sshd, ground.source, candidate, GtidSet.parse(ground.wanted))
 
 
 def piped(ground: Ground, candidate: RealMysqld) -> None:
@@ -191,12 +178,12 @@ WAYS: dict[str, Callable[[Ground, RealMysqld], None]] = {
 def one(ground: Ground, way: str, settings: str) -> Run:
     """A fresh candidate, one way, one setting."""
     candidate = ground.candidate({"relaxed": RELAXED, "durable": DURABLE}[settings])
-    begun = time.monotonic()
+    begun, load = time.monotonic(), os.getloadavg()[0]
     WAYS[way](ground, candidate)
     seconds = time.monotonic() - begun
     equal = candidate.executed() == ground.wanted and ground.checksums(candidate) == ground.sums
     candidate.kill()
-    return Run(way, settings, round(seconds, 2), round(ground.count / seconds, 1), equal)
+    return Run(way, settings, round(seconds, 2), round(ground.count / seconds, 1), equal, round(load, 1))
 
 
 def broken(runs: Sequence[Run]) -> list[str]:
@@ -221,6 +208,7 @@ def main(words: Sequence[str]) -> int:
         size = ground.bytes()
     finally:
         ground.source.kill()
+        ground.sshd.stop()
     shutil.rmtree(HOME)
     wrong = broken(runs)
     show(runs, count, size)
@@ -240,11 +228,18 @@ def main(words: Sequence[str]) -> int:
 def show(runs: Sequence[Run], count: int, size: int) -> None:
     """The figures as a table."""
     table = Table(title=f"{count} transactions, {size / 1e6:.0f} MB, brought to a candidate")
-    for column in ("way", "settings", "seconds", "transactions/s", "MB/s", "equal"):
+    for column in ("way", "settings", "seconds", "transactions/s", "MB/s", "equal", "load"):
         table.add_column(column)
     for run in runs:
         speed = size / 1e6 / run.seconds
-        table.add_row(run.way, run.settings, f"{run.seconds:.1f}", f"{run.rate:.0f}", f"{speed:.1f}", str(run.equal))
+        table.add_row(
+            run.way,
+            run.settings,
+            f"{run.seconds:.1f}",
+            f"{run.rate:.0f}",
+            f"{speed:.1f}",
+            *(str(run.equal), str(run.load)),
+        )
     Console(stderr=True).print(table)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
-from failoverd.model.host import AgentSilent, HostFacts, LogKind, ProbeOutcome
+from failoverd.model.host import AgentSilent, HostFacts, LogKind, Lot, ProbeOutcome
 from failoverd.model.traffic import Vip
 from tests.contract.agent_worlds import HELD, OTHER, FakeWorld, SshWorld, World
 from tests.contract.coordination_worlds import until
@@ -87,7 +88,7 @@ def test_a_transfer_lays_out_exactly_what_is_wanted_and_can_be_repeated(world: W
     wanted = world.agents.scan("shop", "db1", LogKind.BINARY, everything.missing - PART, 30.0)
     told: list[tuple[int, int]] = []
     for _ in range(2):
-        laid = world.agents.transfer("shop", "db1", "db2", wanted, lambda *bytes_: told.append(bytes_))
+        laid = world.agents.transfer("shop", "db2", wanted, lambda *bytes_: told.append(bytes_), Lot())
         assert laid.gtids == PART
         assert told[-1] == (laid.size, laid.size)
         assert world.spliced("db2")
@@ -96,16 +97,35 @@ def test_a_transfer_lays_out_exactly_what_is_wanted_and_can_be_repeated(world: W
     assert not world.spliced("db2")
 
 
+def test_a_copy_in_parts_waits_aside_until_the_channel_is_free(world: World) -> None:
+    world.remember()
+    everything = world.agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
+    first = world.agents.transfer("shop", "db2", everything, unheard, Lot(1))
+    assert len(first.gtids) == 1
+    rest = replace(everything, missing=everything.missing - first.gtids)
+    second = world.agents.transfer("shop", "db2", rest, unheard, Lot(0, aside=True))
+    assert second.gtids == rest.missing
+    assert world.spliced("db2")
+    world.agents.clean_spliced("shop", "db2", FakeLease(4))
+    with pytest.raises(AgentError):
+        world.agents.bring_forward("shop", "db2", FakeLease(4))  # what lay aside is gone too
+    world.agents.transfer("shop", "db2", rest, unheard, Lot(0, aside=True))
+    assert world.agents.bring_forward("shop", "db2", FakeLease(4)) == first.relay_log_file
+    assert world.spliced("db2")
+    with pytest.raises(FencedOut):
+        world.agents.bring_forward("shop", "db2", FakeLease(3))
+
+
 def test_nothing_is_laid_out_without_a_lease_or_under_a_lower_epoch(world: World) -> None:
     world.remember()
     wanted = world.agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
     world.lease = None
     with pytest.raises(LockLost):
-        world.agents.transfer("shop", "db1", "db2", wanted, unheard)
+        world.agents.transfer("shop", "db2", wanted, unheard, Lot())
     world.agents.clean_spliced("shop", "db2", FakeLease(9))
     world.lease = FakeLease(8)
     with pytest.raises(FencedOut):
-        world.agents.transfer("shop", "db1", "db2", wanted, unheard)
+        world.agents.transfer("shop", "db2", wanted, unheard, Lot())
     assert not world.spliced("db2")
 
 

@@ -14,7 +14,7 @@ from failoverd.drivers.ssh.connection import SshAccess
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError
-from failoverd.model.host import AgentSilent, HostFacts, LogKind
+from failoverd.model.host import AgentSilent, HostFacts, LogKind, Lot
 from tests.contract.agent_worlds import OTHER, ssh_agents
 from tests.contract.coordination_worlds import until
 from tests.contract.pretended_mysqld import PretendedMysqld
@@ -98,7 +98,7 @@ def test_a_long_transfer_has_channels_of_its_own(
     for one in (db1, db2):
         agents.remember("shop", one.state())
     wanted = agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
-    laid = agents.transfer("shop", "db1", "db2", wanted, unheard)
+    laid = agents.transfer("shop", "db2", wanted, unheard, Lot())
     assert laid.gtids == wanted.missing
     assert not facts(agents).alive
 
@@ -119,7 +119,7 @@ def test_damaged_files_are_named_and_what_is_sound_travels(
     # heads do not show it; taking the transaction out does
     wanted = agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
     assert (wanted.missing, wanted.complete) == (whole.missing, True)
-    laid = agents.transfer("shop", "db1", "db2", wanted, unheard)
+    laid = agents.transfer("shop", "db2", wanted, unheard, Lot())
     assert laid.gtids < whole.missing
     assert len(whole.missing - laid.gtids) == 1
     assert "log file binlog.000001 is damaged at offset" in laid.problem
@@ -136,7 +136,7 @@ def test_a_transfer_that_the_target_refuses_says_so_and_leaves_the_channel_usabl
     agents.remember("shop", db1.state())
     wanted = agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
     with pytest.raises(AgentError) as caught:
-        agents.transfer("shop", "db1", "db2", wanted, unheard)
+        agents.transfer("shop", "db2", wanted, unheard, Lot())
     assert caught.value.code == "NOT_FOUND"
     until(lambda: isinstance(agents.facts("shop", "db1", 5.0), HostFacts), "the next answer")
 

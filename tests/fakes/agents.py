@@ -14,6 +14,7 @@ from failoverd.model.host import (
     HostFacts,
     HostSight,
     LogKind,
+    Lot,
     ProbeOutcome,
     ProbeReport,
     Spliced,
@@ -24,6 +25,19 @@ from failoverd.model.traffic import Vip
 from failoverd.ports import Lease, Progress
 
 BYTES_EACH = 300  # what one transaction takes in a log file
+LAID = "relay-fo_recover.000001"
+EVERYTHING = Lot()
+
+
+def first_of(gtids: GtidSet, count: int) -> GtidSet:
+    """So many transactions of a set, from its beginning on."""
+    found = GtidSet()
+    for uuid, tag, intervals in gtids.parts():
+        for first, last in intervals:
+            left = count - len(found)
+            if left > 0:
+                found |= GtidSet.of({(uuid, tag): ((first, min(last, first + left - 1)),)})
+    return found
 
 
 @dataclass
@@ -38,6 +52,7 @@ class FakeHost:
     epoch: int = 0
     fenced: int | None = None
     spliced: GtidSet = field(default_factory=GtidSet)
+    aside: GtidSet = field(default_factory=GtidSet)
     silent: str = ""
     kept: list[str] = field(default_factory=list)
     unreadable: GtidSet = field(default_factory=GtidSet)
@@ -109,21 +124,38 @@ class FakeAgents:
         host.kept.append(operation)
         return len(host.logs)
 
-    def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
+    def transfer(
+        self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot = EVERYTHING
+    ) -> Spliced:
         lease = self._lease_of(cluster)
         if lease is None:
             raise LockLost(f"nothing is laid out on {target}", f"no lease on {cluster}")
-        giver, taker = self._host(origin), self._host(target)
+        giver, taker = self._host(wanted.server), self._host(target)
         taker.accept(lease)
-        taker.spliced = giver.logs.get(wanted.kind, GtidSet()) & wanted.missing
-        size = len(taker.spliced) * BYTES_EACH
+        laid = giver.logs.get(wanted.kind, GtidSet()) & wanted.missing
+        laid = first_of(laid, -(-lot.most // BYTES_EACH)) if lot.most else laid
+        if not laid:
+            raise AgentError("the upload holds no file", code="BAD_REQUEST")
+        size = len(laid) * BYTES_EACH
         progress(size, size)
-        return Spliced("relay-fo_recover.000001", taker.spliced, size, 1)
+        if lot.aside:
+            taker.aside = laid
+        else:
+            taker.spliced = laid
+        return Spliced("relay-fo_next.000001" if lot.aside else LAID, laid, size, 1)
+
+    def bring_forward(self, cluster: str, server: str, lease: Lease) -> str:
+        host = self._host(server)
+        host.accept(lease)
+        if not host.aside:
+            raise AgentError("no file lies aside", code="NOT_FOUND")
+        host.spliced, host.aside = host.aside, GtidSet()
+        return LAID
 
     def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
         host = self._host(server)
         host.accept(lease)
-        host.spliced = GtidSet()
+        host.spliced = host.aside = GtidSet()
 
     def fence(self, cluster: str, server: str, server_uuid: str, lease: Lease, operation: str) -> FenceProof:
         host = self._host(server)

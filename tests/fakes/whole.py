@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 
 from failoverd.gtid import GtidSet
-from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, ProbeReport, Spliced
+from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, Lot, ProbeReport, Spliced
 from failoverd.model.policy import ClusterPolicy, FailoverPolicy, ServerSpec
 from failoverd.model.sight import Channel, Endpoint, Thread
 from failoverd.observe.eyes import Eyes
@@ -18,7 +18,7 @@ from failoverd.ports import Lease, Progress
 from failoverd.service.cycle import turn
 from failoverd.service.publish import Published
 from failoverd.service.world import Memory, World
-from tests.fakes.agents import FakeAgents, FakeHost
+from tests.fakes.agents import EVERYTHING, FakeAgents, FakeHost
 from tests.fakes.coordination import FakeCoordination, Store
 from tests.fakes.mysqld import FakeMysqld
 from tests.fakes.servers import FakeServers
@@ -91,10 +91,17 @@ class WholeAgents(FakeAgents):
         self._cluster.align()
         return super().scan(cluster, server, kind, lacking, timeout)
 
-    def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
-        laid = super().transfer(cluster, origin, target, wanted, progress)
+    def transfer(
+        self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot = EVERYTHING
+    ) -> Spliced:
+        laid = super().transfer(cluster, target, wanted, progress, lot)
         self._cluster.mysqlds[target].spliced[laid.relay_log_file] = laid.gtids
         return laid
+
+    def bring_forward(self, cluster: str, server: str, lease: Lease) -> str:
+        first = super().bring_forward(cluster, server, lease)
+        self._cluster.mysqlds[server].spliced = {first: self.hosts[server].spliced}
+        return first
 
     def fence(self, cluster: str, server: str, server_uuid: str, lease: Lease, operation: str) -> FenceProof:
         proof = super().fence(cluster, server, server_uuid, lease, operation)

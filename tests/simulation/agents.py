@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 from failoverd.gtid import GtidSet
@@ -15,6 +16,7 @@ from failoverd.model.host import (
     HostFacts,
     HostSight,
     LogKind,
+    Lot,
     ProbeOutcome,
     ProbeReport,
     Spliced,
@@ -32,6 +34,7 @@ T = TypeVar("T")
 BYTES_EACH = 300
 PATIENCE = 3.0
 LAID = "relay-fo_recover.000001"
+ASIDE = "relay-fo_next.000001"
 RESTART_TRIES = 0.5
 
 
@@ -147,7 +150,8 @@ class SimAgents:
             return Holding(server, kind, complete=False, problem=str(error))
         return Holding(server, kind, missing, len(missing) * BYTES_EACH, files=1)
 
-    def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
+    def transfer(self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot) -> Spliced:
+        origin, name = wanted.server, ASIDE if lot.aside else LAID
         lease = self._lease_of(cluster)
         if lease is None:
             raise LockLost(f"nothing is laid out on {target}", f"no lease on {cluster}")
@@ -155,19 +159,20 @@ class SimAgents:
         def extract(host: Host) -> dict[Gtid, int]:
             known(origin, host)
             logs, asked = host.logs(wanted.kind), wanted.missing & host.holds(wanted.kind)
-            return {gtid: logs[gtid] for gtid in logs if GtidSet.single(gtid[0], "", gtid[1]) <= asked}
+            found = {gtid: logs[gtid] for gtid in logs if GtidSet.single(gtid[0], "", gtid[1]) <= asked}
+            return dict(islice(found.items(), -(-lot.most // BYTES_EACH) or None))
 
         pieces = self._ask(origin, "extract", extract, PATIENCE)
         lease.check()
 
         def put(host: Host) -> None:
             self._accept(target, host, lease.epoch, "put")
-            host.mysqld.disk.files[LAID] = pieces
+            host.mysqld.disk.files[name] = pieces
 
         self._ask(target, "put", put, PATIENCE, changes=True)
         size = len(pieces) * BYTES_EACH
         progress(size, size)
-        return Spliced(LAID, gtids_of(pieces), size, 1)
+        return Spliced(name, gtids_of(pieces), size, 1)
 
     def verify(self, cluster: str, server: str, file: str, position: int, timeout: float) -> Verified:
         try:
@@ -184,6 +189,18 @@ class SimAgents:
 
         lease.check()
         return self._ask(server, "keep", keep, PATIENCE, changes=True)
+
+    def bring_forward(self, cluster: str, server: str, lease: Lease) -> str:
+        def move(host: Host) -> None:
+            self._accept(server, host, lease.epoch, "move")
+            files = host.mysqld.disk.files
+            if ASIDE not in files:
+                raise AgentError("no file lies aside", code="NOT_FOUND")
+            files[LAID] = files.pop(ASIDE)
+
+        lease.check()
+        self._ask(server, "move", move, PATIENCE, changes=True)
+        return LAID
 
     def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
         def clean(host: Host) -> None:

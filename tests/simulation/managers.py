@@ -16,13 +16,14 @@ from failoverd.drivers.mysql.statements import Statement
 from failoverd.drivers.zookeeper import coordination as zookeeper
 from failoverd.drivers.zookeeper import election, lease
 from failoverd.drivers.zookeeper.settings import ZooKeeperSettings
+from failoverd.execute import splice
 from failoverd.model.errors import TimedOut
 from failoverd.model.policy import ClusterPolicy
 from failoverd.observe.eyes import Eyes
 from failoverd.service.publish import Published
 from failoverd.service.watch import Watch
 from failoverd.service.world import World
-from tests.simulation.agents import Host, SimAgents
+from tests.simulation.agents import BYTES_EACH, Host, SimAgents
 from tests.simulation.loop import Box, Condition, Loop, Process, Signal, Turnstile
 from tests.simulation.mysqld import Mysqld
 from tests.simulation.network import Net
@@ -31,6 +32,7 @@ from tests.simulation.zookeeper import Ensemble, SimZooKeeperSession
 
 T = TypeVar("T")
 START = 1_800_000_000.0
+PART = 3 * BYTES_EACH  # lives are short: what travels in parts has few transactions here
 
 
 class SimClock:
@@ -196,6 +198,7 @@ def installed(loop: Loop, ensemble: Ensemble) -> Iterator[None]:
         (election, "threading", shim),
         (lease, "threading", shim),
         (zookeeper, "Session", session),
+        (splice, "FIRST_PART", PART),
     ]
     before = [(module, name, getattr(module, name)) for module, name, _ in changes]
     for module, name, value in changes:

@@ -20,19 +20,23 @@ from failoverd.model.host import (
     HostFacts,
     HostSight,
     LogKind,
+    Lot,
     ProbeOutcome,
     ProbeReport,
     Spliced,
     Verified,
 )
 from failoverd.model.sight import Endpoint, ServerState
+from failoverd.model.steps import SPLICE_CHANNEL
 from failoverd.model.traffic import Vip
 from failoverd.ports import Clock, Lease, Progress, Tasks
 
 ZIPAPP = "failoverd-agent.pyz"
 UNFENCED = "UNFENCED"
+ASIDE = "fo_next"  # what names the files of a copy that waits for the splice channel
+EVERYTHING = Lot()
 _PROBE_SHARE = 0.8  # of the time we have; the rest is for the way there and back, so that "hung" is still heard
-_OWN_CHANNEL_OVER = 8 * 1024 * 1024  # bytes: a longer transfer would keep quick questions waiting on the warm channel
+_OWN_CHANNEL_OVER = 16 * 1024 * 1024  # bytes: a longer transfer would keep quick questions waiting on the warm channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,35 +193,52 @@ class SshAgents:
         told = self._change(self._access(cluster, server), "keep", {"operation": operation}, lease)
         return int(told["files"])
 
-    def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
+    def transfer(
+        self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot = EVERYTHING
+    ) -> Spliced:
         """Copy exactly the wanted transactions beside the target's relay logs, in pieces; what was left there by an
         earlier transfer is replaced. Raises AgentError, LockLost, FencedOut.
         """
-        giver, taker = self._access(cluster, origin), self._access(cluster, target)
+        giver, taker = self._access(cluster, wanted.server), self._access(cluster, target)
         lease = self._lease_of(cluster)
         if lease is None:
             raise LockLost(f"nothing is laid out on {target}", f"no lease on {cluster}")
         idle = taker.salvage_timeout
-        own = wanted.size > _OWN_CHANNEL_OVER
-        source, sink = self._channel(giver, own), self._channel(taker, own)
+        own = min(wanted.size, lot.most or wanted.size) > _OWN_CHANNEL_OVER
+        same = self._line(giver) is self._line(taker)  # one channel would wait for itself
+        source, sink = self._channel(giver, own, "give"), self._channel(taker, own or same, "take")
         try:
             args = {**self._named(giver), "kind": wanted.kind.value, "wanted": str(wanted.missing)}
+            args["max_bytes"] = lot.most
             pieces = source.download(Ask("extract", args, cluster), idle, progress)
             lease.check()
-            put = Ask("put", {**self._named(taker), "replace": True}, cluster, lease.epoch)
+            suffix = ASIDE if lot.aside else SPLICE_CHANNEL
+            put = Ask("put", {**self._named(taker), "name_suffix": suffix, "replace": True}, cluster, lease.epoch)
             laid = self._fenced(lambda: sink.upload(put, pieces, idle))
-        finally:
-            if own:
-                source.close()
-                sink.close()
+        except BaseException:
+            self._end_others(cluster)
+            raise
         size = int(laid["bytes"])
         progress(size, size)
         problem = "; ".join(fault_words(pieces.result))
         return Spliced(str(laid["relay_log_file"]), GtidSet.parse(laid["gtids"]), size, int(laid["files"]), problem)
 
+    def bring_forward(self, cluster: str, server: str, lease: Lease) -> str:
+        """Give what was laid aside the names of the splice channel; its first file."""
+        told = self._change(self._access(cluster, server), "splice_move", {"aside": ASIDE}, lease)
+        return str(told["relay_log_file"])
+
     def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
-        """Remove files that a transfer has left."""
-        self._change(self._access(cluster, server), "splice_clean", {}, lease)
+        """Remove files that a transfer has left, those aside too."""
+        for suffix in (SPLICE_CHANNEL, ASIDE):
+            self._change(self._access(cluster, server), "splice_clean", {"name_suffix": suffix}, lease)
+        self._end_others(cluster)
+
+    def _end_others(self, cluster: str) -> None:
+        """The channels that were opened for long transfers; parts of one splice share them."""
+        for access in self._accesses.values():
+            if access.cluster == cluster:
+                self._line(access).end_others()
 
     def fence(self, cluster: str, server: str, server_uuid: str, lease: Lease, operation: str) -> FenceProof:
         """Keep logs, hold the restart, kill, prove, mark. Raises FencedOut, LockLost or AgentError."""
@@ -264,9 +285,9 @@ class SshAgents:
     def _line(self, access: AgentAccess) -> Line:
         return self._lines[(access.ssh, access.dir)]
 
-    def _channel(self, access: AgentAccess, own: bool) -> AgentChannel:
+    def _channel(self, access: AgentAccess, own: bool, purpose: str) -> AgentChannel:
         line = self._line(access)
-        return line.another(access.ssh.timeout) if own else line.channel(access.ssh.timeout)
+        return line.another(purpose, access.ssh.timeout) if own else line.channel(access.ssh.timeout)
 
     def _named(self, access: AgentAccess) -> dict[str, Any]:
         return {"server": access.server, "datadir": access.datadir}

@@ -31,6 +31,7 @@ class Line:
         self._tasks = tasks
         self._changed = threading.Condition()
         self._channel: AgentChannel | None = None
+        self._others: dict[str, AgentChannel] = {}
         self._client: paramiko.SSHClient | None = None
         self._down: AgentError | None = None
         self._started = False
@@ -59,14 +60,28 @@ class Line:
                     raise AgentError(f"no channel to {self.access} yet", f"within {timeout:g} s", code="TIMEOUT")
                 self._changed.wait(left)
 
-    def another(self, timeout: float) -> AgentChannel:
-        """Another channel on the same connection, for a long transfer; the caller closes it."""
+    def another(self, purpose: str, timeout: float) -> AgentChannel:
+        """Another channel on the same connection, for a long transfer and those after it, until `end_others`: its agent
+        remembers what it has read. Channels of two purposes do not wait for each other.
+        """
         self.channel(timeout)
         with self._changed:
-            client = self._client
+            client, other = self._client, self._others.get(purpose)
+        if other is not None and other.alive:
+            return other
         if client is None:
             raise AgentError(f"the connection to {self.access} has ended", code="UNREACHABLE")
-        return self._judged(AgentChannel(client, self.access, self._command, shared=True))
+        other = self._judged(AgentChannel(client, self.access, self._command, shared=True))
+        with self._changed:
+            self._others[purpose] = other
+        return other
+
+    def end_others(self) -> None:
+        """Close the channels for long transfers."""
+        with self._changed:
+            others, self._others = self._others, {}
+        for other in others.values():
+            other.close()
 
     def close(self) -> None:
         """End it for good."""
@@ -74,6 +89,7 @@ class Line:
             self._ended = True
             channel = self._channel
             self._changed.notify_all()
+        self.end_others()
         if channel is not None:
             channel.close()
 

@@ -137,7 +137,7 @@ def test_files_that_lack_a_transaction_are_a_failure(hands: Hands, whole: Whole)
     steps = (s.ClaimServer("db2"), s.Splice("db2", "db1", LogKind.BINARY, wanted, 900))
     ended = run(of(*steps), hands)
     assert ended.stopped_by is not None
-    assert "lack" in ended.stopped_by.detail
+    assert "could not be brought to db2: the upload holds no file" in ended.stopped_by.detail
     assert hands.saved == []
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from failoverd.execute.splice import FIRST_PART, GROWTH
 from failoverd.model.errors import AgentError
-from failoverd.model.host import Holding, Spliced
+from failoverd.model.host import Holding, Lot, Spliced
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.sight import Thread, Trouble
-from failoverd.ports import Progress
+from failoverd.ports import Lease, Progress
+from tests.fakes.agents import BYTES_EACH, EVERYTHING
 from tests.fakes.whole import CLUSTER, START, Manager, Whole, uuid_of
 
 ANNA = Requester("person", "anna", "desk", "accepts it")
@@ -109,12 +111,14 @@ class Broken:
         self._whole = manager.agents.transfer
         manager.agents.transfer = self.transfer  # type: ignore[method-assign]
 
-    def transfer(self, cluster: str, origin: str, target: str, wanted: Holding, progress: Progress) -> Spliced:
+    def transfer(
+        self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot = EVERYTHING
+    ) -> Spliced:
         self.asked.append(wanted)
         if self.left > 0:
             self.left -= 1
-            raise AgentError("the line broke", f"between {origin} and {target}")
-        return self._whole(cluster, origin, target, wanted, progress)
+            raise AgentError("the line broke", f"between {wanted.server} and {target}")
+        return self._whole(cluster, target, wanted, progress, lot)
 
 
 def deaf(whole: Whole) -> Manager:
@@ -209,3 +213,72 @@ def test_without_leave_the_count_is_named_in_the_refusal() -> None:
     manager.turns(2)
     (refusal,) = newest(manager)["refusals"]
     assert (refusal["measured"], refusal["limit"]) == ("5 transactions", "0")
+
+
+MANY = 350_000  # of 300 bytes each: three parts
+
+
+def much_behind(whole: Whole) -> Manager:
+    """Nobody but the dead primary's log has what takes three parts to bring."""
+    manager = watching(whole)
+    for name in ("db2", "db3"):
+        whole.mysqlds[name].change("", receiver=Thread.NO)
+    whole.mysqlds["db1"].write(MANY)
+    manager.turns(1)
+    whole.mysqlds["db1"].kill()
+    return manager
+
+
+class Parts(Broken):
+    """Agents whose transfers are noted with what their target had executed then; one of them may break for good."""
+
+    def __init__(self, manager: Manager, whole: Whole, breaks: int = 99) -> None:
+        super().__init__(manager, 0)
+        self.lots: list[Lot] = []
+        self.moved: list[int] = []
+        self._breaks = breaks
+        self._of = whole
+        self._forward = manager.agents.bring_forward
+        manager.agents.bring_forward = self.bring_forward  # type: ignore[method-assign]
+
+    def transfer(
+        self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot = EVERYTHING
+    ) -> Spliced:
+        self.lots.append(lot)
+        self.left = int(len(self.lots) >= self._breaks)
+        return super().transfer(cluster, target, wanted, progress, lot)
+
+    def bring_forward(self, cluster: str, server: str, lease: Lease) -> str:
+        self.moved.append(len(self._of.mysqlds[server].executed))
+        return self._forward(cluster, server, lease)
+
+
+def test_much_is_brought_in_parts_each_executed_before_the_next_is_begun() -> None:
+    whole = Whole()
+    manager = much_behind(whole)
+    parts = Parts(manager, whole)
+    manager.turns(2)
+    shown = newest(manager)
+    assert (shown["outcome"], shown["saved"][0]["transactions"]) == ("done", MANY)
+    first, second = -(-FIRST_PART // BYTES_EACH), -(-GROWTH * FIRST_PART // BYTES_EACH)
+    assert [(lot.most, lot.aside) for lot in parts.lots] == [
+        (FIRST_PART, False),
+        (GROWTH * FIRST_PART, True),
+        (GROWTH * GROWTH * FIRST_PART, True),
+    ]
+    assert parts.moved == [10 + first, 10 + first + second]
+    assert whole.mysqlds["db2"].executed == whole.mysqlds["db1"].executed
+    assert not whole.hosts["db2"].aside
+
+
+def test_a_part_that_does_not_come_is_refused_with_all_that_was_to_follow() -> None:
+    whole = Whole()
+    manager = much_behind(whole)
+    Parts(manager, whole, breaks=2)
+    manager.turns(2)
+    shown = newest(manager)
+    (refusal,) = shown["refusals"]
+    brought = -(-FIRST_PART // BYTES_EACH)
+    assert (shown["outcome"], refusal["id"]) == ("refused", "recovery-incomplete")
+    assert refusal["measured"] == f"{MANY - brought} transactions"
+    assert len(whole.mysqlds["db2"].executed) == 10 + brought, "what came before it stays executed"

@@ -19,6 +19,7 @@ from failoverd.drivers.files import replace_file
 from failoverd.drivers.haproxy import HaproxyBalancers
 from failoverd.drivers.hooks import ProcessHooks
 from failoverd.drivers.identity import Identity
+from failoverd.drivers.journal_copies import JournalCopies, read_copies, read_copy
 from failoverd.drivers.local.coordination import LocalCoordination
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.servers import Manager as MysqlManager
@@ -33,6 +34,7 @@ from failoverd.drivers.wakeups import Bell
 from failoverd.drivers.zookeeper.coordination import ZooKeeperCoordination
 from failoverd.drivers.zookeeper.settings import Digest, Tls, ZooKeeperSettings
 from failoverd.execute.hands import Outside
+from failoverd.model.errors import CoordinationError
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.hooks import HookResult, Point
@@ -148,7 +150,18 @@ def coordination_for(config: Config, clock: SystemClock, tasks: ThreadTasks, bel
     )
     coordination = ZooKeeperCoordination(settings, identity, clock, tasks, bells)
     coordination.tell_digests({name: config.policy(name).digest for name in config.clusters})
+    coordination.keep_copies(JournalCopies(copies_folder(config), tasks, clock, warn))
     return coordination
+
+
+def copies_folder(config: Config) -> Path:
+    """Where this host keeps copies of the journals in ZooKeeper."""
+    return config.manager.state_dir / "copies"
+
+
+def warn(what: str, why: str) -> None:
+    """What a driver wants people to know, in the log."""
+    logs.logger().warning(what, why=why)
 
 
 def path(file: Path | None) -> str:
@@ -299,14 +312,24 @@ class Application:
 
     def operations(self, cluster: str | None) -> tuple[Document, ...]:
         """All operations of one or all clusters, newest first."""
-        built = self._built()
-        found = [o for name in self._names(cluster) for o in built.coordination.operations(name)]
+        built, names = self._built(), self._names(cluster)
+        try:
+            found = [o for name in names for o in built.coordination.operations(name)]
+        except CoordinationError as away:
+            if built.coordination.state() != "lost":
+                raise
+            found = list(read_copies(copies_folder(self._config), built.clock, names, away))
         return tuple(sorted(found, key=lambda operation: str(operation["started"]), reverse=True))
 
     def operation(self, operation: str) -> Document | None:
         """One operation with its steps and journal."""
         built = self._built()
-        return built.coordination.operation(operation)
+        try:
+            return built.coordination.operation(operation)
+        except CoordinationError as away:
+            if built.coordination.state() != "lost":
+                raise
+            return read_copy(copies_folder(self._config), built.clock, operation, away)
 
     def agents_install(self, install: Install, on_progress: Callable[[str], None]) -> tuple[Document, ...]:
         """Put the agent on the hosts, one after the other."""

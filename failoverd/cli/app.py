@@ -51,7 +51,9 @@ class App(Protocol):
         """Write the first epoch, or one above all that agents remember; `{"cluster", "epoch", "agents", "silent"}`."""
 
     def operations(self, cluster: str | None) -> tuple[Document, ...]:
-        """All operations of one or all clusters, newest first, without steps."""
+        """All operations of one or all clusters, newest first, without steps. While ZooKeeper is away, those of which
+        this host holds a copy, each marked `copied`.
+        """
 
     def operation(self, operation: str) -> Document | None:
         """One operation with its steps, None where the journals know none of that id."""

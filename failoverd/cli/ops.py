@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -28,6 +29,7 @@ def ops() -> None:
 def list_(session: Session, cluster: str | None) -> None:
     """List operations, newest first."""
     found = session.app().operations(session.cluster(cluster))
+    say_copied(session, found)
     if session.as_json:
         session.document({"operations": list(found)})
     elif found:
@@ -51,6 +53,7 @@ def show_(session: Session, operation: str | None) -> None:
     found = app.operation(operation)
     if found is None:
         raise FailoverdError(f"there is no operation '{operation}'", hint="failoverd ops list names them")
+    say_copied(session, (found,))
     if session.as_json:
         session.document(found)
     else:
@@ -100,6 +103,12 @@ def abort(session: Session, operation: str | None, reason: str, yes: bool) -> No
     about_open(session, Verb.ABORT, operation, reason, yes)
 
 
+def say_copied(session: Session, found: Sequence[Document]) -> None:
+    """Say that this is not the journal itself, where it is not."""
+    if any(one.get("copied") for one in found):
+        session.say("ZooKeeper cannot be reached: this is what this host holds copies of, and may not be all")
+
+
 def about_open(session: Session, verb: Verb, operation: str | None, reason: str, yes: bool) -> None:
     """Show the open operation, ask, and have it done here or by the active manager."""
     app = session.app()
@@ -128,6 +137,8 @@ def open_one(app: App, operation: str | None) -> Document:
     found = app.operation(operation)
     if found is None:
         raise FailoverdError(f"there is no operation '{operation}'", hint="failoverd ops list names them")
+    if found.get("copied"):
+        raise FailoverdError(f"operation {operation} cannot be dealt with now", "ZooKeeper cannot be reached")
     if word(found, "ended"):
         raise FailoverdError(f"operation {operation} has ended", word(found, "outcome"), "failoverd ops show")
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -19,6 +20,9 @@ from failoverd.model.published import operation_json, plan_json, report_json
 from failoverd.model.steps import Step
 
 VERSION = 1
+KEPT = 200  # operations per cluster
+KEPT_ALWAYS = 20  # of these, however old they are
+KEPT_SECONDS = 400 * 86400.0
 Data = dict[str, Any]
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -146,6 +150,18 @@ def request_from(data: Mapping[str, Any]) -> Request:
         verb=Verb(data.get("verb", "begin")),
         operation=str(data.get("operation", "")),
     )
+
+
+def worth_keeping(place: int, age: float) -> bool:
+    """Whether an operation that has ended stays in the journal: `place` counts newer ones, `age` is in seconds."""
+    return place < min(KEPT, KEPT_ALWAYS) or (place < KEPT and age <= KEPT_SECONDS)
+
+
+def too_old(told: Sequence[Mapping[str, Any]], wall: float) -> set[str]:
+    """Of all operations of a cluster, newest first, the ids of those that are let go."""
+    ages = [wall - datetime.fromisoformat(started_at(one)).timestamp() for one in told]
+    over = [one for place, one in enumerate(told) if not worth_keeping(place, ages[place])]
+    return {str(one["operation"]) for one in over if one["ended"]}
 
 
 def started_at(told: Mapping[str, Any]) -> str:

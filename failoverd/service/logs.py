@@ -4,10 +4,41 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
 Log = structlog.typing.FilteringBoundLogger
+
+
+class Outlet:
+    """Standard error, whose disk may be full: a line that cannot be written is counted and never an error. How many
+    were lost is said before the next one that can be.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._failed = False
+
+    def write(self, text: str) -> None:
+        """One line."""
+        try:
+            if self.lost:
+                sys.stderr.write(f'{{"event": "lines of this log were lost", "count": {self.lost}}}\n')
+                sys.stderr.flush()
+                self.lost = 0
+            sys.stderr.write(text)
+        except OSError:
+            self._failed = True
+
+    def flush(self) -> None:
+        """Hand over what is buffered."""
+        try:
+            sys.stderr.flush()
+        except OSError:
+            self._failed = True
+        self.lost += self._failed
+        self._failed = False
 
 
 def configure(level: str) -> None:
@@ -22,7 +53,7 @@ def configure(level: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Outlet())),
     )
 
 

@@ -23,6 +23,7 @@ class Published:
     def __init__(self, keep: Callable[[str, str], None]) -> None:
         self._keep = keep
         self._last = ""
+        self._trouble = ""
         self._at = float("-inf")
 
     def put(self, world: World, memory: Memory, snapshot: TopologySnapshot, lease: Lease | None) -> None:
@@ -34,10 +35,21 @@ class Published:
         now = world.eyes.clock.now()
         if said == self._last and now - self._at < AGAIN_AFTER:
             return
-        self._keep(world.cluster, json.dumps(document))
+        self._keep_here(world, json.dumps(document))
         if lease is not None:
             world.coordination.publish_status(lease, world.cluster, document)
         self._last, self._at = said, now
+
+    def _keep_here(self, world: World, document: str) -> None:
+        """A disk that is full takes nothing from what others are told; it is said once for each reason."""
+        try:
+            self._keep(world.cluster, document)
+        except CoordinationError as error:
+            if str(error) != self._trouble:
+                world.log.warning("status not kept on this host", why=str(error))
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
 
 
 def describe(world: World, memory: Memory, snapshot: TopologySnapshot, *, active: bool) -> Document:

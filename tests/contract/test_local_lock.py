@@ -100,7 +100,7 @@ def test_a_line_torn_by_a_crash_is_passed_over(world: LocalWorld) -> None:
 
 
 def test_old_operations_are_trimmed(world: LocalWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("failoverd.drivers.local.journal.KEPT", 3)
+    monkeypatch.setattr("failoverd.drivers.journal_codec.KEPT", 3)
     manager = world.manager("mgr1")
     lease = active(manager)
     for number in range(5):

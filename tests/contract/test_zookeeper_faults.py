@@ -385,7 +385,7 @@ def test_with_an_account_strangers_can_neither_read_nor_delete(zookeeper: ZooKee
 
 
 def test_old_operations_are_trimmed(world: ZooKeeperWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("failoverd.drivers.zookeeper.journal.KEPT", 5)
+    monkeypatch.setattr("failoverd.drivers.journal_codec.KEPT", 5)
     manager = world.manager("mgr1")
     lease = active(manager)
     for number in range(8):

@@ -36,7 +36,7 @@ class LocalCoordination:
         self._identity = identity
         self._clock = clock
         self._wakeups = wakeups
-        self._journal = LocalJournal(state_dir)
+        self._journal = LocalJournal(state_dir / "operations", clock)
         self._busy = threading.RLock()
         self._campaigns: set[str] = set()
         self._leases: dict[str, LocalLease] = {}

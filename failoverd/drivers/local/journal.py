@@ -13,15 +13,15 @@ from failoverd.drivers.journal_reading import unfinished_from
 from failoverd.model.errors import CoordinationError
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report
-
-KEPT = 200  # operations per cluster
+from failoverd.ports import Clock
 
 
 class LocalJournal:
-    """All operations below one state directory; who may write is judged by the caller."""
+    """All operations below one folder; who may write is judged by the caller."""
 
-    def __init__(self, state_dir: Path) -> None:
-        self._folder = state_dir / "operations"
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
         self._closed: set[Path] = set()  # what has its end never changes again, and is not read to look for an open one
 
     def begin(self, operation: Operation) -> None:
@@ -48,9 +48,8 @@ class LocalJournal:
         self._append(self._path(operation.cluster, operation.id), codec.end_record(report), durable=True)
         if (done_at := codec.failover_done_at(report)) is not None:
             files.replace_file(self._done_file(operation.cluster), repr(done_at).encode())
-        told = self.operations(operation.cluster)
-        for old in told[KEPT:]:
-            self._path(operation.cluster, str(old["operation"])).unlink(missing_ok=True)
+        for old in codec.too_old(self.operations(operation.cluster), self._clock.wall().timestamp()):
+            self._path(operation.cluster, old).unlink(missing_ok=True)
 
     def open_operation(self, cluster: str) -> str:
         """The id of an operation without an end, empty when there is none."""

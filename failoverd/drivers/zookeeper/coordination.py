@@ -13,6 +13,7 @@ from kazoo.exceptions import KazooException
 
 from failoverd.drivers import journal_codec as codec
 from failoverd.drivers.identity import Identity
+from failoverd.drivers.journal_copies import JournalCopies
 from failoverd.drivers.zookeeper.election import Election, contender_entry, found_cluster, raise_epoch
 from failoverd.drivers.zookeeper.journal import Journal
 from failoverd.drivers.zookeeper.layout import Layout, in_line, sequence
@@ -74,10 +75,16 @@ class ZooKeeperCoordination:
         for cluster, election in self._elections.items():
             election.retell(contender_entry(self._identity, self._digests.get(cluster, "")))
 
+    def keep_copies(self, copies: JournalCopies) -> None:
+        """Copy the journal of every operation that this process runs."""
+        self._journal.copies = copies
+
     def campaign(self, cluster: str) -> None:
         """Contend for the cluster's lock from now on; does not wait."""
         if cluster in self._elections:
             return
+        if self._journal.copies:
+            self._journal.copies.prove()
         entry = contender_entry(self._identity, self._digests.get(cluster, ""))
         layout = Layout.of(self._settings.root, cluster)
         election = Election(layout, self._session, entry, self._clock, self._wakeups)
@@ -270,6 +277,8 @@ class ZooKeeperCoordination:
         for cluster in tuple(self._elections):
             self.resign(cluster)
         self._session.close()
+        if self._journal.copies:
+            self._journal.copies.close()
 
     def _work(self) -> None:
         while not self._ended.is_set():

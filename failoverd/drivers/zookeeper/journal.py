@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from failoverd.drivers import journal_codec as codec
+from failoverd.drivers.journal_copies import JournalCopies
 from failoverd.drivers.journal_reading import unfinished_from
 from failoverd.drivers.zookeeper.layout import Layout
 from failoverd.drivers.zookeeper.lease import ZooKeeperLease
@@ -20,8 +21,6 @@ from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report
 from failoverd.ports import Clock, Lease
 
-KEPT = 200  # operations per cluster
-
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -32,9 +31,10 @@ class Sent:
 
 
 class Journal:
-    """All operations of all clusters. Used from one thread per operation."""
+    """All operations of all clusters. Used from one thread per operation. `copies`, if set, gets every record too."""
 
     def __init__(self, session: Session, root: str, clock: Clock) -> None:
+        self.copies: JournalCopies | None = None
         self._session = session
         self._root = root
         self._clock = clock
@@ -52,11 +52,14 @@ class Journal:
                 f"operation {still} of {operation.cluster} is still open", hint="it is finished first"
             )
         write(self._session, held, Create(base), Create(f"{base}/entries"), Create(f"{base}/parts"))
-        packed = pack(codec.begin_record(operation))
+        record = codec.begin_record(operation)
+        packed = pack(record)
         for part in _parts(base, "operation", packed):
             write(self._session, held, part)
         write(self._session, held, Create(f"{base}/operation", packed.head), Set(layout.open, operation.id.encode()))
         self._next[operation.id] = 1
+        if self.copies:
+            self.copies.keep(operation.cluster, operation.id, (record,))
 
     def write(self, lease: Lease, operation: Operation, entry: Entry, wait: bool) -> None:
         """Append a record; without `wait` it is only sent, also where ZooKeeper is away just now: `settle` repeats
@@ -66,7 +69,10 @@ class Journal:
         held.check()
         base = Layout.of(self._root, operation.cluster).operation(operation.id)
         name = f"{self._number(base, operation.id):010d}-{self._mark}"
-        packed = pack(codec.entry_record(entry))
+        record = codec.entry_record(entry)
+        if self.copies:
+            self.copies.add(operation.cluster, operation.id, record)
+        packed = pack(record)
         queue = self._sent.setdefault(operation.id, deque())
         for one in (*_parts(base, name, packed), Create(f"{base}/entries/{name}", packed.head)):
             queue.append(self._send(held, (one,)))
@@ -95,7 +101,8 @@ class Journal:
         self.settle(lease, operation, self._session.settings.patience)
         held, layout = own(lease), Layout.of(self._root, operation.cluster)
         base = layout.operation(operation.id)
-        packed = pack(codec.end_record(report))
+        record = codec.end_record(report)
+        packed = pack(record)
         for part in _parts(base, "end", packed):
             write(self._session, held, part)
         closing: list[Write] = [Create(f"{base}/end", packed.head), Set(layout.open, b"")]
@@ -106,6 +113,8 @@ class Journal:
         write(self._session, held, *closing)
         self._next.pop(operation.id, None)
         self._sent.pop(operation.id, None)
+        if self.copies:
+            self.copies.end(operation.cluster, operation.id, record)
         self._trim(held, layout)
 
     def open_operation(self, cluster: str) -> str:
@@ -128,7 +137,10 @@ class Journal:
         begin = self._session.read(f"{base}/operation")
         if begin is None:
             raise CoordinationError(f"operation {name} of {cluster} is open and its record is gone", base)
-        return unfinished_from(name, self._unpacked(base, "operation", begin), self._entries(base))
+        opening, entries = self._unpacked(base, "operation", begin), self._entries(base)
+        if self.copies:
+            self.copies.keep(cluster, name, (opening, *entries))
+        return unfinished_from(name, opening, entries)
 
     def operations(self, cluster: str) -> tuple[Mapping[str, object], ...]:
         """All operations without steps, newest first."""
@@ -199,11 +211,10 @@ class Journal:
         return True  # what exists under our number was written by an earlier sending whose answer was lost
 
     def _trim(self, lease: ZooKeeperLease, layout: Layout) -> None:
-        names = self._session.children(layout.ops)
-        if len(names) <= KEPT:
+        if len(self._session.children(layout.ops)) <= min(codec.KEPT, codec.KEPT_ALWAYS):
             return
-        kept = {str(told["operation"]) for told in self.operations(layout.base.rsplit("/", 1)[1])[:KEPT]}
-        for name in set(names) - kept:
+        told = self.operations(layout.base.rsplit("/", 1)[1])
+        for name in codec.too_old(told, self._clock.wall().timestamp()):
             self._remove(lease, f"{layout.ops}/{name}")
 
     def _remove(self, lease: ZooKeeperLease, base: str) -> None:

@@ -100,3 +100,15 @@ def test_what_cannot_be_done_is_said(
     result = screen.call(StandIn(**answers), "ops", "undo", *words, "--yes")
     assert result.exit_code == 1
     assert says in result.stderr
+
+
+def test_a_copy_is_said_to_be_one_and_nobody_acts_on_it(screen: Terminal) -> None:
+    app = StandIn(operation={**OPEN, "copied": True}, operations=({**OPEN, "copied": True},))
+    for words in (("list",), ("show",)):
+        said = screen.call(app, "ops", *words)
+        assert said.exit_code == 0
+        assert "this host holds copies" in said.stderr
+    refused = screen.call(app, "ops", "undo", "--yes")
+    assert refused.exit_code == 1
+    assert "ZooKeeper cannot be reached" in refused.stderr
+    assert not [asked for asked in app.asked if asked[0] == "failover"]

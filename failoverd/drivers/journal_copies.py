@@ -17,6 +17,7 @@ from failoverd.drivers import files
 from failoverd.drivers import journal_codec as codec
 from failoverd.drivers.local.journal import LocalJournal
 from failoverd.model.errors import CoordinationError
+from failoverd.model.published import as_copy
 from failoverd.ports import Clock, Tasks
 
 Record = Mapping[str, Any]
@@ -115,7 +116,7 @@ def read_copies(folder: Path, clock: Clock, clusters: Sequence[str], away: Coord
     none: it says why the journal itself cannot be read.
     """
     held = LocalJournal(folder, clock)
-    told = [{**one, "copied": True} for cluster in clusters for one in held.operations(cluster)]
+    told = [as_copy(one) for cluster in clusters for one in held.operations(cluster)]
     if not told:
         raise away
     return tuple(told)
@@ -126,7 +127,7 @@ def read_copy(folder: Path, clock: Clock, operation: str, away: CoordinationErro
     told = LocalJournal(folder, clock).operation(operation)
     if told is None:
         raise away
-    return {**told, "copied": True}
+    return as_copy(told)
 
 
 def _line(record: Record) -> bytes:

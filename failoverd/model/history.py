@@ -52,6 +52,11 @@ class Pause:
         return self.until is not None and self.until <= wall
 
 
+# A lock may have been taken this often since the last act that an agent saw. Fewer than the epochs that a claim asks a
+# server for, so that a manager of the time before still sees that it is over.
+EPOCHS_UNSEEN = 16
+
+
 @dataclass(frozen=True, slots=True)
 class DiskTrouble:
     """A file system that takes no writes, as an agent found it: `full` or `read-only`, first and last seen so."""
@@ -111,6 +116,16 @@ class History:
     left_in_order: bool = False
     failing_since: float | None = None
     others_failing: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def behind(self) -> bool:
+        """Whether the records of coordination were lost: agents have acted under a later epoch than ours, or, where
+        no primary is on record, under one that ours is not safely above.
+        """
+        if not self.epoch or not self.agents_epoch:
+            return False
+        unseen = 0 if self.recorded else EPOCHS_UNSEEN + 1
+        return self.epoch < self.agents_epoch + unseen
 
     def holdings(self) -> dict[str, GtidSet]:
         """For each server the executed and received set of the last look that reached it."""

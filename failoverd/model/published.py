@@ -200,6 +200,11 @@ def operation_json(operation: Operation) -> Json:
     }
 
 
+def as_copy(told: Mapping[str, object]) -> Json:
+    """An operation that was read from a copy of its journal: the journal itself may have gone on since."""
+    return {**told, "copied": True}
+
+
 def exit_code(report: Report) -> int:
     """What a command that ran this operation ends with; an unproven fence or a finding makes a success a finding."""
     code = EXIT_CODES[report.result]

@@ -31,7 +31,7 @@ def respond(world: World, memory: Memory, occasion: Occasion) -> None:
     """Deal with what was left open; else act on the verdict where it says so and nothing stands against it; else serve
     people.
     """
-    if 0 < memory.history.epoch < memory.history.agents_epoch:
+    if memory.history.behind:
         say_behind(world, memory)
         return
     if memory.history.open_operation:
@@ -55,7 +55,9 @@ def respond(world: World, memory: Memory, occasion: Occasion) -> None:
 
 
 def say_behind(world: World, memory: Memory) -> None:
-    """Agents have acted under a later epoch: the records were lost. Nothing is done before a person has adopted it."""
+    """Agents have acted under an epoch that ours is not above: the records were lost. Nothing is done before a person
+    has adopted it.
+    """
     history = memory.history
     why = f"agents remember epoch {history.agents_epoch}, coordination gave us {history.epoch}"
     if memory.left.problem != why:

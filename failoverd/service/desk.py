@@ -11,7 +11,7 @@ from failoverd.decide.strangers import strangers
 from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import CoordinationError, FailoverdError
 from failoverd.model.finding import Finding
-from failoverd.model.history import Pause
+from failoverd.model.history import EPOCHS_UNSEEN, Pause
 from failoverd.model.host import HostFacts
 from failoverd.model.plans import Kind, Plan, Report, Request, Verb
 from failoverd.model.published import report_json
@@ -44,9 +44,6 @@ ANSWER_SECONDS = 600.0
 # How long a command waits with an open operation whose servers do not answer.
 WAIT_SECONDS = 30.0
 POLL = 0.1
-# A lock may have been taken this often since the last act that an agent saw. Fewer than the epochs that a claim asks a
-# server for, so that a manager of the time before still sees that it is over.
-EPOCHS_UNSEEN = 16
 
 
 def patient(world: World) -> World:

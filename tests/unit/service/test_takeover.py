@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from failoverd.model.errors import FailoverdError
-from failoverd.service.desk import EPOCHS_UNSEEN, initialise
+from failoverd.model.history import EPOCHS_UNSEEN
+from failoverd.service.desk import initialise
 from failoverd.service.phases import Phase
 from tests.fakes.whole import CLUSTER, Whole
 
@@ -61,6 +62,19 @@ def test_nobody_acts_under_an_epoch_that_agents_have_left_behind_until_it_is_ado
     recorded = manager.coordination.recorded(CLUSTER)
     assert recorded is not None
     assert (recorded.name, recorded.epoch) == ("db1", 41 + EPOCHS_UNSEEN)
+
+
+def test_where_the_records_are_gone_an_epoch_as_low_as_the_agents_is_not_trusted() -> None:
+    """The lock of an empty ensemble begins at 1, and the only failover so far may have been under 1, too."""
+    whole = Whole()
+    for host in whole.hosts.values():
+        host.epoch, host.remembered = 1, True
+    manager = whole.manager("m1").turns(4)
+    assert (manager.memory.epoch, manager.coordination.recorded(CLUSTER)) == (1, None)
+    assert "epoch 1" in manager.memory.left.problem
+    initialise(manager.world, adopt=True)
+    manager.turns(4)
+    assert manager.coordination.recorded(CLUSTER) is not None
 
 
 def test_a_cluster_is_initialised_once() -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import bringing, large_log, logs, main_job
+from tests.bench import bringing, large_log, logs, main_job, takeover
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "main_job": main_job.main,
     "logs": logs.main,
     "large_log": large_log.main,
     "bringing": bringing.main,
+    "takeover": takeover.main,
 }
 
 

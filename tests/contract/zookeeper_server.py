@@ -11,6 +11,14 @@ import time
 from pathlib import Path
 
 _JARS = ("zookeeper.jar", "zookeeper-jute.jar", "slf4j-api.jar", "slf4j-nop.jar")
+# What Debian's own list of jars for TLS lacks is here too.
+_NETTY = tuple(
+    f"netty-{part}.jar"
+    for part in (
+        "buffer", "codec", "common", "handler", "resolver", "transport", "transport-native-epoll",
+        "transport-native-unix-common",
+    )
+)  # fmt: skip
 _TRIM = (
     "-Xmx64m",
     "-Xss256k",
@@ -31,14 +39,23 @@ def free_port() -> int:
 class ZooKeeperServer:
     """One server process; it may be killed, stopped, started again, and have its data wiped."""
 
-    def __init__(self, folder: Path, tick_ms: int = 200) -> None:
+    def __init__(self, folder: Path, tick_ms: int = 200, tls: tuple[Path, Path] | None = None) -> None:
+        """With `tls`, a file of the server's key and certificate and one of the authorities whose clients it takes, it
+        serves TLS on `secure_address`.
+        """
         self.folder = folder
+        self._secure_port = free_port() if tls else 0
         self.port = free_port()
         self.tick = tick_ms / 1000
         (folder / "data").mkdir(parents=True)
         lines = [f"tickTime={tick_ms}", f"dataDir={folder}/data", f"clientPort={self.port}"]
         lines += ["clientPortAddress=127.0.0.1", "maxClientCnxns=0", "admin.enableServer=false"]
         lines += ["4lw.commands.whitelist=srvr"]
+        if tls:
+            lines += [f"secureClientPort={self._secure_port}", "ssl.clientAuth=need"]
+            lines += ["serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory"]
+            lines += [f"ssl.keyStore.location={tls[0]}", "ssl.keyStore.type=PEM"]
+            lines += [f"ssl.trustStore.location={tls[1]}", "ssl.trustStore.type=PEM"]
         (folder / "zoo.cfg").write_text("\n".join(lines) + "\n")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -47,9 +64,14 @@ class ZooKeeperServer:
         """HOST:PORT for clients."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def secure_address(self) -> str:
+        """HOST:PORT for clients that speak TLS."""
+        return f"127.0.0.1:{self._secure_port}"
+
     def start(self) -> None:
         """Start it and wait until it serves."""
-        jars = ":".join(f"/usr/share/java/{jar}" for jar in _JARS)
+        jars = ":".join(f"/usr/share/java/{jar}" for jar in (*_JARS, *_NETTY))
         main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
         argv = [shutil.which("java") or "java", *_TRIM, "-cp", jars, main, str(self.folder / "zoo.cfg")]
         with (self.folder / "log").open("ab") as log:

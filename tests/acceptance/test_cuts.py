@@ -91,7 +91,9 @@ def cut_off(rounds: Interrupted, cut: Cut) -> Mapping[str, Any]:
     assert len(writable(play.lab)) <= 1
     play.lab.fault.heal()
     eventually(lambda: play.operations()[0]["outcome"], lambda outcome: outcome == "done", f"the end after {cut}")
-    return rounds.whole()
+    shown = rounds.whole()
+    play.managers.end("mgr1")
+    return shown
 
 
 def words(play: Rehearsal) -> int:

@@ -58,16 +58,19 @@ class Account:
         return {a.number for a in self.acks}
 
 
-def writer_for(lab: Lab, every: float = 0.01) -> Writer:
+def writer_for(lab: Lab, every: float = 0.01, patience: float = PATIENCE) -> Writer:
     """A client of the lab's application account that knows all its servers by address."""
     servers = {host.name: Endpoint(host.address, MYSQL_PORT) for host in lab.layout.servers}
-    return Writer(servers, "app", lab.password("app"), every)
+    return Writer(servers, "app", lab.password("app"), every, patience)
 
 
 class Writer:
     """A thread that writes until it is stopped; servers are tried in turn, as an application with a host list does."""
 
-    def __init__(self, servers: dict[str, Endpoint], user: str, password: str, every: float = 0.01) -> None:
+    def __init__(
+        self, servers: dict[str, Endpoint], user: str, password: str, every: float = 0.01, patience: float = PATIENCE
+    ) -> None:
+        self._patience = patience
         self._servers = list(servers.items())
         self._user = user
         self._password = password
@@ -95,7 +98,7 @@ class Writer:
         """Stop after the row in hand, and hand over what was seen."""
         self._stop.set()
         if self._thread.ident is not None:
-            self._thread.join(timeout=10 * PATIENCE)
+            self._thread.join(timeout=10 * self._patience)
         return self.account
 
     def wait_for_acks(self, count: int, timeout: float) -> bool:
@@ -121,7 +124,7 @@ class Writer:
     def _connect(self) -> ApplicationSession | None:
         _, endpoint = self._servers[self._turn % len(self._servers)]
         try:
-            return ApplicationSession(endpoint, self._user, self._password, "app", PATIENCE)
+            return ApplicationSession(endpoint, self._user, self._password, "app", self._patience)
         except ServerError as error:
             self._failed(error.code)
             return None

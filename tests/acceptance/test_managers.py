@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 
+from failoverd.lab.managers import armed
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import MANAGERS, NOTHING_LOST, PATIENCE, Rehearsal, eventually, rehearsal, writable
 
@@ -101,3 +103,27 @@ def test_a_manager_that_is_told_to_stop_hands_over_within_a_second(lab: LabFacto
 
 def sets(play: Rehearsal) -> list[tuple[object, ...]]:
     return [play.lab.sql(server, "SELECT @@GLOBAL.gtid_executed")[0] for server in play.lab.servers]
+
+
+def test_a_full_disk_of_the_manager_stops_no_failover(lab: LabFactory) -> None:
+    """What it cannot keep is its log, its copies of journals, and the status on its own host."""
+    with rehearsal(lab(managers=1)) as play, Path("/dev/full").open("wb") as full:
+        for name in ("state", "run"):
+            place = play.lab.folder / "mgr1" / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text("no folder")
+        argv = play.lab.manager_argv("mgr1", "run")
+        process = play.lab.run_in("mgr1", argv, stdout=full, stderr=full)
+        try:
+            play.managers.wait_for("a healthy cluster", lambda s: armed(s, 0), PATIENCE)
+            play.write()
+            play.kill_primary()
+            (found,) = eventually(play.operations, lambda o: bool(o) and o[0]["ended"] is not None, "the end")
+            assert (found["outcome"], found["lost"]) == ("done", NOTHING_LOST)
+            elect = str(found["new_primary"])
+            (other,) = set(play.replicas()) - {elect}
+            play.settled(elect, (other,))
+            assert process.poll() is None
+        finally:
+            process.terminate()
+            process.wait(timeout=15)

@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import json
 import signal
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import pytest
 from kazoo.client import KazooClient
+from kazoo.exceptions import NoAuthError
 
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
@@ -20,9 +24,10 @@ from tests.acceptance.test_resume import elect_of, ended_as, interrupted, next_o
 
 
 @contextmanager
-def entries(lab: Lab) -> Iterator[Any]:
-    """ZooKeeper's entries as anybody with a client of its own may change them."""
-    client = KazooClient(f"{lab.hosts['zk1'].address}:2181")
+def entries(lab: Lab, account: str = "") -> Iterator[Any]:
+    """ZooKeeper's entries as anybody, or this account, with a client of its own may change them."""
+    auth = [("digest", account)] if account else None
+    client = KazooClient(f"{lab.hosts['zk1'].address}:2181", auth_data=auth)
     client.start(timeout=PATIENCE)
     try:
         yield client
@@ -172,3 +177,38 @@ def refused(play: Rehearsal, why: str) -> None:
         lambda problem: why in problem,
         f"the problem {why!r}",
     )
+
+
+def test_no_secret_is_in_zookeeper_and_strangers_are_kept_out(lab: LabFactory, tmp_path: Path) -> None:
+    secret = tmp_path / "zookeeper.secret"
+    secret.touch(0o600)
+    secret.write_text("planted-for-zookeeper\n")
+    auth = {"scheme": "digest", "username": "failoverd", "password_file": str(secret)}
+    with rehearsal(lab(settings={"zookeeper": {"auth": auth}})) as play:
+        play.begin()
+        play.kill_primary()
+        play.ended()
+        planted = [play.lab.password(user) for user in ("failoverd", "repl", "app")] + ["planted-for-zookeeper"]
+        with entries(play.lab, "failoverd:planted-for-zookeeper") as client:
+            texts = dict(everything(client, "/failoverd"))
+        assert any("promote-intent" in text for text in texts.values())
+        assert [place for place, text in texts.items() if any(word in text for word in planted)] == []
+        with entries(play.lab) as stranger:
+            for place in ("/failoverd", "/failoverd/shop/epoch", *list(texts)[:3]):
+                with pytest.raises(NoAuthError):
+                    stranger.get(place)
+            with pytest.raises(NoAuthError):
+                stranger.delete("/failoverd/shop/epoch")
+        said = "".join(play.managers.log(name).read_text(encoding="utf-8") for name in MANAGERS)
+        copies = play.lab.folder.glob("mgr*/state/copies/shop/*.jsonl")
+        said += "".join(copy.read_text(encoding="utf-8") for copy in copies)
+        assert "promote-intent" in said
+        assert [word for word in planted if word in said] == []
+
+
+def everything(client: Any, place: str) -> Iterator[tuple[str, str]]:
+    """All entries below a place with what they hold, as text."""
+    data = bytes(client.get(place)[0])
+    yield place, (zlib.decompress(data[1:]) if data.startswith(b"z") else data).decode()
+    for name in client.get_children(place):
+        yield from everything(client, f"{place}/{name}")

@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from failoverd.agent import addresses, guard, processes
+from failoverd.agent import addresses, guard, processes, starting
 from failoverd.agent.faults import Fault
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def facts(home: Home, cluster: str, server: Server, doorway: Doorway, deadline: 
         "disk": disk(server.datadir),
         "fenced": fenced(home, cluster, server.name),
         "addresses": addresses.held(),
+        "starts_closed": starting.starts_closed(server.datadir, processes.argv_of((*living["pids"], 0)[0])),
         "orderly": not living["alive"] and ended_orderly(server.error_log),
     }
 

@@ -17,6 +17,7 @@ from failoverd.model.history import History, Recorded
 from failoverd.model.host import AgentSilent
 from failoverd.model.policy import ClusterPolicy, Reaction
 from failoverd.model.ranking import Ranking
+from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
 
 # The rows of decide/problems.py that are said better here.
@@ -230,13 +231,21 @@ def about_server(ground: Ground, name: str, rows: tuple[ServerRow, ...] = SERVER
         if problem.server == name and problem.id not in _SAID_HERE:
             severity = WARNING if problem.id in _LESS else ERROR
             yield Finding(problem.id, cluster, name, problem.sentence, problem.hint, severity)
-    state = ground.situation.snapshot.state(name)
+    state = as_started(ground, name)
     for row in rows if state is not None else ():
         detail = row.found(state, ground.situation.policy) if state is not None else None
         if detail is not None:
             yield Finding(row.id, cluster, name, row.sentence.format(name=name, detail=detail), row.hint, row.severity)
     yield from about_rights(ground, name)
     yield from about_agent(ground, name)
+
+
+def as_started(ground: Ground, name: str) -> ServerState | None:
+    """The server's state; what it would start with comes from its host where the server itself hides it."""
+    state, facts = ground.situation.snapshot.state(name), ground.situation.snapshot.facts(name)
+    if state is None or facts is None or state.settings.read_only_at_start is not None:
+        return state
+    return replace(state, settings=replace(state.settings, read_only_at_start=facts.starts_closed))
 
 
 def about_rights(ground: Ground, name: str) -> Iterator[Finding]:

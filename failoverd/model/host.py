@@ -14,6 +14,7 @@ class HostFacts:
 
     `orderly` is True when the last binary log was closed by a shutdown, False when it is still marked in use, None when
     unknown.
+    `starts_closed` tells whether mysqld would refuse writes if it were started again, None when unknown.
     `fenced_epoch` is the epoch of a durable fence mark, None without one. `addresses` are the host's IPv4 addresses.
     """
 
@@ -31,6 +32,7 @@ class HostFacts:
     version: str = ""
     door: str = "ok"
     addresses: frozenset[str] = frozenset()
+    starts_closed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

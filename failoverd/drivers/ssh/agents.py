@@ -362,6 +362,7 @@ def host_facts(server: str, told: Mapping[str, Any], epoch: int, now: float, hel
         version=str(hello.get("version", "")),
         door=str(hello.get("door", "ok")),
         addresses=frozenset(str(address) for address in told.get("addresses") or ()),
+        starts_closed=told.get("starts_closed"),
     )
 
 

@@ -238,6 +238,14 @@ def test_an_open_server_hides_what_it_starts_with() -> None:
     assert "start-hidden" not in {f.id for f in World().found()}
 
 
+@pytest.mark.parametrize(("closed", "says"), [(True, set()), (False, {"starts-writable"}), (None, {"start-hidden"})])
+def test_its_host_tells_what_an_open_server_hides(closed: bool | None, says: set[str]) -> None:
+    world = World().settings("db1", read_only_at_start=None)
+    world = replace(world, hosts=world.hosts | {"db1": replace(facts("db1"), starts_closed=closed)})
+    found = {f.id for f in world.found() if f.server == "db1"}
+    assert found & {"starts-writable", "start-hidden", "start-unknown"} == says
+
+
 def test_every_row_has_a_case() -> None:
     assert {row.id for row in SERVER_ROWS if row.severity is not Severity.OK} == set(SERVER_CASES)
     assert {row.id for row in SERVER_ROWS if row.severity is Severity.OK} == {"start-hidden"}

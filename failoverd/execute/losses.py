@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from failoverd.execute.hands import Hands
 from failoverd.model.errors import RecoveryIncomplete
+from failoverd.model.plans import EntryKind
 from failoverd.model.verdict import Refusal
 
 INCOMPLETE = "recovery-incomplete"
@@ -16,6 +17,7 @@ def give_up(error: RecoveryIncomplete, hands: Hands) -> str:
     if allowed is not None and len(lost) > allowed:
         hands.refusals.append(refusal(error, str(allowed)))
         raise error
+    hands.write(EntryKind.GIVEN_UP, {"gtids": str(error.left), "why": error.what}, wait=True)
     hands.given_up |= error.left
     return f"given up as accepted, {len(error.left)} transactions: {error.left.shorten()}; {error.what}"
 

@@ -103,13 +103,18 @@ class Unfinished:
         return frozenset(begun | well)
 
     def given_up(self) -> tuple[GtidSet, bool]:
-        """What the last plan counted as missing, and whether the old primary's logs could not be read to their end."""
+        """What the last plan counted as missing with what was given up while it ran, and whether the old primary's logs
+        could not be read to their end.
+        """
+        on_the_way = GtidSet()
         for entry in reversed(self.entries):
+            if entry.kind is EntryKind.GIVEN_UP:
+                on_the_way |= GtidSet.parse(str(entry.body["gtids"]))
             if entry.kind is EntryKind.PLAN:
                 loss = entry.body.get("predicted_loss")
                 text = str(loss["gtids"]) if isinstance(loss, dict) else ""
-                return GtidSet.parse(text), bool(entry.body.get("tail_unread"))
-        return GtidSet(), False
+                return GtidSet.parse(text) | on_the_way, bool(entry.body.get("tail_unread"))
+        return on_the_way, False
 
 
 def outcome_from(entry: Entry) -> StepOutcome:

@@ -222,6 +222,7 @@ class EntryKind(StrEnum):
     OUTCOME = "outcome"  # a step has ended
     FREEZE = "freeze"  # what each server held when positions could no longer move
     ACKNOWLEDGERS = "acknowledgers"  # who may have acknowledged commits, when positions could no longer move
+    GIVEN_UP = "given-up"  # transactions that could not be brought, under an accepted number
     DEGRADED = "degraded"  # a server is about to commit without acknowledgements
     PROMOTE_INTENT = "promote-intent"  # the elect is durable: from here only forward
     WITHDRAWN = "withdrawn"  # the elect was proven closed under a later epoch: its intent is void

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from failoverd.gtid import GtidSet
+from failoverd.model.host import AgentSilent
 from failoverd.model.plans import Group
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.ranking import Ranking
@@ -13,15 +14,18 @@ from failoverd.model.steps import Drain, EndPartial, Fetch, Splice, Stage, Step,
 from failoverd.plan.times import bringing
 
 
-def choose_sources(need: GtidSet, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+def choose_sources(need: GtidSet, sources: tuple[Source, ...], *, deaf: bool = False) -> tuple[Source, ...]:
     """As few sources as possible, each cut down to its part of the need; between equals the more trusted one.
 
-    Greedy by size of contribution. What nobody has is left over: the refusals name it.
+    An elect whose agent is `deaf` can be laid no files: there replication comes first. Greedy by size of contribution.
+    What nobody has is left over: the refusals name it.
     """
     chosen: list[Source] = []
     left = need
     while left:
-        best = max(sources, key=lambda source: (len(source.gtids & left), -source.route), default=None)
+        best = max(
+            sources, key=lambda s: (len(s.gtids & left), deaf and s.route is Route.REPLICATION, -s.route), default=None
+        )
         part = best.gtids & left if best is not None else GtidSet()
         if best is None or not part:
             break
@@ -49,7 +53,8 @@ def recovery_groups(
     need = ranking.target - can_execute(elect)
     sources = sources_for(snapshot, elect.name, old_primary, dict(ranking.errant))
     steps: list[Step] = [EndPartial(elect.name)] if half_received(elect) else []
-    steps += [bring(source, elect, policy) for source in choose_sources(need, sources)]
+    deaf = isinstance(snapshot.hosts.get(elect.name), AgentSilent)
+    steps += [bring(source, elect, policy) for source in choose_sources(need, sources, deaf=deaf)]
     if not ranking.target <= elect.executed:
         steps.append(Drain(elect.name, ranking.target))
     left = ranking.target - elect.executed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from failoverd.execute.splice import FIRST_PART, GROWTH
 from failoverd.model.errors import AgentError
 from failoverd.model.host import Holding, Lot, Spliced
 from failoverd.model.plans import Kind, Request, Requester
+from failoverd.model.policy import Promote
 from failoverd.model.sight import Thread, Trouble
 from failoverd.ports import Lease, Progress
 from tests.fakes.agents import BYTES_EACH, EVERYTHING
@@ -282,3 +284,32 @@ def test_a_part_that_does_not_come_is_refused_with_all_that_was_to_follow() -> N
     assert (shown["outcome"], refusal["id"]) == ("refused", "recovery-incomplete")
     assert refusal["measured"] == f"{MANY - brought} transactions"
     assert len(whole.mysqlds["db2"].executed) == 10 + brought, "what came before it stays executed"
+
+
+@pytest.mark.parametrize("peer", [True, False], ids=["a peer has them", "only the dead primary's logs"])
+def test_an_elect_without_an_agent_is_given_to_by_replication_or_refused(peer: bool) -> None:
+    """No file can be laid beside its relay logs, and nothing is written to it as a client."""
+    whole = Whole()
+    specs = tuple(replace(s, promote=Promote.NEVER) if s.name == "db3" else s for s in whole.policy.servers)
+    whole.policy = replace(whole.policy, servers=specs)
+    manager = watching(whole)
+    whole.hosts["db2"].silent = "unreachable"
+    whole.mysqlds["db2"].change("", receiver=Thread.NO)
+    whole.mysqlds["db3"].change("", receiver=Thread.YES if peer else Thread.NO)
+    whole.mysqlds["db1"].write(5)
+    manager.turns(1)
+    whole.mysqlds["db1"].kill()
+    manager.turns(3)
+    shown = newest(manager)
+    if peer:
+        assert (shown["outcome"], shown["new_primary"], shown["lost"]["transactions"]) == ("done", "db2", 0)
+        assert [saved["how"] for saved in shown["saved"]] == ["replication from a living peer"]
+        return
+    (refusal,) = shown["refusals"]
+    assert (shown["outcome"], refusal["id"], refusal["measured"]) == (
+        "refused",
+        "recovery-incomplete",
+        "5 transactions",
+    )
+    assert "agent of db2 is unreachable" in refusal["sentence"]
+    assert whole.mysqlds["db2"].super_read_only

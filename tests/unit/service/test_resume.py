@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from failoverd.gtid import GtidSet
+from failoverd.model.errors import AgentError
+from failoverd.model.host import Spliced
 from failoverd.model.plans import Kind, Request, Requester, Verb
 from failoverd.model.sight import Thread
 from failoverd.service.phases import Phase
@@ -301,3 +303,25 @@ def test_a_record_of_a_later_version_is_refused_and_nothing_is_done() -> None:
     assert servers(whole) == before
     assert "something-new" in second.memory.left.problem
     assert second.coordination.open_operation(CLUSTER) == name
+
+
+def test_what_was_given_up_on_the_way_is_in_the_report_of_whoever_ends_it() -> None:
+    whole = Whole(max_loss=5)
+    first, second = whole.manager("m1").turns(4), whole.manager("m2").turns(2)
+    for name in ("db2", "db3"):
+        whole.mysqlds[name].change("", receiver=Thread.NO)
+    whole.mysqlds["db1"].write(5)
+    first.turns(1)
+    whole.mysqlds["db1"].kill()
+
+    def broken(*_: object) -> Spliced:
+        raise AgentError("the line broke")
+
+    first.agents.transfer = broken  # type: ignore[method-assign]
+    at(first, "after:OpenWrites", dies)
+    with pytest.raises(Died):
+        first.turns(3)
+    whole.store.depose(CLUSTER)
+    second.turns(4)
+    (listed,) = second.coordination.operations(CLUSTER)
+    assert (listed["outcome"], listed["lost"]["transactions"]) == ("done", 5)  # type: ignore[index]

@@ -317,7 +317,7 @@ def test_what_was_given_up_on_the_way_is_in_the_report_of_whoever_ends_it() -> N
     def broken(*_: object) -> Spliced:
         raise AgentError("the line broke")
 
-    first.agents.transfer = broken  # type: ignore[method-assign]
+    first.agents.transfer = broken  # type: ignore[assignment, method-assign]
     at(first, "after:OpenWrites", dies)
     with pytest.raises(Died):
         first.turns(3)

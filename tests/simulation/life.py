@@ -78,6 +78,7 @@ class World:
         self.faults = Faults(self)
         self.net.hear = self.faults.hear
         self.calm_since: float | None = None
+        self.goal = GtidSet()
 
     # --- making it
 
@@ -247,17 +248,17 @@ class World:
         """Whether all faults are over, nothing is open, and one server takes writes for a while."""
         writers = [m for m in self.mysqlds.values() if m.writable and m.answers]
         opened = self.witness.open_operation()
-        waiting = not self.healed and (self.faults.waiting() or self.loop.now < BLOW_AT + 1.0)
-        if len(writers) != 1 or opened or waiting or not self.attached(writers[0]):
+        waiting = not self.healed and (self.script.lingers or self.faults.waiting() or self.loop.now < BLOW_AT + 1.0)
+        if len(writers) != 1 or opened or waiting:
             self.calm_since = None
             return False
         if self.calm_since is None:
-            self.calm_since = self.loop.now
-        return self.loop.now - self.calm_since >= CALM
+            self.calm_since, self.goal = self.loop.now, writers[0].executed
+        return self.loop.now - self.calm_since >= CALM and self.attached(writers[0])
 
     def attached(self, primary: Mysqld) -> bool:
-        """Whether the living replicas that follow anybody have all that it has."""
-        return all(primary.executed <= m.executed for m in self.followers_of(primary))
+        """Whether the living replicas that follow anybody have all that it had when calm began: clients go on."""
+        return all(self.goal <= m.executed for m in self.followers_of(primary))
 
     def followers_of(self, primary: Mysqld) -> list[Mysqld]:
         """Who follows it and can."""

@@ -61,7 +61,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One life, whole: the same script is the same life."""
+    """One life, whole: the same script is the same life. One that `lingers` goes on until everything is healed."""
 
     seed: int
     managers: int
@@ -79,6 +79,7 @@ class Script:
     behind_for: float
     faults: tuple[Fault, ...]
     vip: bool = False
+    lingers: bool = False
 
     @property
     def gone_for(self) -> float:
@@ -144,6 +145,7 @@ def script_of(seed: int) -> Script:
         behind_for=chance.choice((0.1, 0.3, 0.6)),
         faults=tuple(fault(chance) for _ in range(chance.choice((1, 1, 2, 2, 3)))),
         vip=random.Random(f"virtual address {seed}").random() < 0.3,
+        lingers=chance.random() < 0.05,
     )
 
 

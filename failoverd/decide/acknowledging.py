@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from failoverd.decide.situation import Situation
 from failoverd.model.ackers import able, seen_acknowledging
@@ -58,4 +58,4 @@ def lazy(s: Situation, state: ServerState, primary: ServerState) -> bool:
 def better(recorded: Recorded, found: Upkeep, primary: ServerState, wait_count: int) -> Recorded:
     """The record after this look: everybody who was seen acknowledging, and whether the primary waits for them."""
     degraded = recorded.degraded and bool(primary.semi_sync.lacks(wait_count))
-    return Recorded(recorded.name, recorded.server_uuid, recorded.epoch, found.ackers, degraded)
+    return replace(recorded, ackers=found.ackers, degraded=degraded)

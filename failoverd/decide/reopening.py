@@ -75,5 +75,7 @@ def _ahead(s: Situation, primary: ServerState, *, own: bool) -> str:
 
 
 def _counted(s: Situation, held: GtidSet) -> GtidSet:
-    # Errant transactions of a replica are no reason against the primary, but only a memory of it can tell them apart.
-    return legitimate(held, s.snapshot, s.history) if s.history.last_executed else held
+    # Errant transactions of a replica are no reason against the primary, but only a memory of it, or the record of its
+    # history, can tell them apart.
+    told = s.history.last_executed or s.recorded.inherited is not None
+    return legitimate(held, s.snapshot, s.history) if told else held

@@ -116,11 +116,20 @@ def failover_done_at(report: Report) -> float | None:
 
 
 def recorded_from(data: Mapping[str, Any]) -> Recorded:
-    """The published primary."""
-    ackers = tuple(str(name) for name in data.get("ackers", ()))
-    return Recorded(
-        str(data["name"]), str(data["server_uuid"]), int(data["epoch"]), ackers, bool(data.get("degraded", False))
-    )
+    """The published primary. CoordinationError where it cannot be understood."""
+    inherited = data.get("inherited")
+    try:
+        return Recorded(
+            name=str(data["name"]),
+            server_uuid=str(data["server_uuid"]),
+            epoch=int(data["epoch"]),
+            ackers=tuple(str(name) for name in data.get("ackers", ())),
+            degraded=bool(data.get("degraded", False)),
+            inherited=None if inherited is None else GtidSet.parse(str(inherited)),
+        )
+    except (LookupError, TypeError, ValueError) as error:
+        why = f"{type(error).__name__} {error}"
+        raise CoordinationError("the record of the primary cannot be understood", why) from error
 
 
 def pause_from(data: Mapping[str, Any]) -> Pause:

@@ -33,6 +33,7 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
         "server_uuid": before.server_uuid,
         "old_primary": old,
         "own": before.executed.of_uuid(before.server_uuid),
+        "inherited": before.inherited,
     }
     hands.intended = True
     hands.write(EntryKind.PROMOTE_INTENT, intent, wait=True)
@@ -63,7 +64,8 @@ def publish_primary(step: PublishPrimary, hands: Hands) -> str:
     """Who the primary is, for clients and for the next manager; after the read-back, never before."""
     state = hands.claimed(step.server).read()
     degraded = hands.policy.lossless and not state.semi_sync.source_on
-    record = Recorded(step.server, state.server_uuid, hands.lease.epoch, ackers_of(state, hands), degraded)
+    ackers = ackers_of(state, hands)
+    record = Recorded(step.server, state.server_uuid, hands.lease.epoch, ackers, degraded, state.inherited)
     hands.coordination.publish_primary(hands.lease, hands.cluster, record)
     return f"epoch {record.epoch}"
 

@@ -27,6 +27,8 @@ class Recorded:
 
     In lossless mode `ackers` is everybody who was seen acknowledging to it, listed ones by name, others by server_uuid;
     `degraded` tells that it may commit without acknowledgements. It is recorded before that begins, and after it ends.
+    `inherited` is what it has executed without having made it: the history before it, common to the cluster. None where
+    nobody has written that down.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Recorded:
     epoch: int
     ackers: tuple[str, ...] = ()
     degraded: bool = False
+    inherited: GtidSet | None = None
 
 
 @dataclass(frozen=True, slots=True)

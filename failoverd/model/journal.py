@@ -22,12 +22,14 @@ TOOK_EFFECT = frozenset({StepResult.DONE, StepResult.FAILED})
 class Intent:
     """The server that an operation has made up its mind to open, durable before it was opened.
 
-    `own` are the transactions that it had made by itself until then: more of them prove that it was open.
+    `own` are the transactions that it had made by itself until then: more of them prove that it was open. `inherited`
+    is the rest of what it had executed, None where the record does not tell.
     """
 
     elect: str
     server_uuid: str
     own: GtidSet = field(default_factory=GtidSet)
+    inherited: GtidSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,9 @@ class Unfinished:
                 return None
             if entry.kind is EntryKind.PROMOTE_INTENT:
                 body = entry.body
-                own = GtidSet.parse(str(body.get("own", "")))
-                return Intent(str(body["elect"]), str(body["server_uuid"]), own)
+                own, rest = GtidSet.parse(str(body.get("own", ""))), body.get("inherited")
+                inherited = None if rest is None else GtidSet.parse(str(rest))
+                return Intent(str(body["elect"]), str(body["server_uuid"]), own, inherited)
         return None
 
     def begun(self) -> tuple[Step, ...]:

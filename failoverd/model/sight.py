@@ -231,5 +231,10 @@ class ServerState:
         """Executed and received together: what the server could have executed if nothing is damaged."""
         return self.executed | self.received
 
+    @property
+    def inherited(self) -> GtidSet:
+        """What it has executed and not made itself."""
+        return self.executed.without_uuid(self.server_uuid)
+
 
 Sight = ServerState | Unreachable

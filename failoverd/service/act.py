@@ -15,7 +15,7 @@ from failoverd.service.course import Course, carry_out
 from failoverd.service.lossless import keep_lossless
 from failoverd.service.operation import foresee, hands_for, open_operation
 from failoverd.service.phases import Event, Phase, after
-from failoverd.service.records import paused_meanwhile
+from failoverd.service.records import keep_history, paused_meanwhile
 from failoverd.service.results import account, refused
 from failoverd.service.resume import resume
 from failoverd.service.site import counted
@@ -48,8 +48,10 @@ def respond(world: World, memory: Memory, occasion: Occasion) -> None:
             return
         operate(world, memory, occasion, kind, None)
         return
-    if verdict.name is VerdictName.HEALTHY and memory.phase is Phase.WATCHING and memory.history.paused is None:
-        keep_lossless(world, memory, occasion)
+    if verdict.name is VerdictName.HEALTHY and memory.phase is Phase.WATCHING:
+        keep_history(world, memory, occasion)
+        if memory.history.paused is None:
+            keep_lossless(world, memory, occasion)
     keep_traffic(world, memory, occasion)
     serve_requests(world, memory, occasion)
 
@@ -70,7 +72,7 @@ def record_primary(world: World, memory: Memory, occasion: Occasion, name: str) 
     state = occasion.snapshot.state(name)
     if state is None:
         return
-    record = Recorded(name, state.server_uuid, occasion.lease.epoch)
+    record = Recorded(name, state.server_uuid, occasion.lease.epoch, inherited=state.inherited)
     world.coordination.publish_primary(occasion.lease, world.cluster, record)
     memory.history = replace(memory.history, recorded=record)
     world.log.info("primary recorded", server=name, server_uuid=state.server_uuid, epoch=record.epoch)

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from failoverd.gtid import GtidSet
 from failoverd.model.errors import CoordinationError
 from failoverd.model.history import History, Pause
-from failoverd.service.world import Memory, World
+from failoverd.service.world import Memory, Occasion, World
 
 
 def catch_up(world: World, memory: Memory) -> None:
@@ -46,3 +47,19 @@ def heeding(world: World, pauses: tuple[Pause, ...]) -> World:
     wall = world.eyes.clock.wall().timestamp()
     spared = frozenset(pause.server for pause in pauses if pause.server and not pause.over(wall))
     return replace(world, policy=world.policy.sparing(spared)) if spared else world
+
+
+def keep_history(world: World, memory: Memory, occasion: Occasion) -> None:
+    """Record what a healthy primary has executed without having made it, where the record does not tell it yet: whoever
+    is active next knows the cluster's history by this, also without having seen the primary alive.
+    """
+    recorded = memory.history.recorded
+    primary = occasion.snapshot.state(recorded.name) if recorded is not None else None
+    if recorded is None or primary is None or primary.server_uuid != recorded.server_uuid:
+        return
+    if recorded.inherited is not None and primary.inherited <= recorded.inherited:
+        return
+    told = replace(recorded, inherited=primary.inherited | (recorded.inherited or GtidSet()))
+    world.coordination.publish_primary(occasion.lease, world.cluster, told)
+    memory.history = replace(memory.history, recorded=told)
+    world.log.info("history recorded", server=told.name, transactions=len(primary.inherited))

@@ -278,7 +278,7 @@ def give_the_elect_up(case: Case) -> Course:
     task = Task(step, world.policy.failover.fencing_timeout)
     ended = execute(Plan(world.cluster, Kind.FAILOVER, "", "", (Group(Stage.FENCE, (task,)),)), hands, course)
     if ended.complete:
-        record = Recorded(intent.elect, intent.server_uuid, case.occasion.lease.epoch)
+        record = Recorded(intent.elect, intent.server_uuid, case.occasion.lease.epoch, inherited=intent.inherited)
         world.coordination.publish_primary(case.occasion.lease, world.cluster, record)
         course.result = Result.FAILED
         course.remarks.append(f"{case.sentence}; it is fenced, and its replacement is a failover of its own")

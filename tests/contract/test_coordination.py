@@ -95,7 +95,7 @@ def test_the_primary_is_published(world: World) -> None:
     first, second = world.manager("mgr1"), world.manager("mgr2")
     lease = active(first)
     for name in ("db1", "db2"):
-        record = Recorded(name, f"uuid-{name}", lease.epoch)
+        record = Recorded(name, f"uuid-{name}", lease.epoch, inherited=long_set())
         first.publish_primary(lease, "shop", record)
         assert second.recorded("shop") == record
 

@@ -6,6 +6,7 @@ import json
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -145,7 +146,10 @@ class ZooKeeperCoordination:
 
     def publish_primary(self, lease: Lease, cluster: str, record: Recorded) -> None:
         """Record the primary, conditional on the lease."""
-        self._put(lease, self._layout(cluster).primary, pack(codec.versioned(codec.plain(record))).head)
+        packed = pack(codec.versioned(codec.plain(record)))
+        if packed.parts:  # a history that no entry holds is left unknown, as older records leave it
+            packed = pack(codec.versioned(codec.plain(replace(record, inherited=None))))
+        self._put(lease, self._layout(cluster).primary, packed.head)
 
     def pauses(self, cluster: str) -> tuple[Pause, ...]:
         """The pauses in force; one whose end has passed is none."""

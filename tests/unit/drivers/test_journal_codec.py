@@ -26,10 +26,19 @@ def test_a_request_comes_back_whole() -> None:
 
 
 def test_what_is_recorded_comes_back() -> None:
-    record = Recorded("db1", UUID, 7)
-    assert codec.recorded_from(through_json(codec.plain(record))) == record
+    for inherited in (None, GtidSet(), GtidSet.parse(f"{UUID}:1-5:blue:7")):
+        record = Recorded("db1", UUID, 7, ("db2",), True, inherited)
+        assert codec.recorded_from(through_json(codec.plain(record))) == record
     for pause in (Pause("ann", "disk", None), Pause("ann", "disk", 12.5)):
         assert codec.pause_from(through_json(codec.plain(pause))) == pause
+
+
+@pytest.mark.parametrize("damage", [{"name": None}, {"epoch": "seven"}, {"inherited": "db1:1-5"}])
+def test_a_damaged_record_of_the_primary_is_refused_by_name(damage: dict[str, object]) -> None:
+    record = {**through_json(codec.plain(Recorded("db1", UUID, 7))), **damage}
+    told = {key: value for key, value in record.items() if key != "name" or value is not None}
+    with pytest.raises(CoordinationError, match="record of the primary"):
+        codec.recorded_from(told)
 
 
 def test_an_open_operation_keeps_what_another_manager_needs_to_go_on() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, StepFailed
-from failoverd.model.history import Pause
+from failoverd.model.history import Pause, Recorded
 from failoverd.model.host import Spliced
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.sight import Thread
@@ -26,6 +26,12 @@ def watching(whole: Whole) -> Manager:
     assert manager.memory.phase is Phase.WATCHING
     assert manager.memory.history.recorded is not None
     return manager
+
+
+def recorded(manager: Manager) -> Recorded:
+    found = manager.coordination.recorded(CLUSTER)
+    assert found is not None
+    return found
 
 
 def writable(whole: Whole) -> list[str]:
@@ -221,3 +227,38 @@ def test_what_could_not_be_repointed_is_tried_again(whole: Whole, monkeypatch: p
     assert "" not in whole.mysqlds["db2"].channels
     (shown,) = manager.coordination.operations(CLUSTER)
     assert shown["outcome"] == "done"
+
+
+def test_a_manager_that_never_saw_the_primary_takes_no_errant_transaction_for_history(whole: Whole) -> None:
+    watching(whole)
+    second = whole.manager("m2")
+    whole.mysqlds["db2"].write(1)
+    whole.mysqlds["db1"].kill()
+    whole.mysqlds["db3"].kill()
+    whole.store.depose(CLUSTER)
+    second.turns(3)
+    assert second.memory.epoch == 2
+    assert writable(whole) == []
+    assert second.memory.verdict is not None
+    assert "errant-candidate" in [r.id for r in second.memory.verdict.refusals]
+
+
+def test_what_a_primary_has_executed_of_others_is_written_down_once(whole: Whole) -> None:
+    manager = watching(whole)
+    others = GtidSet.parse(f"{uuid_of('db9')}:1-5")
+    assert recorded(manager).inherited == GtidSet()
+    whole.mysqlds["db1"].executed |= others
+    manager.turns(1)
+    assert recorded(manager).inherited == others
+    whole.mysqlds["db1"].write(1)
+    whole.store.of(CLUSTER).recorded = None
+    manager.turns(1)
+    assert manager.coordination.recorded(CLUSTER) is None
+
+
+def test_a_promoted_server_hands_the_history_on(whole: Whole) -> None:
+    manager = watching(whole)
+    whole.mysqlds["db1"].kill()
+    manager.turns(3)
+    assert recorded(manager).name == "db2"
+    assert recorded(manager).inherited == whole.mysqlds["db1"].executed

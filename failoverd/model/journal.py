@@ -79,8 +79,10 @@ class Unfinished:
     def fence(self) -> FenceProof | None:
         """The last fence of the old primary's host that was proven: its mark on the host outlives the manager."""
         found = None
+        old = self.operation.plan.old_primary
         for step, outcome in self.acted():
-            if isinstance(step, FenceHost | FenceSession) and outcome.result is StepResult.DONE:
+            fences = isinstance(step, FenceHost | FenceSession) and step.server == old
+            if fences and outcome.result is StepResult.DONE:
                 found = FenceProof(step.server, outcome.detail, proven=True)
         return found
 

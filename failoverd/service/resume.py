@@ -13,8 +13,10 @@ from failoverd.decide.judge import judge
 from failoverd.decide.resuming import Open, Row, Way, sentence_of, way_of
 from failoverd.execute.hands import Hands
 from failoverd.execute.hooks import run_ending
+from failoverd.gtid import GtidSet
 from failoverd.model.errors import CoordinationError, FailoverdError, ServerError
 from failoverd.model.history import History, Recorded
+from failoverd.model.host import LogKind
 from failoverd.model.journal import Intent, Unfinished
 from failoverd.model.plans import EntryKind, Group, Kind, Operation, Plan, Report, Request, Result, Verb
 from failoverd.model.sight import ServerState
@@ -206,7 +208,7 @@ def disarmed(occasion: Occasion, operation: Operation) -> tuple[Step, ...]:
 
 def go(case: Case) -> Course | None:
     """Take the way; None where it is to wait."""
-    ways: dict[Way, Callable[[Case], Course]] = {
+    ways: dict[Way, Callable[[Case], Course | None]] = {
         Way.ON: go_on,
         Way.FINISH: go_to_the_end,
         Way.BACK: go_back,
@@ -264,9 +266,10 @@ def go_back(case: Case) -> Course:
     return undo(case.world, case.hands, course, Result.UNDONE)
 
 
-def give_the_elect_up(case: Case) -> Course:
-    """Fence the elect. Proven, it is recorded as the primary that died, so that everything it may have taken counts;
-    the failover to the next one is an operation of its own, and no cooldown stands against it.
+def give_the_elect_up(case: Case) -> Course | None:
+    """Fence the elect. Where its own logs then show that it has never taken a write, the operation goes on as if it had
+    not been chosen. Else it is recorded as the primary that died, so that everything it may have taken counts; the
+    failover to the next one is an operation of its own, and no cooldown stands against it.
     """
     world, hands, intent = case.world, case.hands, case.open.intent
     course = case.course()
@@ -277,12 +280,35 @@ def give_the_elect_up(case: Case) -> Course:
     step = FenceHost(intent.elect, intent.server_uuid, hold)
     task = Task(step, world.policy.failover.fencing_timeout)
     ended = execute(Plan(world.cluster, Kind.FAILOVER, "", "", (Group(Stage.FENCE, (task,)),)), hands, course)
+    if ended.complete and never_opened(case, intent):
+        return pass_over(case)
     if ended.complete:
         record = Recorded(intent.elect, intent.server_uuid, case.occasion.lease.epoch, inherited=intent.inherited)
         world.coordination.publish_primary(case.occasion.lease, world.cluster, record)
         course.result = Result.FAILED
         course.remarks.append(f"{case.sentence}; it is fenced, and its replacement is a failover of its own")
     return course
+
+
+def never_opened(case: Case, intent: Intent) -> bool:
+    """Whether the logs of the fenced elect, read to their end, prove that no client has ever written there."""
+    if case.open.published:
+        return False
+    known = intent.own | (intent.inherited or GtidSet())
+    agents, timeout = case.world.eyes.agents, case.world.policy.failover.salvage_timeout
+    logs = agents.scan(case.world.cluster, intent.elect, LogKind.BINARY, known, timeout)
+    return logs.complete and not logs.problem and not logs.missing.of_uuid(intent.server_uuid)
+
+
+def pass_over(case: Case) -> Course | None:
+    """Withdraw the intent durably, and go the way that the table says without it; the fence is an act like others."""
+    note(case, EntryKind.WITHDRAWN, elect=case.open.elect)
+    found = read(case.world, case.memory)
+    if found is None:
+        return None
+    case.hands.recall(found)
+    without = replace(case.open, intent=None, state=None)
+    return go(replace(case, found=found, open=without, row=way_of(without)))
 
 
 def ask_a_person(case: Case) -> Course:

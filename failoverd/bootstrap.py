@@ -18,9 +18,11 @@ from failoverd.drivers.failpoint import VARIABLE, failpoint
 from failoverd.drivers.files import replace_file
 from failoverd.drivers.haproxy import HaproxyBalancers
 from failoverd.drivers.hooks import ProcessHooks
+from failoverd.drivers.http import HttpServer
 from failoverd.drivers.identity import Identity
 from failoverd.drivers.journal_copies import JournalCopies, read_copies, read_copy
 from failoverd.drivers.local.coordination import LocalCoordination
+from failoverd.drivers.metrics import exposition
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.servers import Manager as MysqlManager
 from failoverd.drivers.mysql.servers import MysqlServers
@@ -42,8 +44,9 @@ from failoverd.model.plans import Plan, Request
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.fanout import ask_all
 from failoverd.ports import Coordination
-from failoverd.service import desk, logs, pausing
+from failoverd.service import answers, desk, logs, pausing
 from failoverd.service.bells import Bells
+from failoverd.service.board import Board
 from failoverd.service.manager import Manager
 from failoverd.service.publish import Published
 from failoverd.service.watch import Watch
@@ -226,8 +229,10 @@ def run_manager(config: Config, read_again: Callable[[], Config]) -> int:
     if built.coordination.kind == "local":
         log.warning("no ZooKeeper is configured: this manager works alone, there is no standby")
     built.agents.keep_warm()
-    keep = keeper_of(config.manager.run_dir)
-    watches = [Watch(built.world(name), bell, Published(keep)) for name, bell in built.bells.items()]
+    board = Board(built.clock, tuple(config.clusters), keeper_of(config.manager.run_dir))
+    watches = [Watch(built.world(name), bell, Published(board.keep)) for name, bell in built.bells.items()]
+    http = HttpServer(config.manager.listen, answers.responder(board, exposition), lambda why: no_http(log, why))
+    http.start()
     bell = Bell()
     manager = Manager(watches, built.tasks, built.clock, bell, log)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -236,7 +241,13 @@ def run_manager(config: Config, read_again: Callable[[], Config]) -> int:
     try:
         return manager.run()
     finally:
+        http.close()
         built.close()
+
+
+def no_http(log: logs.Log, why: str) -> None:
+    """The manager goes on: nobody's database waits for a port."""
+    log.warning("no HTTP", why=why, hint="another program has it: change manager.listen, or set it to null")
 
 
 def keeper_of(run_dir: Path) -> Callable[[str, str], None]:

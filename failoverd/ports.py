@@ -237,6 +237,9 @@ class Balancers(Protocol):
         Raises LockLost or BalancerError.
         """
 
+    def may_change(self, place: str, backend: str, timeout: float) -> str:
+        """Why it would not let us change anything; empty where it would. Changes nothing, and never raises for it."""
+
 
 class Hooks(Protocol):
     """People's own programs, in the folder of each point below `hooks_dir`."""

@@ -43,6 +43,7 @@ CLUSTER_NAME: Final = Text(_NAME_FORM, "a name: letters, digits, and . _ - after
 _SITE: Final = Text(re.compile(r"[A-Za-z0-9._-]*"), "a site's name: letters, digits, . _ -", most=64)
 _HOST: Final = Text(re.compile(r"[A-Za-z0-9:][A-Za-z0-9.:-]*"), "a host name or an address")
 _MEMBER: Final = Text(re.compile(r"[A-Za-z0-9\[:][A-Za-z0-9.:\]-]*:\d{1,5}"), "HOST:PORT")
+_LISTEN: Final = Text(_MEMBER.form, _MEMBER.says, null=True)
 _ZNODE: Final = Text(re.compile(r"(/[A-Za-z0-9._-]+)+"), "a path like /failoverd")
 _ACCOUNT: Final = Text(re.compile(r"[^\s'\"`\\]+"), "an account's name", most=32)
 _LOGIN: Final = Text(re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*"), "a login name", most=32)
@@ -75,6 +76,9 @@ class ManagerConfig:
     )
     state_dir: Annotated[Path, Folder(), "Local copies of journals and reports."] = Path("/var/lib/failoverd")
     run_dir: Annotated[Path, Folder(), "What lives as long as the process."] = Path("/run/failoverd")
+    listen: Annotated[
+        str | None, _LISTEN, "Where health, metrics and the primary can be asked for over HTTP; null for nowhere."
+    ] = "127.0.0.1:8008"
     log_level: Annotated[str, _LEVEL, "How much is logged to standard error."] = "info"
     site_guard: SiteGuardConfig = SiteGuardConfig()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from failoverd.model.finding import Finding, Severity
 from failoverd.model.host import HostFacts, HostSight
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.traffic import BalancerSight
@@ -67,6 +68,27 @@ def troubles(policy: ClusterPolicy, hosts: Mapping[str, HostSight], balancers: I
         if not held and hosts:
             found.append(f"{vip.address} is on no host that answers")
     return found
+
+
+def findings(
+    policy: ClusterPolicy,
+    hosts: Mapping[str, HostSight],
+    balancers: Iterable[BalancerSight],
+    denied: Mapping[str, str | Exception],
+) -> Iterator[Finding]:
+    """What `check` says of the clients' ways; `denied` is by socket why a HAProxy would not let us change anything."""
+    names = {spec.name for spec in policy.servers}
+    for trouble in troubles(policy, hosts, ()):
+        yield Finding("vip", policy.name, "", trouble, "an active manager puts it where it belongs: is one running?")
+    for sight in balancers:
+        missing = ", ".join(sorted(names - sight.ready - sight.shut))
+        why = sight.problem or str(denied.get(sight.socket) or "") or (f"has no server {missing}" if missing else "")
+        where = f"HAProxy at {sight.socket}"
+        if why:
+            sentence = why if sight.problem else f"{where}: {why}"
+            yield Finding("haproxy", policy.name, "", sentence, "see conf/haproxy: level admin, and names like ours")
+        else:
+            yield Finding("haproxy", policy.name, "", f"{where} can be told", severity=Severity.OK)
 
 
 def holders(hosts: Mapping[str, HostSight], address: str) -> list[str]:

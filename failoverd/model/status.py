@@ -16,7 +16,9 @@ from failoverd.model.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Management:
-    """Who manages a cluster; `coordination` is ok, lost or local, `operation` an open one as JSON data."""
+    """Who manages a cluster; `coordination` is ok, lost or local, `operation` an open one as JSON data, `traffic` the
+    clients' ways where any are configured.
+    """
 
     epoch: int = 0
     active_manager: str | None = None
@@ -25,6 +27,7 @@ class Management:
     paused: Pause | None = None
     operation: Mapping[str, object] | None = None
     paused_servers: tuple[Pause, ...] = ()
+    traffic: Mapping[str, object] | None = None
 
 
 def status_json(
@@ -41,6 +44,7 @@ def status_json(
         "coordination": management.coordination,
         "paused": pause_json(management.paused),
         "operation": dict(management.operation) if management.operation is not None else None,
+        "traffic": management.traffic,
         "seen": time_text(wall),
         "servers": [
             {**server_json(snapshot, verdict, policy, spec), "paused": pause_of(spec.name, management.paused_servers)}

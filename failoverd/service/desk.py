@@ -31,6 +31,7 @@ from failoverd.service.records import catch_up, heeding
 from failoverd.service.remember import tell_agents
 from failoverd.service.repair import foretell
 from failoverd.service.shown import operation_running
+from failoverd.service.traffic import traffic_check
 from failoverd.service.world import Memory, Occasion, World
 
 Document = Mapping[str, object]
@@ -117,7 +118,7 @@ def check(world: World, answers: Answers) -> tuple[Finding, ...]:
     managers = managers_of(world)
     state = world.coordination.state()
     found = findings(snapshot, memory.history, world.policy, answers.held, state, managers)
-    return (*found, *strangers(snapshot, world.policy, answers.followers))
+    return (*found, *strangers(snapshot, world.policy, answers.followers), *traffic_check(world, memory))
 
 
 def managers_of(world: World) -> tuple[str, ...] | None:

@@ -10,6 +10,7 @@ from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.status import Management, status_json
 from failoverd.ports import Lease
 from failoverd.service.shown import operation_shown
+from failoverd.service.traffic import traffic_shown
 from failoverd.service.world import Memory, World
 
 Document = Mapping[str, object]
@@ -65,6 +66,7 @@ def describe(world: World, memory: Memory, snapshot: TopologySnapshot, *, active
         paused=memory.history.paused,
         paused_servers=memory.history.paused_servers,
         operation=operation_shown(memory),
+        traffic=traffic_shown(world, memory),
     )
     return status_json(told, memory.verdict, world.policy, management, world.eyes.clock.wall().timestamp())
 

@@ -6,12 +6,14 @@ A HAProxy that was restarted, an interface that flapped, a host that was booted:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from failoverd.decide.leading import Mending, mending
+from failoverd.decide.leading import Mending, findings, holders, mending, troubles
 from failoverd.model.errors import AgentError, BalancerError, CoordinationError, FencedOut, TimedOut
+from failoverd.model.finding import Finding
 from failoverd.model.traffic import BalancerSight, Steering, Vip
+from failoverd.observe.fanout import ask_all
 from failoverd.service.phases import Phase
 from failoverd.service.world import Memory, Occasion, World
 
@@ -65,6 +67,32 @@ def ask_balancers(world: World) -> tuple[BalancerSight, ...]:
         BalancerSight(socket, problem=f"HAProxy at {socket}: {answer}") if isinstance(answer, Exception) else answer
         for socket, answer in answers.items()
     )
+
+
+def traffic_shown(world: World, memory: Memory) -> Mapping[str, object] | None:
+    """The clients' ways as published: who carries the address, what each HAProxy believes, what is wrong."""
+    traffic, led = world.policy.traffic, memory.led
+    if not traffic.any:
+        return None
+    return {
+        "address": str(traffic.vip) if traffic.vip is not None else None,
+        "holders": holders(memory.hosts, traffic.vip.address) if traffic.vip is not None else [],
+        "balancers": [
+            {"socket": b.socket, "ready": sorted(b.ready), "problem": b.problem or None} for b in led.balancers
+        ],
+        "problems": troubles(world.policy, memory.hosts, led.balancers),
+    }
+
+
+def traffic_check(world: World, memory: Memory) -> tuple[Finding, ...]:
+    """Everything that leading clients will need, as far as it can be tried without changing anything."""
+    haproxy, balancers = world.policy.traffic.haproxy, world.outside.balancers
+    denied: Mapping[str, str | Exception] = {}
+    sights: tuple[BalancerSight, ...] = ()
+    if haproxy is not None and balancers is not None:
+        sights, backend = ask_balancers(world), haproxy.backend
+        denied = ask_all(world.eyes.tasks, haproxy.sockets, lambda s: balancers.may_change(s, backend, LIMIT), LIMIT)
+    return tuple(findings(world.policy, memory.hosts, sights, denied))
 
 
 def deeds(world: World, occasion: Occasion, primary: str, wanted: Mending) -> list[tuple[str, Callable[[], object]]]:

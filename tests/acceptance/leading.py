@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,17 @@ def addresses(lab: Lab, server: str) -> set[str]:
     told = lab.call_in(server, ["ip", "-json", "address", "show", "dev", "eth0"])
     links: list[Mapping[str, Any]] = json.loads(told.stdout)
     return {str(found["local"]) for link in links for found in link["addr_info"]}
+
+
+def asked(lab: Lab, manager: str, path: str) -> int:
+    """What a manager answers on its own host over HTTP: the status code, 0 for no answer."""
+    code = (
+        "import sys, urllib.request as u, urllib.error as e\n"
+        "try: print(u.urlopen('http://127.0.0.1:8008' + sys.argv[1], timeout=20).status)\n"
+        "except e.HTTPError as error: print(error.code)\n"
+        "except OSError: print(0)\n"
+    )
+    return int(lab.call_in(manager, [sys.executable, "-c", code, path]).stdout)
 
 
 class Proxy:

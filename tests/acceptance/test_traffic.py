@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from failoverd.lab.writer import Account, Writer
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.leading import Proxy, address, balancer, client, holding, led_rehearsal
-from tests.acceptance.rehearsal import NOTHING_LOST, PATIENCE, Rehearsal, eventually
+from tests.acceptance.leading import Proxy, address, asked, balancer, client, holding, led_rehearsal
+from tests.acceptance.rehearsal import MANAGERS, NOTHING_LOST, PATIENCE, Rehearsal, eventually
 
 
 def going_on(*writers: Writer) -> None:
@@ -51,6 +51,13 @@ def test_a_client_of_the_virtual_address_follows_a_failover(lab: LabFactory) -> 
         stages = [step["stage"] for step in shown["steps"] if step["outcome"] == "done"]
         assert stages.index("TRAFFIC") > stages.index("PROMOTE")
         assert not [step for step in shown["steps"] if step["outcome"] == "failed"]
+        for manager in MANAGERS:
+            for server in play.lab.servers:
+                path, code = f"/clusters/shop/is-primary?server={server}", 200 if server == elect else 503
+                eventually(
+                    lambda m=manager, p=path: asked(play.lab, m, p), lambda s, c=code: s == c, f"{code} at {path}"
+                )  # type: ignore[misc]
+            assert asked(play.lab, manager, "/health/ready") == 200
         account = writer.stop()
         no_number_twice(account)
         assert account.first_ack_after(died) is not None

@@ -17,6 +17,7 @@ class FakeBalancers:
     ready: dict[str, set[str]] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
     told: list[Steering] = field(default_factory=list)
+    denied: dict[str, str] = field(default_factory=dict)
 
     def look(self, place: str, backend: str, timeout: float) -> BalancerSight:
         if place in self.silent:
@@ -36,3 +37,6 @@ class FakeBalancers:
         ready.clear()
         ready.update(after)
         return changed
+
+    def may_change(self, place: str, backend: str, timeout: float) -> str:
+        return f"HAProxy at {place} cannot be asked" if place in self.silent else self.denied.get(place, "")

@@ -152,7 +152,7 @@ def test_paths_start_beside_the_file_that_names_them(folder: Folder) -> None:
 WRONG = [
     ("unknown key", "manager: {nam: x}", "4 manager.nam: is not a known key (did you mean name?)"),
     ("unknown section", "zokeeper: {}", "4 zokeeper: is not a known key (did you mean zookeeper?)"),
-    ("key of later work", "manager: {listen: x}", "4 manager.listen: is not a known key (known here: "),
+    ("key of later work", "manager: {web: x}", "4 manager.web: is not a known key (known here: "),
     ("key twice", "manager: {name: a, name: b}", "4 manager.name: stands here a second time (the first is at "),
     (
         "number without unit",

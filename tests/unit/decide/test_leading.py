@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from failoverd.decide.leading import Mending, mending, troubles
+from failoverd.decide.leading import Mending, findings, mending, troubles
 from failoverd.model.host import AgentSilent, HostFacts, HostSight
 from failoverd.model.policy import ClusterPolicy, ServerSpec
 from failoverd.model.sight import Endpoint
@@ -62,3 +62,20 @@ def test_what_is_wrong_is_said() -> None:
     ]
     both = hosts(host("db1", HERE), host("db2", HERE))
     assert troubles(POLICY, both, ()) == [f"{HERE} is on the hosts of db1 and db2"]
+
+
+def test_a_check_says_what_each_haproxy_lacks() -> None:
+    sights = (
+        replace(leads("db1", shut=("db2", "db3")), socket="good:1"),
+        replace(leads("db1", shut=("db2", "db3")), socket="shut:1"),
+        replace(leads("db1", shut=("db2",)), socket="short:1"),
+        BalancerSight("dead:1", problem="HAProxy at dead:1 cannot be asked"),
+    )
+    found = list(findings(POLICY, hosts(host("db1"), host("db2")), sights, {"shut:1": "permission denied"}))
+    assert [(f.id, str(f.severity), f.sentence) for f in found] == [
+        ("vip", "error", f"{HERE} is on no host that answers"),
+        ("haproxy", "ok", "HAProxy at good:1 can be told"),
+        ("haproxy", "error", "HAProxy at shut:1: permission denied"),
+        ("haproxy", "error", "HAProxy at short:1: has no server db3"),
+        ("haproxy", "error", "HAProxy at dead:1 cannot be asked"),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -120,3 +121,26 @@ def test_who_is_deposed_in_the_middle_stops(led: Led) -> None:
     led.whole.hosts["db1"].epoch = 99
     manager.turns(30)
     assert led.held() == []
+
+
+def test_the_status_shows_the_ways_and_what_is_wrong(led: Led) -> None:
+    manager = led.manager().turns(20)
+    led.proxies.silent.add(PROXIES[1])
+    led.whole.hosts["db2"].addresses.add(HERE)
+    led.whole.store.of(CLUSTER).pauses[""] = Pause("anna", "moving racks")
+    manager.turns(30)
+    shown = json.loads(manager.kept[CLUSTER])["traffic"]
+    problem = f"HAProxy at {PROXIES[1]} cannot be asked"
+    assert shown == {
+        "address": f"{HERE}/24 on eth0",
+        "holders": ["db1", "db2"],
+        "balancers": [
+            {"socket": PROXIES[0], "ready": ["db1"], "problem": None},
+            {"socket": PROXIES[1], "ready": [], "problem": problem},
+        ],
+        "problems": [problem, f"{HERE} is on the hosts of db1 and db2"],
+    }
+
+
+def test_a_cluster_without_ways_shows_none() -> None:
+    assert json.loads(Whole().manager().turns(3).kept[CLUSTER])["traffic"] is None

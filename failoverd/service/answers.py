@@ -37,7 +37,7 @@ class Question:
 
     board: Board
     cluster: str
-    query: Mapping[str, list[str]]
+    query: Mapping[str, tuple[str, ...]]
     server: str
 
     def first(self, key: str) -> str:
@@ -48,7 +48,7 @@ class Question:
 def answer(board: Board, metrics: Callable[[Board], bytes], target: str, state: str) -> Answer:
     """The answer to a GET of `target`; `state` is the header that HAProxy sends with its checks."""
     parts = urlsplit(target)
-    query = parse_qs(parts.query)
+    query = {key: tuple(values) for key, values in parse_qs(parts.query).items()}
     if parts.path == "/metrics":
         return Answer(OK, metrics(board), "text/plain; version=0.0.4; charset=utf-8")
     _, _, rest = parts.path.partition("/clusters/")

@@ -22,6 +22,18 @@ def one_way(play: Rehearsal, proxy: Proxy, primary: str) -> None:
     eventually(proxy.ready, lambda found: found == (primary,), f"HAProxy leading to {primary}")
 
 
+def told_by(play: Rehearsal, manager: str, primary: str) -> None:
+    """A manager, active or standby, says yes for that server alone."""
+    for server in play.lab.servers:
+        code = 200 if server == primary else 503
+        eventually(
+            lambda server=server: asked(play.lab, manager, f"/clusters/shop/is-primary?server={server}"),  # type: ignore[misc]
+            lambda status, code=code: status == code,  # type: ignore[misc]
+            f"{code} for {server}",
+        )
+    assert asked(play.lab, manager, "/health/ready") == 200
+
+
 def anew(play: Rehearsal, primary: str, host: str) -> Writer:
     """A client that knows only this address begins with an empty table, and writes."""
     play.lab.sql(primary, "DELETE FROM app.numbered")
@@ -52,12 +64,7 @@ def test_a_client_of_the_virtual_address_follows_a_failover(lab: LabFactory) -> 
         assert stages.index("TRAFFIC") > stages.index("PROMOTE")
         assert not [step for step in shown["steps"] if step["outcome"] == "failed"]
         for manager in MANAGERS:
-            for server in play.lab.servers:
-                path, code = f"/clusters/shop/is-primary?server={server}", 200 if server == elect else 503
-                eventually(
-                    lambda m=manager, p=path: asked(play.lab, m, p), lambda s, c=code: s == c, f"{code} at {path}"
-                )  # type: ignore[misc]
-            assert asked(play.lab, manager, "/health/ready") == 200
+            told_by(play, manager, elect)
         account = writer.stop()
         no_number_twice(account)
         assert account.first_ack_after(died) is not None

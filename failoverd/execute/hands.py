@@ -49,7 +49,8 @@ class Hands:
     """One operation's means of acting, and what gathers while it runs: claims, proofs, what was saved.
 
     `missing` is what nobody can give back, `given_up` what was accepted as lost on the way, `refusals` what was found
-    out only while acting. `intended` is true from the moment that the promote-intent may be in the journal.
+    out only while acting. `intended` is true from the moment that the promote-intent may be in the journal, `beside`
+    where an earlier manager may have opened the elect beside an old primary that was not proven shut.
     """
 
     def __init__(
@@ -74,14 +75,14 @@ class Hands:
         self.refusals: list[Refusal] = []
         self.hooked: set[str] = set()
         self.stage_told: Stage | None = None
-        self.intended = False
+        self.intended = self.beside = False
         self.opened_at: float | None = None
         self.opened_with = GtidSet()
 
     def recall(self, found: Unfinished) -> None:
         """Take up what this operation's journal tells: the proof of a fence, what was saved, when it was opened."""
         intent = found.intent()
-        self.intended = intent is not None
+        self.intended, self.beside = intent is not None, found.beside()
         self.fence = found.fence()
         self.saved = list(found.saved())
         self.hooked = set(found.hooked())

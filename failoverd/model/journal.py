@@ -13,7 +13,7 @@ from datetime import datetime
 from failoverd.gtid import GtidSet
 from failoverd.model.host import FenceProof
 from failoverd.model.plans import Entry, EntryKind, Operation, Saved, StepOutcome, StepResult
-from failoverd.model.steps import FenceHost, FenceSession, OpenWrites, Splice, Stage, Step
+from failoverd.model.steps import FenceHost, FenceSession, OpenWrites, ReleaseFence, Splice, Stage, Step
 
 TOOK_EFFECT = frozenset({StepResult.DONE, StepResult.FAILED})
 
@@ -77,14 +77,26 @@ class Unfinished:
         return tuple(outcome for _, outcome in self.acted())
 
     def fence(self) -> FenceProof | None:
-        """The last fence of the old primary's host that was proven: its mark on the host outlives the manager."""
+        """The last fence of the old primary that was proven and not taken back: its mark outlives the manager."""
         found = None
-        old = self.operation.plan.old_primary
         for step, outcome in self.acted():
-            fences = isinstance(step, FenceHost | FenceSession) and step.server == old
-            if fences and outcome.result is StepResult.DONE:
+            if step.server != self.operation.plan.old_primary:
+                continue
+            if isinstance(step, FenceHost | FenceSession) and outcome.result is StepResult.DONE:
                 found = FenceProof(step.server, outcome.detail, proven=True)
+            elif isinstance(step, ReleaseFence | OpenWrites):
+                found = None
         return found
+
+    def beside(self) -> bool:
+        """Whether the elect may have been open before the old primary was proven shut: no fence of it that was proven
+        stands before the intent, which is written when every record before it is durable.
+        """
+        kinds = [entry.kind for entry in self.entries]
+        if self.intent() is None:
+            return False
+        last = len(kinds) - 1 - kinds[::-1].index(EntryKind.PROMOTE_INTENT)
+        return Unfinished(self.operation, self.entries[:last]).fence() is None
 
     def opened_at(self, elect: str) -> float | None:
         """When the elect was read back writable (wall seconds), where that is on record."""

@@ -38,7 +38,16 @@ def account(world: World, occasion: Occasion, hands: Hands, course: Course) -> R
         snapshot, findings = settled(world, claimed)
     replicas = replica_results(snapshot, world.policy, claimed, course.plan.left_alone) if opened else ()
     found = report(operation, ending(world, occasion, hands, course, opened), findings, replicas)
-    return replace(found, findings=(*course.remarks, *found.findings))
+    late = shut_late(hands) if opened else ()
+    return replace(found, findings=(*course.remarks, *late, *found.findings))
+
+
+def shut_late(hands: Hands) -> tuple[str, ...]:
+    """A fence that came after the opening is no proof that only one server took writes until then."""
+    fence = hands.fence
+    if not hands.beside or fence is None or not fence.proven or hands.operation.kind is not Kind.FAILOVER:
+        return ()
+    return (f"{fence.server} was shut only after the new primary may have been opened: {fence.how}",)
 
 
 def settled(world: World, claimed: Claimed) -> tuple[TopologySnapshot, tuple[Finding, ...]]:
@@ -70,7 +79,7 @@ def ending(world: World, occasion: Occasion, hands: Hands, course: Course, opene
         saved=tuple(hands.saved),
         lost=course.plan.missing | hands.given_up,
         tail_unread=course.tail_unread,
-        fence=hands.fence,
+        fence=None if hands.beside else hands.fence,
         fence_due=hands.operation.kind is Kind.FAILOVER,
         refusals=course.refusals,
     )

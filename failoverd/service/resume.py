@@ -234,7 +234,7 @@ def go(case: Case) -> Course | None:
     if case.open.closed and case.open.intent is not None and way in {Way.ON, Way.BACK}:
         # Its own answer on our claim proves it shut: whoever comes after us need not go on with it either.
         note(case, EntryKind.WITHDRAWN, elect=case.open.elect)
-        case.hands.intended, case.hands.opened_at = False, None
+        case.hands.intended, case.hands.beside, case.hands.opened_at = False, False, None
     return ways[way](case)
 
 

@@ -255,13 +255,9 @@ class Witness:
                     self.say("errant transactions are not spread", f"{server.name} has one of {origin}")
 
     def said_unfenced(self) -> None:
-        """Where two servers could take writes, a report says so, or a person was asked for.
-
-        The report of an operation that another manager took up tells the fence that this one found or made, which may
-        have come after the opening: that gap is known and named beside the measurements.
-        """
+        """Where two servers could take writes, a report says so, or a person was asked for."""
         reports = self.reports()
-        if not self.unfenced or not reports or self.open_operation() or len(self.tree.epochs) > 1:
+        if not self.unfenced or not reports or self.open_operation():
             return
         if not any(is_unfenced(report.get("fenced")) or report.get("outcome") != "done" for report in reports):
             self.say("what could not be fenced is said", "two servers took writes and every report says done")

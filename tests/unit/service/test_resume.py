@@ -325,3 +325,79 @@ def test_what_was_given_up_on_the_way_is_in_the_report_of_whoever_ends_it() -> N
     second.turns(4)
     (listed,) = second.coordination.operations(CLUSTER)
     assert (listed["outcome"], listed["lost"]["transactions"]) == ("done", 5)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("moment", ["after:promote-intent", "after:OpenWrites"])
+def test_an_elect_that_died_without_a_single_write_is_passed_over_in_its_own_operation(moment: str) -> None:
+    whole = Whole()
+    first, second = whole.manager("m1").turns(4), whole.manager("m2").turns(2)
+    everything = behind(whole)
+    at(first, moment, dies)
+    with pytest.raises(Died):
+        first.turns(3)
+    whole.mysqlds["db2"].kill()
+    whole.store.depose(CLUSTER)
+    second.turns(60)
+    assert writable(whole) == ["db3"]
+    assert everything <= whole.mysqlds["db3"].executed
+    (shown,) = second.coordination.operations(CLUSTER)
+    assert (shown["outcome"], shown["new_primary"]) == ("done", "db3")
+    assert shown["fenced"] == {"server": "db1", "how": whole_fence(second, str(shown["operation"]), "db1")}
+    assert whole.hosts["db2"].fenced is not None
+
+
+def whole_fence(manager: Manager, operation: str, server: str) -> str:
+    """What the journal says of the last fence of a server."""
+    shown = manager.coordination.operation(operation)
+    assert shown is not None
+    bodies = [entry["body"] for entry in shown["entries"]]  # type: ignore[attr-defined]
+    return str([b["detail"] for b in bodies if b.get("stage") == "FENCE" and b.get("server") == server][-1])
+
+
+def test_an_old_primary_that_serves_again_stays_on_record_when_the_elect_died_unopened() -> None:
+    whole = Whole()
+    first, second = whole.manager("m1").turns(4), whole.manager("m2").turns(2)
+    whole.hosts["db1"].silent = "unreachable"  # nobody can fence it
+    whole.mysqlds["db1"].kill()
+    at(first, "after:promote-intent", dies)
+    first.turns(3)
+    whole.clock.sleep(6.0)
+    with pytest.raises(Died):
+        first.turns(3)
+    whole.mysqlds["db2"].kill()
+    whole.mysqlds["db1"].alive, whole.hosts["db1"].silent = True, ""
+    whole.store.depose(CLUSTER)
+    second.turns(20)
+    assert writable(whole) == ["db1"]
+    assert whole.hosts["db2"].fenced is None
+    whole.mysqlds["db2"].alive = True
+    second.turns(20)
+    assert whole.mysqlds["db2"].channels[""].source == whole.mysqlds["db1"].endpoint
+    (listed,) = second.coordination.operations(CLUSTER)
+    assert listed["outcome"] == "undone"
+    recorded = second.coordination.recorded(CLUSTER)
+    assert recorded is not None
+    assert recorded.name == "db1"
+    assert second.memory.verdict is not None
+    assert second.memory.verdict.rule == "healthy"
+
+
+@pytest.mark.parametrize("moment", ["after:promote-intent", "after:OpenWrites", "after:PublishPrimary"])
+def test_a_fence_that_came_after_the_opening_is_not_told_as_one(moment: str) -> None:
+    whole = Whole()
+    first, second = whole.manager("m1").turns(4), whole.manager("m2").turns(2)
+    whole.hosts["db1"].silent = "unreachable"  # nobody can fence it
+    whole.mysqlds["db1"].kill()
+    at(first, moment, dies)
+    first.turns(3)
+    whole.clock.sleep(6.0)
+    with pytest.raises(Died):
+        first.turns(3)
+    whole.hosts["db1"].silent = ""
+    whole.store.depose(CLUSTER)
+    second.turns(6)
+    assert whole.hosts["db1"].fenced == 2
+    (listed,) = second.coordination.operations(CLUSTER)
+    opened_first = moment != "after:promote-intent"  # else the elect was closed still, and it was shut before it opened
+    assert (listed["fenced"]["how"] == "UNFENCED") is opened_first  # type: ignore[index]
+    assert any("shut only after" in text for text in listed["findings"]) is opened_first  # type: ignore[attr-defined]

@@ -113,9 +113,9 @@ class ClaimedServer(Protocol):
     def forget_source(self) -> None:
         """Stop and remove the default channel. Raises StepFailed where received is not inside executed."""
 
-    def adopt_spliced(self, relay_log_file: str) -> GtidSet:
+    def adopt_spliced(self, relay_log_file: str, size: int = 0) -> GtidSet:
         """Make the splice channel read laid-out files and start its applier; returns what the server says they hold,
-        which is nothing where it does not say it.
+        which is nothing where it does not say it. Their size in bytes bounds how long that may take.
         """
 
     def drop_spliced(self) -> None:

@@ -19,6 +19,9 @@ from failoverd.model.stage import Stage
 from failoverd.model.verdict import Refusal
 from failoverd.ports import Agents, Balancers, ClaimedServer, Clock, Coordination, Hooks, Lease, Servers, Tasks
 
+# A killed session gives its locks back when its statement has ended: so long is that waited for (seconds).
+ENDING = 5.0
+
 
 def unwatched(moment: str) -> None:
     """Nobody wants to be told about the moments of an operation."""
@@ -131,6 +134,18 @@ class Hands:
         for name in set(names) - self.claims.keys():
             with contextlib.suppress(ServerError):
                 self.claims[name] = self.servers.claim(self.cluster, name, self.lease, timeout)
+
+    def claim_anew(self, server: str) -> bool:
+        """Another claim in place of a lost one, so that its last statement has ended for certain; whether it was had.
+
+        Raises FencedOut where a newer epoch is there, CoordinationError where the lease has ended.
+        """
+        if server not in self.claims:
+            return False
+        self.drop(server)
+        with contextlib.suppress(ServerError):
+            self.claims[server] = self.servers.claim(self.cluster, server, self.lease, ENDING)
+        return server in self.claims
 
     def drop(self, server: str) -> None:
         """Give up a server whose positions may still move: it is neither elected nor changed by this operation."""

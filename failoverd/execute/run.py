@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from failoverd.execute import fence, freeze, hooks, promote, recover, repair, repoint, semisync, splice, traffic
 from failoverd.execute.hands import Hands
 from failoverd.model import steps as s
-from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
+from failoverd.model.errors import ConnectFailed, CoordinationError, FailoverdError, FencedOut, TimedOut
 from failoverd.model.plans import EntryKind, Group, Plan, StepOutcome, StepResult
 from failoverd.model.published import step_json
 
@@ -148,12 +148,7 @@ def do(task: s.Task, hands: Hands) -> StepOutcome:
     started, begun = hands.clock.wall().timestamp(), hands.clock.now()
     try:
         hands.moment(f"before:{type(step).__name__}")
-        if already(step, hands):
-            result, detail = StepResult.ALREADY, "achieved already"
-            if isinstance(step, s.OpenWrites) and not hands.takes_back(step.server):
-                hands.note_open(hands.claimed(step.server).read())
-        else:
-            result, detail = StepResult.DONE, HANDLERS[type(step)](step, hands)
+        result, detail = tried(step, hands)
         hands.moment(f"after:{type(step).__name__}")
     except DEPOSED:
         raise
@@ -161,6 +156,28 @@ def do(task: s.Task, hands: Hands) -> StepOutcome:
         return failed(task, hands, started, error)
     seconds = hands.clock.now() - begun
     return StepOutcome(step.stage, step.title(), step.server, result, started, seconds, detail)
+
+
+def tried(step: s.Step, hands: Hands) -> tuple[StepResult, str]:
+    """Do it; where its session is lost on the way, once more on a new claim: that ends the old session's statement for
+    certain, and reading back tells whether it took effect.
+    """
+    try:
+        return attempt(step, hands)
+    except (ConnectFailed, TimedOut) as error:
+        if not hands.claim_anew(step.server):
+            raise
+        hands.tell(f"{error}; claimed anew, and looked at what has become of it")
+        return attempt(step, hands)
+
+
+def attempt(step: s.Step, hands: Hands) -> tuple[StepResult, str]:
+    """Look whether the server shows it as achieved; if not, do it."""
+    if not already(step, hands):
+        return StepResult.DONE, HANDLERS[type(step)](step, hands)
+    if isinstance(step, s.OpenWrites) and not hands.takes_back(step.server):
+        hands.note_open(hands.claimed(step.server).read())
+    return StepResult.ALREADY, "achieved already"
 
 
 def already(step: s.Step, hands: Hands) -> bool:

@@ -151,9 +151,11 @@ class Splice:
         return f"bring {len(self.gtids)} transactions from the {self.kind} logs of {self.origin} to {self.server}"
 
     def achieved(self, snapshot: TopologySnapshot) -> bool:
-        """Whether the server has executed them all."""
+        """Whether the server has executed them all, and the channel that brought them is gone again."""
         state = snapshot.state(self.server)
-        return state is not None and self.gtids <= state.executed
+        if state is None or any(channel.name == SPLICE_CHANNEL for channel in state.channels):
+            return False
+        return self.gtids <= state.executed
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +173,13 @@ class Fetch:
         return f"bring {len(self.gtids)} transactions from {self.source} to {self.server} by replication"
 
     def achieved(self, snapshot: TopologySnapshot) -> bool:
-        """Whether the server has executed them all; received ones may be of a log that it cannot read."""
+        """Whether the server has executed them all and stands still again; what it has only received may be of a log
+        that it cannot read.
+        """
         state = snapshot.state(self.server)
-        return state is not None and self.gtids <= state.executed
+        if state is None or (state.main is not None and state.main.receiver is not Thread.NO):
+            return False
+        return self.gtids <= state.executed
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ class FakeClaimed:
             self._must_be_executed()
             del self._mysqld.channels[""]
 
-    def adopt_spliced(self, relay_log_file: str) -> GtidSet:
+    def adopt_spliced(self, relay_log_file: str, size: int = 0) -> GtidSet:
         """Make the splice channel of files that a test laid out."""
         self._change()
         if SPLICE_CHANNEL in self._mysqld.channels:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from failoverd.drivers.mysql import filters, statements
 from failoverd.drivers.mysql.access import ReplicationAccess
-from failoverd.drivers.mysql.claim_session import ClaimSession
+from failoverd.drivers.mysql.claim_session import LIMIT, ClaimSession
 from failoverd.drivers.mysql.partial import Partial
 from failoverd.drivers.mysql.statements import Statement
 from failoverd.gtid import GtidSet
@@ -23,6 +23,7 @@ _STOP_INCOMPLETE = 1875
 _NO_CHANNEL = frozenset({1200, 3074})
 _POLL = 0.01
 _STOP_PATIENCE = 10.0
+_SLOWEST_READ = 20e6  # bytes a second that a server reads of files that it adopts
 
 
 class Channels:
@@ -120,15 +121,16 @@ class Channels:
         self._stop(statements.STOP_CHANNEL, MAIN, _STOP_PATIENCE, meanwhile=partial.end_begun)
         self._session.change(statements.FORGET_CHANNEL, MAIN)
 
-    def adopt(self, relay_log_file: str) -> GtidSet:
-        """Make the splice channel of files laid out beside the relay logs, and start its applier only.
+    def adopt(self, relay_log_file: str, size: int) -> GtidSet:
+        """Make the splice channel of `size` bytes laid out beside the relay logs, and start its applier only.
 
         Gives what the server says they hold: nothing with relay_log_recovery, which reads no files into that set.
         """
         if _channel(self._session.read(), SPLICE_CHANNEL) is not None:
             # a CHANGE of an existing channel would delete the very files
             raise StepFailed(f"{self._session.where} has a splice channel already", "", "drop it first")
-        self._session.change(statements.ADOPT_FILES, NOWHERE.host, relay_log_file, SPLICE_CHANNEL, limit=60.0)
+        limit = LIMIT + size / _SLOWEST_READ
+        self._session.change(statements.ADOPT_FILES, NOWHERE.host, relay_log_file, SPLICE_CHANNEL, limit=limit)
         self._copy_filters()
         channel = _channel(self._session.read(), SPLICE_CHANNEL)
         if channel is None or not (channel.received or self._begins_with_transactions(relay_log_file)):

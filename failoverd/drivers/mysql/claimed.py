@@ -83,9 +83,9 @@ class Claimed:
         """
         self._channels.forget(self._partial)
 
-    def adopt_spliced(self, relay_log_file: str) -> GtidSet:
+    def adopt_spliced(self, relay_log_file: str, size: int = 0) -> GtidSet:
         """Let the splice channel apply laid-out files; what the server says they hold."""
-        return self._channels.adopt(relay_log_file)
+        return self._channels.adopt(relay_log_file, size)
 
     def drop_spliced(self) -> None:
         """Stop and remove the splice channel; nothing happens where there is none."""

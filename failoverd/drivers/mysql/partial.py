@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from failoverd.drivers.mysql import statements
-from failoverd.drivers.mysql.claim_session import LIMIT, ClaimSession
+from failoverd.drivers.mysql.claim_session import ClaimSession
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import StepFailed
 from failoverd.model.sight import ServerState, Thread
 
 _PAUSE = 0.02
+# Seconds until workers are told apart or done, and until a transaction has been rolled back.
+_CALM_PATIENCE = 5.0
+_ROLLBACK_PATIENCE = 10.0
 _CALM = 3  # readings in a row: a worker may still be about to take what the coordinator has just handed out
 _READ_ALL = "Replica has read all relay log"
 # States of an applier that waits for the next event, with and without workers.
@@ -37,7 +40,7 @@ class Partial:
 
         While other received transactions wait, only what has begun is ended: call again when they are executed.
         """
-        calm, until = 0, self._session.clock.now() + LIMIT / 2
+        calm, until = 0, self._session.clock.now() + _CALM_PATIENCE
         while calm < _CALM and self._session.clock.now() < until:
             state = self._session.read()
             if not _receiver_off(state):
@@ -78,7 +81,7 @@ class Partial:
 
         With everything else executed, that is any open one; else one that has not moved between two readings.
         """
-        end = self._session.clock.now() + LIMIT / 2
+        end = self._session.clock.now() + _CALM_PATIENCE
         before: frozenset[tuple[object, ...]] = frozenset()
         while self._session.clock.now() < end:
             state = self._session.read()
@@ -99,7 +102,7 @@ class Partial:
 
         The applier as a whole may take longer: its other workers end what they are at.
         """
-        end = self._session.clock.now() + LIMIT
+        end = self._session.clock.now() + _ROLLBACK_PATIENCE
         while sessions & {int(row["Id"]) for row in self._session.rows(statements.READ_SESSIONS)}:
             if self._session.clock.now() > end:
                 raise StepFailed(f"{self._session.where}: the half-received transaction is still rolling back")

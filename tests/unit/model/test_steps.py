@@ -53,7 +53,7 @@ CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapsh
     steps.StartReceiver: (steps.StartReceiver("db2"), (FOLLOWS, CONNECTING), (STOPPED, ALONE, AWAY)),
     steps.ReleaseFence: (steps.ReleaseFence("db2"), (FREE,), (FENCED, AWAY)),
     steps.Splice: (steps.Splice("db2", "db1", LogKind.BINARY, HUNDRED, 9), (FOLLOWS,), (BEHIND, AWAY)),
-    steps.Fetch: (steps.Fetch("db2", "db3", endpoint("db3"), HUNDRED), (FOLLOWS,), (BEHIND, AWAY)),
+    steps.Fetch: (steps.Fetch("db2", "db3", endpoint("db3"), HUNDRED), (STOPPED,), (BEHIND, FOLLOWS, AWAY)),
     steps.EndPartial: (steps.EndPartial("db2"), (FOLLOWS, ALONE), (look("db2 replica queueing=db1:101"), AWAY)),
     steps.StartApplier: (steps.StartApplier("db2"), (FOLLOWS, ALONE), (look("db2 replica applier=no"), AWAY)),
     steps.Drain: (steps.Drain("db2", HUNDRED), (FOLLOWS,), (BEHIND, AWAY)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from failoverd.gtid import GtidSet
-from failoverd.model.errors import AgentError, StepFailed
+from failoverd.model.errors import AgentError, StepFailed, TimedOut
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.host import Spliced
 from failoverd.model.plans import Kind, Request, Requester
@@ -262,3 +262,38 @@ def test_a_promoted_server_hands_the_history_on(whole: Whole) -> None:
     manager.turns(3)
     assert recorded(manager).name == "db2"
     assert recorded(manager).inherited == whole.mysqlds["db1"].executed
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+@pytest.mark.parametrize(
+    "said", ["stop_receiver", "adopt_spliced", "drop_spliced", "disarm_source", "open_writes", "follow"]
+)
+def test_a_lost_answer_costs_a_new_claim_and_not_the_operation(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch, said: str, took_effect: bool
+) -> None:
+    manager = watching(whole)
+    for name in ("db2", "db3"):
+        whole.mysqlds[name].change("", receiver=Thread.NO)
+    whole.mysqlds["db1"].write(5)
+    everything = whole.mysqlds["db1"].executed
+    for name in ("db2", "db3"):
+        whole.mysqlds[name].change("", receiver=Thread.YES)
+    whole.mysqlds["db1"].kill()
+    done, lost = getattr(FakeClaimed, said), []
+
+    def answer_lost(claim: FakeClaimed, *args: object) -> object:
+        found = done(claim, *args) if lost or took_effect else None
+        if lost:
+            return found
+        lost.append(claim)
+        raise TimedOut(f"{claim.name} did not answer", "its outcome is unknown")
+
+    monkeypatch.setattr(FakeClaimed, said, answer_lost)
+    manager.turns(3)
+    assert len(lost) == 1
+    assert writable(whole) == ["db2"]
+    assert everything <= whole.mysqlds["db2"].executed
+    assert set(whole.mysqlds["db2"].channels) == set()
+    assert whole.mysqlds["db3"].channels[""].source == whole.mysqlds["db2"].endpoint
+    (shown,) = manager.coordination.operations(CLUSTER)
+    assert shown["outcome"] == "done"

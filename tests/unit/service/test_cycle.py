@@ -279,7 +279,7 @@ def test_a_lost_answer_costs_a_new_claim_and_not_the_operation(
     for name in ("db2", "db3"):
         whole.mysqlds[name].change("", receiver=Thread.YES)
     whole.mysqlds["db1"].kill()
-    done, lost = getattr(FakeClaimed, said), []
+    done, lost = getattr(FakeClaimed, said), list[FakeClaimed]()
 
     def answer_lost(claim: FakeClaimed, *args: object) -> object:
         found = done(claim, *args) if lost or took_effect else None

@@ -88,7 +88,7 @@ class Splicing:
         if self._parts:
             self._claim.drop_spliced()
             file = hands.agents.bring_forward(hands.cluster, self._step.server, hands.lease)
-        held = self._claim.adopt_spliced(file) or laid.gtids
+        held = self._claim.adopt_spliced(file, laid.size) or laid.gtids
         if not part <= held:
             what = f"the copied logs of {self._step.origin} lack {(part - held).shorten()}"
             raise RecoveryIncomplete(what, "the server reads fewer than were laid out", self.left)

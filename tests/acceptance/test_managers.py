@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -110,7 +111,7 @@ def test_a_full_disk_of_the_manager_stops_no_failover(lab: LabFactory) -> None:
     with rehearsal(lab(managers=1)) as play, Path("/dev/full").open("wb") as full:
         for name in ("state", "run"):
             place = play.lab.folder / "mgr1" / name
-            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(place, ignore_errors=True)
             place.write_text("no folder")
         argv = play.lab.manager_argv("mgr1", "run")
         process = play.lab.run_in("mgr1", argv, stdout=full, stderr=full)

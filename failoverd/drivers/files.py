@@ -106,5 +106,5 @@ def sync_folder(folder: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> CoordinationError:
     """The error for a file that cannot be written."""
-    hint = "manager.state_dir must be writable and have room"
+    hint = "manager.state_dir and manager.run_dir must be writable and have room"
     return CoordinationError(f"{path} cannot be written", error.strerror or str(error), hint)

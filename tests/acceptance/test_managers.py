@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -109,10 +108,10 @@ def sets(play: Rehearsal) -> list[tuple[object, ...]]:
 def test_a_full_disk_of_the_manager_stops_no_failover(lab: LabFactory) -> None:
     """What it cannot keep is its log, its copies of journals, and the status on its own host."""
     with rehearsal(lab(managers=1)) as play, Path("/dev/full").open("wb") as full:
-        for name in ("state", "run"):
+        for name in ("state/copies", "run/shop"):
             place = play.lab.folder / "mgr1" / name
-            shutil.rmtree(place, ignore_errors=True)
-            place.write_text("no folder")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text("where a folder ought to be")
         argv = play.lab.manager_argv("mgr1", "run")
         process = play.lab.run_in("mgr1", argv, stdout=full, stderr=full)
         try:

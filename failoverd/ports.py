@@ -20,6 +20,7 @@ from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.model.sight import Endpoint, ServerState, Sight
 from failoverd.model.stall import Blocker, Stall
 from failoverd.model.traffic import BalancerSight, Steering, Vip
+from failoverd.model.work import Work
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
@@ -145,13 +146,41 @@ class ClaimedServer(Protocol):
     def give_up_acks(self) -> None:
         """Let its commits wait for nobody: those that wait are answered OK, and no replica has them."""
 
-    def open_writes(self) -> None:
-        """SET GLOBAL read_only = OFF, read back. Never persisted."""
+    def open_writes(self) -> ServerState:
+        """SET GLOBAL read_only = OFF; its state as read back. Never persisted."""
 
     def close_writes(self, lock_wait: float) -> None:
         """SET GLOBAL super_read_only = ON with a short lock wait, read back; offline_mode only as crowbar and taken
         back.
         """
+
+    def work(self) -> tuple[Work, ...]:
+        """What is going on there that closing would break or wait for, as far as it can be seen."""
+
+    def end_work(self, work: Work) -> bool:
+        """End the session of a piece of work that still goes on; never one that must not be ended."""
+
+    def prepared(self) -> tuple[str, ...]:
+        """Its prepared XA transactions; ServerError where the account may not see them."""
+
+    def threads_running(self) -> int:
+        """How many of its sessions are busy."""
+
+    def try_close(self, seconds: float) -> bool:
+        """SET GLOBAL super_read_only = ON; False where locks were in the way that long, TimedOut where its outcome is
+        unknown: the claim is lost then.
+        """
+
+    def final_set(self) -> GtidSet:
+        """What a closed server holds and will hold. Raises StepFailed where it is open, or where something is prepared
+        that can still be committed.
+        """
+
+    def keep_out(self) -> int:
+        """SET GLOBAL offline_mode = ON, and end clients that may stay in spite of it; how many were ended."""
+
+    def let_in(self) -> None:
+        """SET GLOBAL offline_mode = OFF."""
 
     def end_clients(self) -> int:
         """End client sessions other than replication and our own; returns how many."""

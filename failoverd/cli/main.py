@@ -23,6 +23,7 @@ from failoverd.cli.repair import repair
 from failoverd.cli.run import run
 from failoverd.cli.session import Session
 from failoverd.cli.status import status
+from failoverd.cli.switchover import switchover
 from failoverd.config.load import DEFAULT_PATH
 from failoverd.model.errors import FailoverdError
 
@@ -86,5 +87,6 @@ for command in (
     resume,
     run,
     status,
+    switchover,
 ):
     main.add_command(command)

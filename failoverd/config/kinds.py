@@ -12,6 +12,7 @@ from typing import Final, Protocol, runtime_checkable
 from failoverd.config.complaints import Wrong
 from failoverd.config.document import Scalar
 from failoverd.config.secret import Secret, check_file, check_private, credential_file, read_secret
+from failoverd.model.policy import LongTransactions
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -117,6 +118,16 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """What is done about long transactions: `wait`, `abort`, or `kill-after` with a duration."""
+
+    def read(self, scalar: Scalar, base: Path) -> str:
+        """The words as written, when they mean something."""
+        patience_of(scalar.text)
+        return scalar.text
+
+
+@dataclass(frozen=True, slots=True)
 class Switch:
     """True or false, without quotes."""
 
@@ -191,6 +202,18 @@ def seconds_of(text: str) -> float:
     if found is None:
         raise Wrong(f"'{text}' is not a duration", "a number with its unit: 500ms, 4s, 10m, 1h")
     return round(float(found[1]) * _UNITS[found[2]], 6)
+
+
+def patience_of(text: str) -> LongTransactions:
+    """What is done about long transactions; Wrong for other words."""
+    word, _, after = text.partition(" ")
+    if word == "wait" and not after:
+        return LongTransactions("wait")
+    if word == "abort" and not after:
+        return LongTransactions("abort")
+    if word != "kill-after" or not after:
+        raise Wrong(f"'{text}' is not one of wait, abort, kill-after T", "as in kill-after 1s")
+    return LongTransactions("kill-after", seconds_of(after.strip()))
 
 
 def spell(seconds: float) -> str:

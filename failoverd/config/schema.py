@@ -18,6 +18,7 @@ from failoverd.config.digest import settings_digest
 from failoverd.config.hooks import HookFolder, hook_policy
 from failoverd.config.kinds import Choice, Duration, Folder, LocalFile, SecretAt, Switch, Text, Whole, words_of
 from failoverd.config.secret import Secret
+from failoverd.config.switchover import SwitchoverConfig
 from failoverd.config.traffic import TrafficConfig
 from failoverd.model.errors import ConfigError
 from failoverd.model.policy import (
@@ -279,6 +280,7 @@ class ClusterConfig:
     traffic: TrafficConfig = field(default_factory=TrafficConfig)
     hooks_dir: Annotated[Path | None, HookFolder(), "Your own programs, in a folder for each turning point."] = None
     hooks_timeout: Annotated[float, Duration(0.1, 600), "How long each of them may run."] = 10.0
+    switchover: SwitchoverConfig = field(default_factory=SwitchoverConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +355,7 @@ class Config:
             traffic=found.traffic.policy,
             site_guard=SiteGuard(self.manager.site_guard.clusters, self.manager.site_guard.within),
             hooks=hook_policy(found.hooks_dir, found.hooks_timeout),
+            switchover=found.switchover.policy,
         )
 
 

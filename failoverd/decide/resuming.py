@@ -14,7 +14,7 @@ from failoverd.decide.measures import Case, blind, primary_alive
 from failoverd.decide.rules import RULES
 from failoverd.decide.situation import Situation
 from failoverd.model.journal import Intent
-from failoverd.model.plans import Kind, Verb
+from failoverd.model.plans import START_SLACK, Kind, Verb
 from failoverd.model.ranking import Ranking
 from failoverd.model.sight import ServerState
 from failoverd.model.verdict import Advice
@@ -38,6 +38,7 @@ class Way(StrEnum):
     WAIT = "wait"  # look again
     REPLACE = "replace"  # fence the elect, record it as the primary that died: its replacement is a failover of its own
     PERSON = "person"  # nothing safe is left to be done by itself
+    LEAVE = "leave"  # end it: what has happened meanwhile is for another operation to deal with
     ABORT = "abort"  # end it as it stands
 
 
@@ -47,7 +48,8 @@ class Open:
 
     `situation` is about its old primary, `rule` the verdict's row on it. `elect` is the server of a promote-intent that
     stands, None before it; `state` its server as read on our own claim, None where it could not be claimed; `published`
-    whether it is on record as the primary already. `waited` seconds have passed since this was first looked at.
+    whether it is on record as the primary already. `waited` seconds have passed since this was first looked at, the
+    operation began at `started` (wall seconds).
     """
 
     situation: Situation
@@ -57,6 +59,7 @@ class Open:
     state: ServerState | None = None
     published: bool = False
     waited: float = 0.0
+    started: float = 0.0
     wish: Verb = Verb.RESUME
 
     @property
@@ -74,6 +77,17 @@ class Open:
         if self.state is None or self.state.writable or self.published:
             return False
         return self.state.executed.of_uuid(self.intent.server_uuid) <= self.intent.own
+
+    @property
+    def automatic(self) -> bool:
+        """Whether a failover follows by itself where the old primary died."""
+        return self.situation.policy.failover.automatic
+
+    @property
+    def restarted(self) -> bool:
+        """Whether the old primary answers and was started after the operation had begun."""
+        s = self.situation
+        return s.primary is not None and s.wall - (s.now - s.primary.started_at) > self.started + START_SLACK
 
     @property
     def other(self) -> bool:
@@ -138,6 +152,15 @@ def reopening(o: Open) -> bool:
     return primary is not None and (primary.writable or _ADVICE[o.rule] is Advice.REOPEN)
 
 
+def chosen(o: Open) -> bool:
+    """Whether a switchover has made up its mind, and its elect answers; a closed one may still be taken back by a
+    person.
+    """
+    if o.kind is not Kind.SWITCHOVER or o.state is None:
+        return False
+    return bool(o.elect) and not (o.wish is Verb.UNDO and o.closed)
+
+
 WAYS: tuple[Row, ...] = (
     Row("aborted", Way.ABORT, "a person ends it as it stands", lambda o: o.wish is Verb.ABORT),
     Row("unlisted", Way.PERSON, "{old} or {elect} is not in the configuration any more", unlisted),
@@ -145,6 +168,7 @@ WAYS: tuple[Row, ...] = (
     Row("elect-other", Way.PERSON, "another server answers where {elect} should be", lambda o: o.other),
     Row("reopening", Way.ON, "{old} is open or may be opened", lambda o: o.kind is Kind.REOPEN and reopening(o)),
     Row("nothing-opened", Way.BACK, "{old} may not be opened now", lambda o: o.kind is Kind.REOPEN),
+    Row("switch-on", Way.FINISH, "{elect} was chosen for good: only forward", chosen),
     Row(
         "elect-open",
         Way.FINISH,
@@ -171,6 +195,24 @@ WAYS: tuple[Row, ...] = (
         lambda o: o.silent,
     ),
     Row("taken-back", Way.BACK, "a person wants it taken back", lambda o: o.wish is Verb.UNDO),
+    Row(
+        "switch-restarted",
+        Way.LEAVE,
+        "{old} was started anew meanwhile: whether it may be opened is judged anew",
+        lambda o: o.kind is Kind.SWITCHOVER and o.restarted,
+    ),
+    Row(
+        "switch-back",
+        Way.BACK,
+        "{old} answers, and nobody else was chosen yet",
+        lambda o: o.kind is Kind.SWITCHOVER and o.situation.primary is not None,
+    ),
+    Row(
+        "switch-overtaken",
+        Way.LEAVE,
+        "{old} died before anybody else was chosen: a failover follows",
+        lambda o: o.kind is Kind.SWITCHOVER and _ADVICE[o.rule] is Advice.FAIL_OVER and o.automatic,
+    ),
     Row("evidence-stands", Way.ON, "{old} is still not fit to be the primary", evident),
     Row("old-is-back", Way.BACK, "{old} answers", lambda o: o.situation.primary is not None),
     Row("evidence-due", Way.WAIT, "too little is known about {old}", lambda o: o.waited < EVIDENCE_PATIENCE),

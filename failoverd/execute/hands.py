@@ -11,7 +11,7 @@ from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.host import FenceProof
 from failoverd.model.journal import Unfinished
-from failoverd.model.plans import Entry, EntryKind, Kind, Operation, Saved
+from failoverd.model.plans import Entry, EntryKind, Operation, Saved
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
@@ -53,7 +53,9 @@ class Hands:
 
     `missing` is what nobody can give back, `given_up` what was accepted as lost on the way, `refusals` what was found
     out only while acting. `intended` is true from the moment that the promote-intent may be in the journal, `beside`
-    where an earlier manager may have opened the elect beside an old primary that was not proven shut.
+    where an earlier manager may have opened the elect beside an old primary that was not proven shut. `final` is what a
+    closed primary holds for good, `closed_at` when it was closed (wall seconds), `given_up_for` why no other attempt is
+    made.
     """
 
     def __init__(
@@ -81,6 +83,21 @@ class Hands:
         self.intended = self.beside = False
         self.opened_at: float | None = None
         self.opened_with = GtidSet()
+        self.final = GtidSet()
+        self.given_up_for = ""
+        self.closed_at: float | None = None
+        self._frozen_until: float | None = None
+
+    def begin_freeze(self) -> None:
+        """The time without writes begins: from here on the freeze budget runs."""
+        self.closed_at = self.clock.wall().timestamp()
+        self._frozen_until = self.clock.now() + self.policy.switchover.freeze_budget
+
+    def left(self, otherwise: float) -> float:
+        """Seconds that are left of the freeze budget; `otherwise` where none runs."""
+        if self._frozen_until is None or self.intended:
+            return otherwise
+        return self._frozen_until - self.clock.now()
 
     def recall(self, found: Unfinished) -> None:
         """Take up what this operation's journal tells: the proof of a fence, what was saved, when it was opened."""
@@ -93,7 +110,7 @@ class Hands:
 
     def takes_back(self, server: str) -> bool:
         """Whether opening this server is the undo of its fence: nothing is promoted by that."""
-        return self.operation.kind is Kind.FAILOVER and server == self.operation.plan.old_primary
+        return self.operation.kind.moves and server == self.operation.plan.old_primary
 
     @property
     def cluster(self) -> str:

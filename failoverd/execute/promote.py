@@ -5,7 +5,7 @@ from __future__ import annotations
 from failoverd.execute.hands import Hands
 from failoverd.model.errors import StepFailed
 from failoverd.model.history import Recorded
-from failoverd.model.plans import EntryKind
+from failoverd.model.plans import START_SLACK, EntryKind, Kind
 from failoverd.model.sight import ServerState
 from failoverd.model.steps import DisarmSource, ForgetSource, OpenWrites, PublishPrimary
 from failoverd.ports import ClaimedServer
@@ -27,6 +27,8 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
     old = hands.operation.plan.old_primary
     if hands.takes_back(step.server):
         return reopen_old(claim, hands)
+    if hands.left(1.0) <= 0:
+        raise StepFailed(f"{step.server} is not opened", "the freeze budget is over", "everything is taken back")
     before = claim.read()
     intent: dict[str, object] = {
         "elect": step.server,
@@ -39,8 +41,7 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
     hands.write(EntryKind.PROMOTE_INTENT, intent, wait=True)
     hands.moment("after:promote-intent")
     hands.lease.check()
-    claim.open_writes()
-    state = claim.read()
+    state = claim.open_writes()
     if not state.writable:
         raise StepFailed(f"{step.server} does not take writes", "read back read-only after it was opened")
     hands.note_open(state)
@@ -53,11 +54,19 @@ def reopen_old(claim: ClaimedServer, hands: Hands) -> str:
     Its commits wait for acknowledgements again first: closing it may have ended that.
     """
     recorded = hands.operation.old
+    if hands.operation.kind is Kind.SWITCHOVER and restarted(claim, hands):
+        raise StepFailed(f"{claim.name} was started anew meanwhile", "", "whether it may be opened is judged anew")
     if hands.policy.lossless and not (recorded is not None and recorded.degraded):
         claim.await_acks(hands.policy.semi_sync.wait_count)
     hands.lease.check()
     claim.open_writes()
     return "takes writes again"
+
+
+def restarted(claim: ClaimedServer, hands: Hands) -> bool:
+    """Whether a server was started after this operation had begun: it may have lost what it had."""
+    up = hands.clock.now() - claim.read().started_at
+    return hands.clock.wall().timestamp() - up > hands.operation.started + START_SLACK
 
 
 def publish_primary(step: PublishPrimary, hands: Hands) -> str:

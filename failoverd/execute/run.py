@@ -12,7 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from failoverd.execute import fence, freeze, hooks, promote, recover, repair, repoint, semisync, splice, traffic
+from failoverd.execute import (
+    fence,
+    freeze,
+    hooks,
+    promote,
+    recover,
+    repair,
+    repoint,
+    semisync,
+    splice,
+    switchover,
+    traffic,
+)
 from failoverd.execute.hands import Hands
 from failoverd.model import steps as s
 from failoverd.model.errors import ConnectFailed, CoordinationError, FailoverdError, FencedOut, TimedOut
@@ -51,12 +63,19 @@ HANDLERS: dict[type, Handler] = {
     s.SteerBalancers: traffic.steer_balancers,
     s.RunHooks: hooks.run_hooks,
     s.FenceByHook: hooks.fence_by_hook,
+    s.GetReady: switchover.get_ready,
+    s.CloseWrites: switchover.close_writes,
+    s.CatchUp: switchover.catch_up,
+    s.KeepOut: switchover.keep_out,
+    s.LetIn: switchover.let_in,
 }
 
 # Errors that end the whole operation at once for this manager: somebody else is or may be active.
 DEPOSED = (CoordinationError, FencedOut)
 # Steps whose intent is durable before they run.
-AWAITED = (s.FenceHost, s.FenceSession, s.StopReceiver)
+AWAITED = (s.FenceHost, s.FenceSession, s.StopReceiver, s.CloseWrites)
+# Steps that no snapshot shows as achieved: their server is not read for that, least of all during a freeze.
+UNSEEN = (s.ClaimServer, s.GetReady, s.CloseWrites, s.CatchUp, s.KeepOut, s.PublishPrimary)
 # A group may take this much longer than its slowest step before its answer is given up.
 GROUP_GRACE = 5.0
 # In recovery the handlers watch progress themselves: one transaction may take an hour and move all the while.
@@ -182,7 +201,7 @@ def attempt(step: s.Step, hands: Hands) -> tuple[StepResult, str]:
 
 def already(step: s.Step, hands: Hands) -> bool:
     """Whether the server itself shows the step as achieved; asked only where it is claimed."""
-    claim = hands.claims.get(step.server)
+    claim = None if isinstance(step, UNSEEN) else hands.claims.get(step.server)
     return claim is not None and step.achieved(hands.seen(claim.read()))
 
 

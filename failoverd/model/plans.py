@@ -13,13 +13,22 @@ from failoverd.model.history import Recorded
 from failoverd.model.steps import Stage, Task
 from failoverd.model.verdict import Refusal
 
+# A server tells how long it has been up in whole seconds.
+START_SLACK = 1.0
+
 
 class Kind(StrEnum):
     """What an operation is for."""
 
     FAILOVER = "failover"
+    SWITCHOVER = "switchover"
     REOPEN = "reopen"
     REPAIR = "repair"
+
+    @property
+    def moves(self) -> bool:
+        """Whether another server becomes the primary by it."""
+        return self in {Kind.FAILOVER, Kind.SWITCHOVER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +203,7 @@ class Operation:
 
     Everything that another manager needs to go on with it is in here: whom people wanted and what they accepted, the
     primary as it was recorded, `seen` its executed set when it was last seen writable, and when it was first missed.
+    `asked_at` tells which request it serves.
     """
 
     id: str
@@ -212,6 +222,7 @@ class Operation:
     seen: GtidSet = field(default_factory=GtidSet)
     detected: float | None = None
     decided: float | None = None
+    asked_at: float = 0.0
 
 
 class EntryKind(StrEnum):

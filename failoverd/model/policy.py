@@ -116,6 +116,32 @@ class SiteGuard:
 
 
 @dataclass(frozen=True, slots=True)
+class LongTransactions:
+    """What a switchover does about transactions that were open before it begins to close the primary.
+
+    `wait`: within the freeze budget, then all is undone and tried again. `abort`: undone at once, not tried again.
+    `kill-after`: their sessions are ended when they were waited for `after` seconds.
+    """
+
+    does: Literal["wait", "abort", "kill-after"] = "wait"
+    after: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.does} {self.after:g}s" if self.does == "kill-after" else self.does
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchoverPolicy:
+    """Limits of a planned change. `freeze_budget` is the time without writes that one attempt may take."""
+
+    freeze_budget: float = 2.0
+    attempts: int = 3
+    max_lag: float = 5.0
+    max_threads_running: int = 200
+    long_transactions: LongTransactions = LongTransactions()
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterPolicy:
     """Everything that deciding and planning need to know about a cluster's settings."""
 
@@ -130,6 +156,7 @@ class ClusterPolicy:
     traffic: TrafficPolicy = field(default_factory=TrafficPolicy)
     site_guard: SiteGuard = SiteGuard()
     hooks: HookPolicy = field(default_factory=HookPolicy)
+    switchover: SwitchoverPolicy = SwitchoverPolicy()
 
     @property
     def lossless(self) -> bool:

@@ -21,6 +21,11 @@ from failoverd.model.semisync_steps import StopWaiting as StopWaiting  # noqa: P
 from failoverd.model.sight import Endpoint, Thread
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.stage import Stage as Stage  # noqa: PLC0414
+from failoverd.model.switch_steps import CatchUp as CatchUp  # noqa: PLC0414
+from failoverd.model.switch_steps import CloseWrites as CloseWrites  # noqa: PLC0414
+from failoverd.model.switch_steps import GetReady as GetReady  # noqa: PLC0414
+from failoverd.model.switch_steps import KeepOut as KeepOut  # noqa: PLC0414
+from failoverd.model.switch_steps import LetIn as LetIn  # noqa: PLC0414
 from failoverd.model.traffic_steps import LeaveAddress as LeaveAddress  # noqa: PLC0414
 from failoverd.model.traffic_steps import SteerBalancers as SteerBalancers  # noqa: PLC0414
 from failoverd.model.traffic_steps import TakeAddress as TakeAddress  # noqa: PLC0414
@@ -272,7 +277,7 @@ class DisarmSource:
 
 @dataclass(frozen=True, slots=True)
 class OpenWrites:
-    """Open a server for writes and read it back: in a failover the point of no return."""
+    """Open a server for writes and read it back: the point of no return, where another one was the primary."""
 
     server: str
     stage = Stage.PROMOTE
@@ -371,6 +376,11 @@ Step = (
     | SteerBalancers
     | RunHooks
     | FenceByHook
+    | GetReady
+    | CloseWrites
+    | CatchUp
+    | KeepOut
+    | LetIn
 )
 
 

@@ -8,7 +8,12 @@ from failoverd.model.plans import Kind, Plan
 from failoverd.model.published import stage_of
 from failoverd.model.steps import Stage
 
-_HEADS = {Kind.FAILOVER: "failover of", Kind.REOPEN: "reopening of", Kind.REPAIR: "repair under"}
+_HEADS = {
+    Kind.FAILOVER: "failover of",
+    Kind.SWITCHOVER: "switchover from",
+    Kind.REOPEN: "reopening of",
+    Kind.REPAIR: "repair under",
+}
 
 
 def render_plan(plan: Plan) -> str:

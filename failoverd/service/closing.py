@@ -20,7 +20,7 @@ def close(world: World, memory: Memory, occasion: Occasion, report: Report) -> N
     operation = memory.operation
     memory.last_report = report
     memory.led = Led(since=world.eyes.clock.now())
-    if report.result is not Result.DONE and report.kind is not Kind.REPAIR:
+    if report.result is not Result.DONE and report.kind in {Kind.FAILOVER, Kind.REOPEN}:
         memory.history = replace(memory.history, last_attempt_at=report.stamps.ended)
     if operation is not None and report.result is Result.NEEDS_PERSON:
         stay_open(world, memory, occasion, operation, report)

@@ -21,6 +21,7 @@ from failoverd.model.steps import OpenWrites, Step
 from failoverd.model.verdict import Refusal
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen
 from failoverd.plan.finishing import plan_finishing
+from failoverd.plan.switchover import plan_completion, plan_taking_back
 from failoverd.plan.undo import plan_undo
 from failoverd.service.frozen import look_at_frozen
 from failoverd.service.operation import situation_of
@@ -29,6 +30,8 @@ from failoverd.service.world import Occasion, World
 
 # Past the point of no return a step that failed is tried again this often, each time on fresh claims.
 FORWARD_ATTEMPTS = 3
+# Between two attempts of a switchover, doubled each time.
+ATTEMPT_PAUSE = 1.0
 # The first retry comes at once: most failures are a lost session that a new claim replaces.
 RETRY_PAUSE = 0.2
 # With writes flowing again, what could not be repointed is tried again this often on fresh claims.
@@ -56,6 +59,7 @@ def carry_out(world: World, occasion: Occasion, hands: Hands, request: Request |
     """Run the course of this kind of operation to its end, forward or back; `course` holds what was done so far."""
     courses: dict[Kind, Callable[[World, Occasion, Hands, Request | None, Course], Course]] = {
         Kind.FAILOVER: fail_over,
+        Kind.SWITCHOVER: switch_over,
         Kind.REOPEN: reopen,
         Kind.REPAIR: mend,
     }
@@ -82,6 +86,21 @@ def fail_over(world: World, occasion: Occasion, hands: Hands, request: Request |
     return forward(world, hands, course)
 
 
+def switch_over(world: World, occasion: Occasion, hands: Hands, request: Request | None, course: Course) -> Course:
+    """Try within the freeze budget, take everything back, rest, try again; past the point of no return only forward."""
+    del occasion, request  # the plan was made on them
+    for attempt in range(1, world.policy.switchover.attempts + 1):
+        course.result = Result.DONE
+        forward(world, hands, course)
+        if course.result is not Result.UNDONE or hands.given_up_for or attempt == world.policy.switchover.attempts:
+            break
+        course.changed.clear()
+        hands.release()
+        hands.tell(f"attempt {attempt} was undone, the next one follows")
+        world.eyes.clock.sleep(ATTEMPT_PAUSE * 2 ** (attempt - 1))
+    return course
+
+
 def reopen(world: World, occasion: Occasion, hands: Hands, request: Request | None, course: Course) -> Course:
     """Open the recorded primary again after its restart."""
     del request  # nobody chooses anything in a reopening
@@ -105,7 +124,8 @@ def mend(world: World, occasion: Occasion, hands: Hands, request: Request | None
 
 def finish(world: World, occasion: Occasion, hands: Hands, course: Course) -> Course:
     """Only forward from an elect that is open already; `course.plan` names it."""
-    course.plan = plan_finishing(occasion.snapshot, occasion.history, world.policy, course.plan.elect)
+    planned = plan_completion if hands.operation.kind is Kind.SWITCHOVER else plan_finishing
+    course.plan = planned(occasion.snapshot, occasion.history, world.policy, course.plan.elect)
     return forward(world, hands, course)
 
 
@@ -146,7 +166,8 @@ def undo(world: World, hands: Hands, course: Course, result: Result) -> Course:
     """
     course.result = result
     changed = tuple(step for step in course.changed if hands.intended or not isinstance(step, OpenWrites))
-    back = plan_undo(world.policy, hands.operation.plan.old_primary, changed)
+    planned = plan_taking_back if hands.operation.kind is Kind.SWITCHOVER else plan_undo
+    back = planned(world.policy, hands.operation.plan.old_primary, changed)
     hands.claim_again({task.step.server for group in back.groups for task in group.tasks})
     ended = execute(back, hands, course)
     if any(o.result is StepResult.FAILED for o in ended.outcomes):

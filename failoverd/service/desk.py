@@ -212,12 +212,15 @@ def follow(world: World, request_id: str, tell: Tell) -> Document:
     clock, told = world.eyes.clock, 0
     end = clock.now() + ANSWER_SECONDS
     while clock.now() < end:
-        answer = world.coordination.answered(world.cluster, request_id)
+        try:
+            answer = world.coordination.answered(world.cluster, request_id)
+            told = told if answer is not None else tell_steps(world, told, tell)
+        except CoordinationError:
+            answer = None  # the operation goes on without us: its answer is asked for again
         if answer is not None and "error" in answer:
             raise FailoverdError("the active manager did not do it", str(answer["error"]))
         if answer is not None:
             return answer
-        told = tell_steps(world, told, tell)
         clock.sleep(POLL)
     raise CoordinationError("the active manager did not answer", f"within {ANSWER_SECONDS:g} s", "failoverd ops show")
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from failoverd.decide.judge import forbidden, prospect
 from failoverd.decide.refusals import standing
 from failoverd.decide.situation import Situation
+from failoverd.decide.switching import switching
 from failoverd.execute.hands import Hands, Means
 from failoverd.model.plans import Kind, Operation, Plan, Request, Requester
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.observe.look import Interest, look
 from failoverd.plan.failover import plan_reopen, predict
 from failoverd.plan.repair import plan_reading
+from failoverd.plan.switchover import plan_switchover
 from failoverd.service.world import Occasion, Tell, World
 
 AUTOMATIC = Requester()
@@ -28,11 +33,21 @@ def foresee(world: World, occasion: Occasion, kind: Kind, request: Request | Non
     situation = situation_of(world, occasion, request)
     if kind is Kind.REPAIR and request is not None:
         return plan_reading(world.policy, situation.recorded.name, request.to, forbidden(situation, kind))
+    if kind is Kind.SWITCHOVER:
+        ranking, against = switching(situation)
+        return plan_switchover(with_hosts(world, occasion.snapshot), occasion.history, world.policy, ranking, against)
     ranking, found = prospect(situation, kind)
     refusals = standing(found, request.overrides if request else frozenset())
     if kind is Kind.REOPEN:
         return plan_reopen(occasion.snapshot, occasion.history, world.policy, refusals)
     return predict(occasion.snapshot, occasion.history, world.policy, ranking, refusals)
+
+
+def with_hosts(world: World, snapshot: TopologySnapshot) -> TopologySnapshot:
+    """What the agents say now, where an address has to be taken from one of their hosts."""
+    if world.policy.traffic.vip is None or snapshot.hosts:
+        return snapshot
+    return replace(snapshot, hosts=look(world.eyes, world.policy, Interest(hosts=True)).hosts)
 
 
 def open_operation(world: World, occasion: Occasion, plan: Plan, request: Request | None) -> Operation:
@@ -55,6 +70,7 @@ def open_operation(world: World, occasion: Occasion, plan: Plan, request: Reques
         seen=occasion.history.last_executed,
         detected=occasion.detected_at,
         decided=occasion.decided_at,
+        asked_at=request.asked_at if request else 0.0,
     )
     world.coordination.begin(occasion.lease, operation)
     return operation

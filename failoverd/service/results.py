@@ -33,6 +33,7 @@ def account(world: World, occasion: Occasion, hands: Hands, course: Course) -> R
         occasion.history.recorded.server_uuid if occasion.history.recorded else "",
         hands.fence,
         left_alone=frozenset(name for name, _ in course.plan.left_alone),
+        demoted=operation.kind is Kind.SWITCHOVER,
     )
     if opened:
         snapshot, findings = settled(world, claimed)
@@ -66,7 +67,7 @@ def ending(world: World, occasion: Occasion, hands: Hands, course: Course, opene
     """How the operation ended, as its executor knows it."""
     stamps = Stamps(
         started=hands.operation.started,
-        detected=occasion.detected_at,
+        detected=hands.closed_at if hands.operation.kind is Kind.SWITCHOVER else occasion.detected_at,
         decided=occasion.decided_at,
         writable=hands.opened_at,
         ended=world.eyes.clock.wall().timestamp(),

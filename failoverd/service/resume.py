@@ -19,9 +19,11 @@ from failoverd.model.history import History, Recorded
 from failoverd.model.host import LogKind
 from failoverd.model.journal import Intent, Unfinished
 from failoverd.model.plans import EntryKind, Group, Kind, Operation, Plan, Report, Request, Result, Verb
+from failoverd.model.published import report_json
 from failoverd.model.sight import ServerState
 from failoverd.model.steps import NOWHERE, DisarmSource, FenceHost, Stage, Step, Task
 from failoverd.observe.look import Interest, look
+from failoverd.ports import Lease
 from failoverd.service.closing import close
 from failoverd.service.course import Course, carry_out, execute, finish, undo
 from failoverd.service.operation import hands_for, situation_of
@@ -88,9 +90,19 @@ def resume(world: World, memory: Memory, occasion: Occasion, wish: Verb | None =
     run_ending(hands, report)
     attempted = memory.history.last_attempt_at
     close(world, memory, about_old, report)
+    answer_whoever_asked(world, occasion.lease, report, operation)
     if row.way not in {Way.ON, Way.ABORT}:  # nothing was attempted anew, so nothing has to rest before a failover
         memory.history = replace(memory.history, last_attempt_at=attempted)
     return report
+
+
+def answer_whoever_asked(world: World, lease: Lease, report: Report, operation: Operation) -> None:
+    """The request that began this operation is not served a second time; a repair is, as its row says."""
+    if report.result is Result.NEEDS_PERSON or not operation.kind.moves:
+        return
+    for request_id, request in world.coordination.requests(world.cluster):
+        if request.verb is Verb.BEGIN and (request.asked_at, request.by) == (operation.asked_at, operation.by):
+            world.coordination.answer(lease, world.cluster, request_id, dict(report_json(report)))
 
 
 def tell(world: World, operation: Operation, text: str) -> None:
@@ -153,7 +165,7 @@ def history_about(old: Recorded, history: History, operation: Operation) -> Hist
 def weigh(world: World, memory: Memory, occasion: Occasion, hands: Hands, found: Unfinished) -> Open:
     """What is known now; an elect that may be open is claimed first, so that nobody's late words change it any more."""
     operation = found.operation
-    intent = found.intent() if operation.kind is Kind.FAILOVER else None
+    intent = found.intent() if operation.kind.moves else None
     recorded = memory.history.recorded
     return Open(
         situation=situation_of(world, occasion, request_of(operation)),
@@ -163,6 +175,7 @@ def weigh(world: World, memory: Memory, occasion: Occasion, hands: Hands, found:
         state=claimed_state(world, hands, intent) if intent is not None else None,
         published=intent is not None and recorded is not None and recorded.server_uuid == intent.server_uuid,
         waited=world.eyes.clock.now() - memory.left.since,
+        started=operation.started,
     )
 
 
@@ -191,13 +204,13 @@ def request_of(operation: Operation) -> Request | None:
         operation.to,
         operation.accept_loss,
         operation.overrides,
-        operation.started,
+        operation.asked_at,
     )
 
 
 def disarmed(occasion: Occasion, operation: Operation) -> tuple[Step, ...]:
     """Disarmed servers: the record of that step is sent, not awaited, so it may be missing; the server shows it."""
-    if operation.kind is not Kind.FAILOVER:
+    if not operation.kind.moves:
         return ()
     return tuple(
         DisarmSource(s.name)
@@ -215,6 +228,7 @@ def go(case: Case) -> Course | None:
         Way.REPLACE: give_the_elect_up,
         Way.PERSON: ask_a_person,
         Way.ABORT: end_as_it_stands,
+        Way.LEAVE: leave_to_a_failover,
     }
     way = case.row.way
     if case.open.wish is Verb.UNDO and not case.open.closed:
@@ -315,6 +329,14 @@ def ask_a_person(case: Case) -> Course:
     """Nothing is done; the reason is in the journal, in the status and in the report."""
     course = case.course()
     course.result = Result.NEEDS_PERSON
+    course.remarks.append(case.sentence)
+    return course
+
+
+def leave_to_a_failover(case: Case) -> Course:
+    """The old primary died while it was to be replaced: nothing is opened here, a failover judges anew."""
+    course = case.course()
+    course.result = Result.FAILED
     course.remarks.append(case.sentence)
     return course
 

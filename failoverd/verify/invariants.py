@@ -19,7 +19,8 @@ class Claimed:
     """What an operation says it has reached: the new primary and its executed set as read after it was opened.
 
     `old_primary` is the same name where an operation only reopened it; `fence` is None where none was due. `left_alone`
-    are the servers that the plan did not touch: what is wrong with them is said, and no waiting heals it.
+    are the servers that the plan did not touch: what is wrong with them is said, and no waiting heals it. `demoted`:
+    the old primary is to be a replica like the others.
     """
 
     elect: str
@@ -28,6 +29,7 @@ class Claimed:
     old_uuid: str
     fence: FenceProof | None = None
     left_alone: frozenset[str] = frozenset()
+    demoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Scene:
 
     def apart(self) -> frozenset[str]:
         """Servers that nothing is asked of as replicas."""
-        return frozenset({self.claimed.elect, self.claimed.old_primary})
+        old = () if self.claimed.demoted else (self.claimed.old_primary,)
+        return frozenset({self.claimed.elect, *old})
 
     def attached_to(self, state: ServerState) -> str:
         """What is wrong with the way this replica follows the new primary; empty when nothing is."""
@@ -55,7 +58,8 @@ class Scene:
         if channel is None:
             return "follows nobody"
         source = self.policy.named(channel.source) or self._known_as(channel.source_uuid)
-        if source != self.claimed.elect and (source in self.apart() or self.snapshot.state(source) is None):
+        astray = {self.claimed.elect, self.claimed.old_primary}
+        if source != self.claimed.elect and (source in astray or self.snapshot.state(source) is None):
             return f"follows {source or channel.source}"
         if channel.receiver is not Thread.YES:
             return f"its receiver is not connected ({channel.receiver}){_named(channel.receiver_trouble.text)}"

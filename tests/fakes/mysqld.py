@@ -42,6 +42,7 @@ class FakeMysqld:
     semi_sync: SemiSync = LOADED
     unreadable: GtidSet = field(default_factory=GtidSet)
     behind: GtidSet = field(default_factory=GtidSet)
+    prepared: tuple[str, ...] = ()
 
     def state(self, now: float) -> ServerState:
         """What a read of the server says."""

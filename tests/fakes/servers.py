@@ -11,6 +11,7 @@ from failoverd.model.semisync import INFINITE
 from failoverd.model.sight import Channel, Endpoint, ServerState, Sight, Thread, Trouble, Unreachable, Why
 from failoverd.model.stall import Blocker, Stall
 from failoverd.model.steps import NOWHERE, SPLICE_CHANNEL
+from failoverd.model.work import Work
 from failoverd.ports import Clock, Lease, Wakeups
 from tests.fakes.mysqld import FakeMysqld
 
@@ -284,12 +285,13 @@ class FakeClaimed:
     def _semi_sync(self, **values: object) -> None:
         self._mysqld.semi_sync = replace(self._mysqld.semi_sync, **values)  # type: ignore[arg-type]
 
-    def open_writes(self) -> None:
+    def open_writes(self) -> ServerState:
         """Open the server."""
         self._change()
         if self._mysqld.offline:
             raise StepFailed(f"{self.name} is in offline_mode")
         self._mysqld.read_only = self._mysqld.super_read_only = False
+        return self.read()
 
     def close_writes(self, lock_wait: float) -> None:
         """Close the server; who holds tables is thrown out."""
@@ -297,6 +299,57 @@ class FakeClaimed:
         if self._mysqld.tables_locked_by is not None:
             self.end_clients()
         self._mysqld.read_only = self._mysqld.super_read_only = True
+
+    def work(self) -> tuple[Work, ...]:
+        """Whoever holds tables."""
+        self._alive()
+        holder = self._mysqld.tables_locked_by
+        if holder is None:
+            return ()
+        account = self._mysqld.sessions[holder]
+        return (Work(f"lock:{holder}", holder, account, "holds table locks", may_end=account not in OUR_ACCOUNTS),)
+
+    def end_work(self, work: Work) -> bool:
+        """End the session that holds tables."""
+        self._change()
+        return work.may_end and work in self.work() and self._mysqld.end(work.session)
+
+    def prepared(self) -> tuple[str, ...]:
+        """What a test has prepared."""
+        self._alive()
+        return self._mysqld.prepared
+
+    def threads_running(self) -> int:
+        """Nobody is busy."""
+        self._alive()
+        return 1
+
+    def try_close(self, seconds: float) -> bool:
+        """Close the server, unless tables are held."""
+        self._change()
+        if self._mysqld.tables_locked_by is not None:
+            self._servers.clock.sleep(seconds)
+            return False
+        self._mysqld.read_only = self._mysqld.super_read_only = True
+        return True
+
+    def final_set(self) -> GtidSet:
+        """What the closed server holds."""
+        self._alive()
+        if not self._mysqld.super_read_only or self._mysqld.prepared:
+            raise StepFailed(f"{self.name} is open, or something is prepared there")
+        return self._mysqld.executed
+
+    def keep_out(self) -> int:
+        """Offline, and nobody is left."""
+        self._change()
+        self._mysqld.offline = True
+        return self.end_clients()
+
+    def let_in(self) -> None:
+        """Online again."""
+        self._change()
+        self._mysqld.offline = False
 
     def end_clients(self) -> int:
         """End sessions of other accounts."""

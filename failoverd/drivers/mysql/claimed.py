@@ -9,6 +9,7 @@ from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.blockers import Blockers
 from failoverd.drivers.mysql.channels import Channels
 from failoverd.drivers.mysql.claim_session import ClaimSession
+from failoverd.drivers.mysql.closing import Closing
 from failoverd.drivers.mysql.partial import Partial
 from failoverd.drivers.mysql.reader import Growth, Reader
 from failoverd.drivers.mysql.semisync import Acks
@@ -17,6 +18,7 @@ from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.sight import Endpoint, ServerState
 from failoverd.model.stall import Blocker, Stall
+from failoverd.model.work import Work
 from failoverd.ports import Clock, Lease
 
 _NO_SUCH_SESSION = 1094
@@ -42,6 +44,7 @@ class Claimed:
         self._partial = Partial(self._session, self._kill)
         self._acks = Acks(self._session)
         self._blockers = Blockers(self._session, self._client)
+        self._closing = Closing(self._session, self._client)
 
     @property
     def name(self) -> str:
@@ -132,8 +135,8 @@ class Claimed:
         """Let its commits wait for nobody: those that wait are answered OK without a copy."""
         self._acks.give_up()
 
-    def open_writes(self) -> None:
-        """SET GLOBAL read_only = OFF, read back; never persisted. StepFailed where it stays closed."""
+    def open_writes(self) -> ServerState:
+        """SET GLOBAL read_only = OFF; its state as read back, never persisted. StepFailed where it stays closed."""
         if self.read().offline_mode:
             raise StepFailed(
                 f"{self._session.where} is in offline_mode",
@@ -141,8 +144,10 @@ class Claimed:
                 "find out who set it, then set it OFF",
             )
         self._session.change(statements.OPEN)
-        if not self.read().writable:
+        state = self.read()
+        if not state.writable:
             raise StepFailed(f"{self._session.where} does not accept writes after read_only = OFF")
+        return state
 
     def close_writes(self, lock_wait: float) -> None:
         """SET GLOBAL super_read_only = ON, waiting at most `lock_wait` seconds (whole ones) for locks, read back.
@@ -182,6 +187,39 @@ class Claimed:
                 raise
             return False
         return True
+
+    def work(self) -> tuple[Work, ...]:
+        """What is going on that closing would break or wait for."""
+        return self._closing.work()
+
+    def end_work(self, work: Work) -> bool:
+        """End the session of a piece of work that is still going on; whether one was ended."""
+        return work.may_end and work in self.work() and self._kill(work.session)
+
+    def prepared(self) -> tuple[str, ...]:
+        """Its prepared XA transactions; ServerError where we may not see them."""
+        return self._closing.prepared()
+
+    def threads_running(self) -> int:
+        """How many of its sessions are busy."""
+        return self._closing.threads_running()
+
+    def try_close(self, seconds: float) -> bool:
+        """super_read_only = ON within `seconds`; False where locks are in the way, TimedOut where it is not known."""
+        return self._closing.attempt(seconds)
+
+    def final_set(self) -> GtidSet:
+        """What a closed server holds for good; StepFailed where something can still be committed there."""
+        return self._closing.final_set()
+
+    def keep_out(self) -> int:
+        """offline_mode = ON, and end the clients that have the right to stay; how many those were."""
+        self._closing.go_offline()
+        return self.end_clients()
+
+    def let_in(self) -> None:
+        """offline_mode = OFF."""
+        self._closing.come_online()
 
     def end_clients(self) -> int:
         """End client sessions other than replication and our own; how many."""

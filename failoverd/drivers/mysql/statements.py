@@ -93,6 +93,19 @@ READ_TRANSACTIONS = Statement(
     " trx_rows_modified AS modified FROM information_schema.innodb_trx",
     "list its open transactions",
 )
+READ_OPEN_WORK = Statement(
+    "SELECT trx_id AS trx, trx_mysql_thread_id AS session, trx_rows_modified AS modified"
+    " FROM information_schema.innodb_trx WHERE trx_rows_modified > 0",
+    "list the transactions that changed something",
+)
+READ_GLOBAL_LOCKS = Statement(
+    "SELECT t.PROCESSLIST_ID AS session, t.PROCESSLIST_COMMAND AS command, t.PROCESSLIST_TIME AS seconds"
+    " FROM performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID"
+    " WHERE m.OBJECT_TYPE = 'GLOBAL' AND m.LOCK_STATUS = 'GRANTED' AND t.PROCESSLIST_ID IS NOT NULL",
+    "list who may write at this moment",
+)
+READ_PREPARED = Statement("XA RECOVER", "list its prepared transactions")
+READ_RUNNING = Statement("SHOW GLOBAL STATUS LIKE 'Threads_running'", "count its busy sessions")
 READ_ROW_WAITS = Statement(
     "SELECT r.trx_mysql_thread_id AS waiting, b.trx_mysql_thread_id AS holding"
     " FROM performance_schema.data_lock_waits w"

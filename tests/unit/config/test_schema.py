@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from failoverd.config.complaints import Wrong
+from failoverd.config.kinds import patience_of
 from failoverd.config.schema import ClusterConfig, Config, MysqldConfig, ServerConfig, ZookeeperAuth, ZookeeperTls
 from failoverd.config.walk import dissect
 from failoverd.model.errors import ConfigError
@@ -17,12 +19,14 @@ from failoverd.model.policy import (
     CrashLoop,
     DetectionPolicy,
     FailoverPolicy,
+    LongTransactions,
     Promote,
     Reaction,
     Reactions,
     ReplicationPolicy,
     ServerSpec,
     SiteGuard,
+    SwitchoverPolicy,
 )
 from failoverd.model.sight import Endpoint
 from tests.unit.config.folder import HEAD, SHOP, Folder, prepared
@@ -41,6 +45,8 @@ clusters:
     failover: {automatic: false, on: {dead: alert, frozen: alert, hung: failover, unfit: failover},
       cooldown: 0s, fencing: required, max_loss: any,
       salvage_timeout: 11s, drain_timeout: 12s, min_claimed: 2, fencing_timeout: 13s, kill_blockers: false}
+    switchover: {freeze_budget: 500ms, attempts: 7, max_lag: 9s, max_threads_running: 11,
+      long_transactions: kill-after 3s}
 """
 
 
@@ -65,6 +71,7 @@ def test_every_key_reaches_deciding(folder: Folder) -> None:
     assert policy.detection == DetectionPolicy(1.0, 2.0, 4, 5.0, 6.0, 7.0, CrashLoop(8, 9.0))
     alert = Reactions(Reaction.ALERT, Reaction.ALERT, Reaction.FAILOVER, Reaction.FAILOVER)
     assert policy.failover == FailoverPolicy(False, alert, 0.0, "required", None, 11.0, 12.0, 2, 13.0, False)
+    assert policy.switchover == SwitchoverPolicy(0.5, 7, 9.0, 11, LongTransactions("kill-after", 3.0))
     assert policy.replication == ReplicationPolicy("r", "required", 2.0, 7, 1.0, 5.0, False)
 
 
@@ -120,3 +127,14 @@ def test_every_key_has_a_kind_and_a_sentence() -> None:
                 _, kind, sentence = typing.get_args(hint)
                 assert hasattr(kind, "read"), name
                 assert sentence.endswith("."), name
+
+
+@pytest.mark.parametrize("words", ["wait", "abort", "kill-after 500ms"])
+def test_the_words_about_long_transactions(words: str) -> None:
+    assert str(patience_of(words)) == words.replace("500ms", "0.5s")
+
+
+@pytest.mark.parametrize("words", ["", "kill-after", "kill-after 5", "wait 5s", "abort now", "kill"])
+def test_other_words_about_long_transactions_are_wrong(words: str) -> None:
+    with pytest.raises(Wrong):
+        patience_of(words)

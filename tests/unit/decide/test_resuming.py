@@ -29,6 +29,12 @@ def elect(*lines: str, **more: object) -> Open:
     return replace(made, state=made.situation.snapshot.state("db2"))
 
 
+def switch(**more: object) -> Open:
+    """A switchover from db1, which answers, to db2, which is closed."""
+    made = opened("db1 up", "db2 replica", rule="healthy", kind=Kind.SWITCHOVER, **{"started": 1e12, **more})
+    return replace(made, state=made.situation.snapshot.state("db2") if made.intent else None)
+
+
 SILENT = opened("db1 down", "db2 down", "db3 replica", intent=INTENT)
 AGENT = opened("db1 down", "db2 down", "db3 replica", "agent db2 dead", intent=INTENT)
 HUNG = opened("db1 down", "db2 down", "db3 replica", "agent db2 alive", intent=INTENT)
@@ -49,6 +55,13 @@ CASES: tuple[tuple[str, Way, Open], ...] = (
     ("elect-lost", Way.PERSON, replace(SILENT, waited=ELECT_PATIENCE)),
     ("elect-lost", Way.PERSON, replace(ALONE, waited=ELECT_PATIENCE)),
     ("taken-back", Way.BACK, opened(wish=Verb.UNDO)),
+    ("switch-on", Way.FINISH, switch(intent=INTENT)),
+    ("switch-on", Way.FINISH, switch(intent=INTENT, published=True, wish=Verb.UNDO)),
+    ("taken-back", Way.BACK, switch(intent=INTENT, wish=Verb.UNDO)),
+    ("switch-restarted", Way.LEAVE, switch(started=-1e9)),
+    ("switch-back", Way.BACK, switch(started=1e12)),
+    ("switch-overtaken", Way.LEAVE, opened(kind=Kind.SWITCHOVER)),
+    ("evidence-due", Way.WAIT, opened(kind=Kind.SWITCHOVER, rule="few-misses")),
     ("evidence-stands", Way.ON, opened()),
     ("evidence-stands", Way.ON, elect()),
     ("old-is-back", Way.BACK, opened("db1 up", "db2 replica", rule="healthy")),

@@ -78,6 +78,11 @@ CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapsh
     steps.SteerBalancers: (steps.SteerBalancers("db2", ("db1",), HAPROXY), (), (FOLLOWS, OPEN, AWAY)),
     steps.RunHooks: (steps.RunHooks(Point.ON_PROMOTED, "db2"), (), (FOLLOWS, AWAY)),
     steps.FenceByHook: (steps.FenceByHook("db2"), (), (FENCED, AWAY)),
+    steps.GetReady: (steps.GetReady("db2", "db1"), (), (FOLLOWS, AWAY)),
+    steps.CloseWrites: (steps.CloseWrites("db2"), (), (FOLLOWS, OPEN, AWAY)),
+    steps.CatchUp: (steps.CatchUp("db2", "db1"), (), (FOLLOWS, AWAY)),
+    steps.KeepOut: (steps.KeepOut("db2"), (), (look("db2 alone offline"), FOLLOWS, AWAY)),
+    steps.LetIn: (steps.LetIn("db2"), (FOLLOWS, OPEN), (look("db2 alone rw offline"), AWAY)),
     steps.Refetch: (steps.Refetch("db2", "db1", endpoint("db1"), HUNDRED), (), (FOLLOWS, AWAY)),
 }
 

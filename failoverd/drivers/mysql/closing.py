@@ -1,0 +1,101 @@
+"""Closing a living primary: what is going on there, the flag with a limit, the final set, and keeping clients off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from failoverd.drivers.mysql import statements
+from failoverd.drivers.mysql.claim_session import LIMIT, ClaimSession
+from failoverd.drivers.mysql.rows import is_on
+from failoverd.drivers.mysql.session import Row
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import ServerError, StepFailed
+from failoverd.model.work import Work
+
+_LOCK_WAIT_EXCEEDED = 1205
+_NO_RIGHT = frozenset({1142, 1227})  # less is explained then; closing itself finds out
+_MARGIN = 0.25  # seconds by which our limit is longer than the server's own
+_LONG_STATEMENT = 1  # seconds
+
+
+class Closing:
+    """The closing of one claimed server; `is_client` tells which sessions may be ended."""
+
+    def __init__(self, session: ClaimSession, is_client: Callable[[Row], bool]) -> None:
+        self._session = session
+        self._is_client = is_client
+
+    def work(self) -> tuple[Work, ...]:
+        """Open transactions that changed rows, held table locks, long statements; as far as we may see them."""
+        sessions = {int(row["Id"]): row for row in self._session.rows(statements.READ_SESSIONS)}
+        found: dict[str, tuple[int, str]] = {}
+        for row in self._seen(statements.READ_OPEN_WORK):
+            key, text = f"trx:{row['trx']}", f"has a transaction open that changed {row['modified']} rows"
+            found[key] = (int(row["session"]), text)
+        for row in self._seen(statements.READ_GLOBAL_LOCKS):
+            if row["command"] == "Sleep":
+                found[f"lock:{row['session']}"] = (int(row["session"]), "holds table locks")
+            elif int(row["seconds"] or 0) >= _LONG_STATEMENT:
+                found[f"statement:{row['session']}"] = (int(row["session"]), "is inside a long statement")
+        return tuple(self._work(key, *what, sessions.get(what[0])) for key, what in found.items())
+
+    def _seen(self, statement: statements.Statement) -> tuple[Row, ...]:
+        try:
+            return self._session.rows(statement)
+        except ServerError as error:
+            if error.code not in _NO_RIGHT:
+                raise
+            return ()
+
+    def _work(self, key: str, number: int, what: str, row: Row | None) -> Work:
+        if row is None:
+            return Work(key, number, "an account that is gone or prepared (XA)", what, may_end=False)
+        account = f"{row['User']}@{str(row['Host']).partition(':')[0]}"
+        return Work(key, number, account, what, may_end=self._is_client(row))
+
+    def prepared(self) -> tuple[str, ...]:
+        """The prepared XA transactions: their COMMIT goes through super_read_only. ServerError without the right."""
+        return tuple(str(row["data"]) for row in self._session.rows(statements.READ_PREPARED))
+
+    def threads_running(self) -> int:
+        """How many sessions are busy."""
+        return int(self._session.rows(statements.READ_RUNNING)[0]["Value"])
+
+    def attempt(self, seconds: float) -> bool:
+        """super_read_only = ON, waiting up to `seconds` for locks; False where it could not be had.
+
+        The server knows whole seconds only: below one our own limit ends it, and the session with it.
+        """
+        wait = max(int(seconds), 1)
+        self._session.rows(statements.LIMIT_LOCK_WAIT, wait)
+        try:
+            self._session.change(statements.CLOSE, limit=seconds if seconds < 1 else wait + _MARGIN)
+        except ServerError as error:
+            if error.code != _LOCK_WAIT_EXCEEDED:
+                raise
+            return False
+        return True
+
+    def final_set(self) -> GtidSet:
+        """What a closed server holds and will hold; StepFailed where something can still be committed there.
+
+        In this order: closed, nothing prepared, then the set.
+        """
+        if not is_on(self._session.rows(statements.READ_SETS)[0]["super_read_only"]):
+            raise StepFailed(f"{self._session.where} does not stay super_read_only")
+        prepared = self.prepared()
+        if prepared:
+            raise StepFailed(
+                f"{self._session.where} has {len(prepared)} prepared XA transactions",
+                ", ".join(prepared[:3]),
+                "they can be committed on a closed server: end them first",
+            )
+        return GtidSet.parse(str(self._session.rows(statements.READ_SETS)[0]["executed"]))
+
+    def go_offline(self) -> None:
+        """offline_mode = ON: ordinary clients are thrown out and stay out."""
+        self._session.change(statements.OFFLINE, limit=LIMIT)
+
+    def come_online(self) -> None:
+        """offline_mode = OFF."""
+        self._session.change(statements.ONLINE, limit=LIMIT)

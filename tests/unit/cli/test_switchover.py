@@ -1,0 +1,87 @@
+"""`failoverd switchover`: shown first, asked, what was agreed to is handed on; back to the former primary."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from failoverd.model.plans import Group, Kind, Request
+from failoverd.model.steps import CloseWrites, Stage, Task
+from failoverd.model.verdict import Refusal
+from tests.unit.cli.stand_in import EMPTY_PLAN, StandIn, Terminal, document, terminal
+
+PLAN = dataclasses.replace(
+    EMPTY_PLAN, kind=Kind.SWITCHOVER, elect="db2", groups=(Group(Stage.FREEZE, (Task(CloseWrites("db1"), 1.0),)),)
+)
+DONE: dict[str, object] = {
+    "operation": "op1", "kind": "switchover", "cluster": "shop", "outcome": "done", "fenced": None, "findings": [],
+}  # fmt: skip
+PAST = (
+    {"operation": "op4", "kind": "switchover", "outcome": "undone", "old_primary": "db1", "started": "4"},
+    {"operation": "op3", "kind": "failover", "outcome": "done", "old_primary": "db1", "started": "3"},
+    {"operation": "op2", "kind": "switchover", "outcome": "done", "old_primary": "db2", "started": "2"},
+)
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Terminal:
+    return terminal(tmp_path)
+
+
+def requested(app: StandIn, question: str = "failover") -> Request:
+    (request,) = (asked[1] for asked in app.asked if asked[0] == question)
+    assert isinstance(request, Request)
+    return request
+
+
+def test_it_is_shown_and_what_was_agreed_to_is_handed_on(screen: Terminal) -> None:
+    app = StandIn(foresee=PLAN, failover=DONE)
+    result = screen.call(app, "switchover", "shop", "--reason", "new kernel", "--yes")
+    assert result.exit_code == 0
+    assert "close db1 for writes" in result.stderr
+    assert (requested(app, "foresee").to, requested(app).to) == ("", "db2")
+    assert (requested(app).kind, requested(app).by.reason) == (Kind.SWITCHOVER, "new kernel")
+
+
+def test_without_a_terminal_it_needs_a_yes(screen: Terminal) -> None:
+    app = StandIn(foresee=PLAN, failover=DONE)
+    assert screen.call(app, "switchover", "shop").exit_code == 2
+    assert [asked[0] for asked in app.asked] == ["foresee"]
+
+
+def test_a_dry_run_changes_nothing(screen: Terminal) -> None:
+    app = StandIn(foresee=PLAN)
+    result = screen.call(app, "switchover", "shop", "--to", "db2", "--dry-run", "--json")
+    assert (result.exit_code, document(result)["kind"]) == (0, "switchover")
+    assert requested(app, "foresee").to == "db2"
+
+
+def test_a_refusal_stops_it(screen: Terminal) -> None:
+    refusal = Refusal("primary-dead", "db1 does not answer: use failover")
+    app = StandIn(foresee=dataclasses.replace(PLAN, refusals=(refusal,)))
+    result = screen.call(app, "switchover", "shop", "--yes")
+    assert result.exit_code == 1
+    assert "use failover" in result.stderr
+    assert "--override" not in result.stderr
+    assert [asked[0] for asked in app.asked] == ["foresee"]
+
+
+def test_back_to_the_primary_before_the_last_switchover_that_was_done(screen: Terminal) -> None:
+    app = StandIn(foresee=PLAN, failover=DONE, operations=PAST)
+    assert screen.call(app, "switchover", "shop", "--revert", "--yes").exit_code == 0
+    assert requested(app, "foresee").to == "db2"
+    never = StandIn(operations=PAST[:2])
+    result = screen.call(never, "switchover", "shop", "--revert", "--yes")
+    assert result.exit_code == 1
+    assert "has seen no switchover" in result.stderr
+
+
+def test_two_targets_are_one_too_many(screen: Terminal) -> None:
+    assert screen.call(StandIn(), "switchover", "shop", "--revert", "--to", "db2").exit_code == 2
+
+
+def test_undone_is_an_exit_code_of_its_own(screen: Terminal) -> None:
+    app = StandIn(foresee=PLAN, failover={**DONE, "outcome": "undone"})
+    assert screen.call(app, "switchover", "shop", "--yes").exit_code == 3

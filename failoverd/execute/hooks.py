@@ -28,7 +28,8 @@ def run_hooks(step: RunHooks, hands: Hands) -> str:
     results = run_point(hands, step.point, step.new, operation_json(hands.operation), until_failure=veto)
     failed = [result for result in results if not result.ok]
     if failed and veto:
-        raise StepFailed(f"hook {failed[0].name} says no", spoken(failed[0]))
+        hands.given_up_for = f"hook {failed[0].name} says no"
+        raise StepFailed(hands.given_up_for, spoken(failed[0]))
     if failed:
         raise StepFailed(f"{len(failed)} of {len(results)} hooks failed", "; ".join(map(spoken, failed)))
     return f"{len(results)} run"
@@ -65,9 +66,9 @@ def run_point(
         key = f"{hands.operation.id}:{point}:{name}"
         if key in hands.hooked:
             continue
-        call = HookCall(
-            folder, point, name, told(hands, point, new, key), json.dumps(document), hands.policy.hooks.timeout
-        )
+        whole = hands.policy.hooks.timeout
+        limit = max(min(whole, hands.left(whole)), 0.05)  # nobody writes meanwhile
+        call = HookCall(folder, point, name, told(hands, point, new, key), json.dumps(document), limit)
         results.append(run_one(hands, hooks, call, key))
     return results
 

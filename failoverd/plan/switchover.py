@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from failoverd.model.history import History
+from failoverd.model.hooks import Point
 from failoverd.model.plans import Group, Kind, Plan
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.ranking import Ranking
@@ -27,6 +28,7 @@ from failoverd.model.steps import (
     OpenWrites,
     PublishPrimary,
     Repoint,
+    RunHooks,
     Stage,
     Step,
     StopWaiting,
@@ -36,6 +38,7 @@ from failoverd.model.verdict import Refusal
 from failoverd.plan import lossless
 from failoverd.plan.estimate import eta
 from failoverd.plan.failover import claims, filled
+from failoverd.plan.hooks import hook_groups, hook_tasks, with_hooks
 from failoverd.plan.repointing import Attachment, attachments
 from failoverd.plan.times import FOLLOW, READY, STATEMENT
 from failoverd.plan.traffic import traffic_group
@@ -83,9 +86,11 @@ def freezing(snapshot: TopologySnapshot, policy: ClusterPolicy, elect: str, old:
     )
     return [
         Group(Stage.CHECK, claiming),
+        *hook_groups(policy, Stage.CHECK, Point.ON_VALIDATED),
         Group(Stage.CHECK, (Task(GetReady(elect, old), READY),)),
+        *hook_groups(policy, Stage.CHECK, Point.BEFORE_FREEZE),
         Group(Stage.FREEZE, (Task(CloseWrites(old), 2 * budget),)),
-        Group(Stage.FREEZE, (Task(CatchUp(elect, old), budget),)),
+        with_hooks(Group(Stage.FREEZE, (Task(CatchUp(elect, old), budget),)), hook_tasks(policy, "", Point.ON_FROZEN)),
         Group(Stage.FREEZE, (Task(KeepOut(old), STATEMENT), Task(DisarmSource(elect), STATEMENT))),
     ]
 
@@ -103,6 +108,7 @@ def taking(
     ending = (
         Task(LetIn(old), STATEMENT, IfItFails.GO_ON),
         Task(ForgetSource(elect), STATEMENT, IfItFails.GO_ON),
+        *hook_tasks(policy, elect, Point.ON_PROMOTED, Point.ON_TRAFFIC_MOVED),
     )
     if not policy.lossless:
         return [*opening, Group(Stage.REPOINT, (*demoted(policy, elect, old), *moved(policy, found), *ending))]
@@ -147,7 +153,7 @@ def still_due(step: Step, old: str, *, gone: bool, follows: bool) -> bool:
     """Whether a step is part of a completion: nothing of an old primary that is gone, no closing of one that follows
     already.
     """
-    if isinstance(step, GetReady):
+    if isinstance(step, GetReady) or (isinstance(step, RunHooks) and not step.new):
         return False
     if isinstance(step, CloseWrites | CatchUp | KeepOut):
         return not gone and not follows

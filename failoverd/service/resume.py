@@ -74,8 +74,7 @@ def resume(world: World, memory: Memory, occasion: Occasion, wish: Verb | None =
     memory.operation = operation
     memory.phase = after(memory.phase, Event.OPERATION_OPENED)
     try:
-        known = weigh(world, memory, about_old, hands, found)
-        known = replace(known, wish=wish or Verb.RESUME)
+        known = replace(weigh(world, memory, about_old, hands, found), wish=wish or Verb.RESUME)
         row = way_of(known)
         course = go(Case(world, memory, about_old, found, hands, row, known))
         if course is None:

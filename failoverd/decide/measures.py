@@ -40,10 +40,17 @@ def automatic(s: Situation) -> bool:
     return s.request is None or s.request.by.kind == "automatic"
 
 
+def lately(passed: float, limit: float) -> bool:
+    """Whether less than the limit has passed by the time of day. Somebody sets clocks: what lies in the future by more
+    than the limit is a moment that never was, and holds nothing up.
+    """
+    return abs(passed) < limit
+
+
 def cooldown(c: Case) -> Measured | None:
     """A failover soon after the last one hides something that a person should see."""
     last, limit = c.s.history.last_failover_at, c.s.policy.failover.cooldown
-    if last is None or c.s.wall - last >= limit:
+    if last is None or not lately(c.s.wall - last, limit):
         return None
     return Measured(f"{c.s.wall - last:.0f} s", f"{limit:g} s", f"{c.s.wall - last:.0f} s ago")
 
@@ -51,7 +58,7 @@ def cooldown(c: Case) -> Measured | None:
 def tried_lately(c: Case) -> Measured | None:
     """An attempt that came to nothing is not repeated at once: each one stops receivers and takes that back."""
     last = c.s.history.last_attempt_at
-    if last is None or not automatic(c.s) or c.s.wall - last >= RETRY_PAUSE:
+    if last is None or not automatic(c.s) or not lately(c.s.wall - last, RETRY_PAUSE):
         return None
     return Measured(f"{c.s.wall - last:.0f} s", f"{RETRY_PAUSE:g} s", f"{c.s.wall - last:.0f} s ago")
 

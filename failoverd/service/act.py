@@ -147,12 +147,15 @@ def about_open(world: World, memory: Memory, occasion: Occasion, request: Reques
 
 
 def waiting(world: World, occasion: Occasion) -> tuple[tuple[str, Request], ...]:
-    """The requests of this hour; older ones are answered as expired."""
+    """The requests of this minute; all others, by our clock, are answered as expired."""
     wall = world.eyes.clock.wall().timestamp()
     fresh = []
     for request_id, request in world.coordination.requests(world.cluster):
-        if wall - request.asked_at > REQUEST_LIFE:
-            world.coordination.answer(occasion.lease, world.cluster, request_id, {"expired": True})
+        passed = wall - request.asked_at
+        if abs(passed) > REQUEST_LIFE:
+            why = f"by this manager's clock it was asked {passed:.0f} s ago: ask again, or set the clocks right"
+            body = {"expired": True, "error": why}
+            world.coordination.answer(occasion.lease, world.cluster, request_id, body)
         else:
             fresh.append((request_id, request))
     return tuple(fresh)

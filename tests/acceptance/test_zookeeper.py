@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from kazoo.exceptions import NoAuthError
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.interruptions import SETTINGS, Interrupted
-from tests.acceptance.rehearsal import MANAGERS, PATIENCE, Rehearsal, eventually, rehearsal, writable
+from tests.acceptance.rehearsal import MANAGERS, NOTHING_LOST, PATIENCE, Rehearsal, eventually, rehearsal, writable
 from tests.acceptance.test_resume import elect_of, ended_as, interrupted, next_one
 
 
@@ -79,6 +80,37 @@ def test_without_zookeeper_everybody_watches_and_nobody_acts(lab: LabFactory) ->
         play.settled(elect, (other,))
         assert shown["epoch"] > epoch
         says(play, "ok")
+
+
+def test_an_ensemble_loses_its_leader_and_then_its_quorum(lab: LabFactory) -> None:
+    """The loss of one member costs nobody the lock; without a quorum nobody acts, and afterwards everything goes on."""
+    with rehearsal(lab(zookeepers=3, settings={"zookeeper": {"session_timeout": "4s"}})) as play:
+        status = play.begin()
+        members = [name for name in play.lab.hosts if name.startswith("zk")]
+        (leader,) = [name for name in members if mode_of(play.lab, name) == "leader"]
+        play.lab.fault.kill(leader)
+        play.kill_primary()
+        shown = play.ended()
+        assert (shown["epoch"], shown["lost"]) == (status["epoch"], NOTHING_LOST)
+        left = next(name for name in members if name != leader)
+        play.lab.fault.kill(left)
+        says(play, "lost")
+        elect = str(shown["new_primary"])
+        eventually(lambda: play.writer.account.acks[-1].server, lambda server: server == elect, f"a row on {elect}")
+        play.go_on()
+        play.lab.fault.start(leader)
+        says(play, "ok")
+        (other,) = {"db2", "db3"} - {elect}
+        play.settled(elect, (other,))
+        assert len(play.operations()) == 1
+
+
+def mode_of(lab: Lab, member: str) -> str:
+    """What a member is in its ensemble."""
+    with socket.create_connection((lab.hosts[member].address, 2181), timeout=10) as connection:
+        connection.sendall(b"srvr")
+        said = connection.makefile().read()
+    return next(line.split()[1] for line in said.splitlines() if line.startswith("Mode:"))
 
 
 def test_what_zookeeper_interrupts_is_read_from_the_copy_and_ended_when_it_is_back(lab: LabFactory) -> None:

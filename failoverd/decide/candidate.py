@@ -68,6 +68,10 @@ def _delay(c: Contender) -> str | None:
     return f"{delay} s" if delay else None
 
 
+def _filters(c: Contender) -> str | None:
+    return ", ".join(c.state.main.filters) or None if c.state and c.state.main else None
+
+
 def _setting(name: str) -> Callable[[Contender], str | None]:
     return lambda c: _when(c.state is not None and not getattr(c.state.settings, name))
 
@@ -109,6 +113,12 @@ OBSTACLES: tuple[Obstacle, ...] = (
         "it has channels of its own: {detail}",
         _foreign_channels,
         "remove the channels, or --override other-channels",
+    ),
+    Obstacle(
+        "filtered",
+        "filters keep something out of it: {detail}",
+        _filters,
+        "remove the filters and rebuild it, or say promote: never",
     ),
     Obstacle(
         "errant",

@@ -11,6 +11,8 @@ from failoverd.model.sight import ServerState
 
 # A replica that is further behind would hold a failover up (seconds).
 LAG = 10.0
+# Logs that are kept for less than this are gone before a person has brought a server back (seconds).
+KEPT_LOGS = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,34 @@ SERVER_ROWS: tuple[ServerRow, ...] = (
         "{name} applies with a delay of {detail}: it will not be promoted",
         "SOURCE_DELAY=0, or say promote: never",
         lambda s, _: _when(s.main is not None and s.main.delay > 0, f"{s.main.delay} s" if s.main else ""),
+    ),
+    ServerRow(
+        "filtered",
+        WARNING,
+        "{name} does not get everything, by {detail}: it will not be promoted",
+        "remove the filters and rebuild it, or say promote: never",
+        lambda s, _: ", ".join(s.main.filters) or None if s.main is not None else None,
+    ),
+    ServerRow(
+        "short-logs",
+        WARNING,
+        "{name} keeps its binary logs for {detail} only: what comes back later than that cannot be attached",
+        "binlog_expire_logs_seconds of a day or more",
+        lambda s, _: _when(0 < s.settings.keeps_logs < KEPT_LOGS, f"{s.settings.keeps_logs:g} s"),
+    ),
+    ServerRow(
+        "group-replication",
+        ERROR,
+        "{name} is a member of a replication group: failoverd does not manage groups",
+        "leave the group, or leave the cluster to what manages the group",
+        lambda s, _: _when(any(c.name.startswith("group_replication") for c in s.channels)),
+    ),
+    ServerRow(
+        "circular",
+        ERROR,
+        "{name} takes writes and follows another server, {detail}",
+        "RESET REPLICA ALL there, after its sets were compared: one primary follows nobody",
+        lambda s, _: _when(s.writable and s.main is not None, s.main.source if s.main else ""),
     ),
     ServerRow(
         "checksum",

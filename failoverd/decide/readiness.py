@@ -64,6 +64,13 @@ def _twice(ground: Ground, attribute: str) -> str | None:
     return None
 
 
+def _mixed(snapshot: TopologySnapshot) -> str | None:
+    """Servers of more than one series, the first two numbers of a version."""
+    series = {state.name: ".".join(state.version.split(".")[:2]) for state in snapshot.reached()}
+    told = ", ".join(f"{name} {found}" for name, found in series.items())
+    return told if len(set(series.values())) > 1 else None
+
+
 def _ranking(ground: Ground) -> Ranking:
     """Who would win now; before the first manager has recorded a primary, the only writable server stands for it."""
     s, history = ground.situation, ground.situation.history
@@ -146,6 +153,13 @@ CLUSTER_ROWS: tuple[ClusterRow, ...] = (
         "nobody could be promoted: {detail}",
         "mend one of them",
         _nobody,
+    ),
+    ClusterRow(
+        "mixed-versions",
+        WARNING,
+        "servers are of different series: {detail}; an older one cannot follow a newer one safely",
+        "upgrade replicas first and the primary last, and say promote: avoid for the newer ones meanwhile",
+        lambda g: _mixed(g.situation.snapshot),
     ),
     ClusterRow(
         "same-uuid",

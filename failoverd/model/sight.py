@@ -89,7 +89,8 @@ class Channel:
     where it never
     had one. `queueing` names a transaction that has been received only in part. `relay_file` and `relay_position` are
     where the applier stands. `sound` is what is readable of what it has still to execute, None where nobody has looked;
-    `damage` is the place of the first damage that was found, empty where none was.
+    `damage` is the place of the first damage that was found, empty where none was. `filters` names the kinds of filters
+    that keep something of the source out.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Channel:
     relay_position: int = 0
     sound: GtidSet | None = None
     damage: str = ""
+    filters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,10 @@ class LogFiles:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a server that decide what it may be used for."""
+    """The settings of a server that decide what it may be used for.
+
+    `keeps_logs` is how long binary logs are kept, 0 for as long as nobody purges them; seconds.
+    """
 
     gtid_mode: bool = True
     log_bin: bool = True
@@ -139,6 +144,7 @@ class Settings:
     preserve_commit_order: bool = True
     read_only_at_start: bool | None = None
     net_timeout: float = 60.0
+    keeps_logs: float = 2592000.0
 
 
 @dataclass(frozen=True, slots=True)

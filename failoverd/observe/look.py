@@ -15,13 +15,21 @@ from failoverd.observe.fanout import GRACE, as_sight, ask_all
 from failoverd.observe.routes import Routes, ask_hosts, ask_routes
 from failoverd.ports import ClaimedServer
 
+# No packet, or no word: the look has taken its whole time and says nothing about the host.
+SILENCE = frozenset({Why.TIMED_OUT, Why.HUNG})
+# A primary that was missed a moment ago gets this share of the time-out while its misses are counted: it has had a
+# whole one already, and every second route is heard besides. Later a slow way needs all of it to be found open again.
+HASTE = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """What a look is about: the recorded primary, whether it was missed before, whether agents are asked anyway."""
+    """What a look is about: the recorded primary, in how many looks in a row it was missed, whether agents are asked
+    anyway.
+    """
 
     primary: str | None = None
-    missed: bool = False
+    misses: int = 0
     hosts: bool = False
 
 
@@ -29,25 +37,34 @@ def look(eyes: Eyes, policy: ClusterPolicy, interest: Interest) -> TopologySnaps
     """Read every server; where the primary is silent also ask the agents and let the replicas' hosts log in to it.
 
     A primary that was missed before is asked about on all routes at once: its own silence may take a whole time-out.
+    For the same reason a first silence is not asked about: nothing follows from it yet, and the next look comes at
+    once.
     """
     started, primary = eyes.clock.now(), interest.primary
     routes = Routes(MappingProxyType({}))
-    if primary is not None and interest.missed:
-        sights, routes = at_once(eyes, policy, primary)
+    if primary is not None and interest.misses:
+        hasty = interest.misses < policy.detection.misses
+        sights, routes = at_once(eyes, policy, primary, HASTE if hasty else 1.0)
     else:
         sights = read_all(eyes, policy)
-        if primary is not None and isinstance(sights[primary], Unreachable):
+        if primary is not None and speaks(sights[primary]):
             routes = ask_routes(eyes, policy, primary)
         elif interest.hosts:
             routes = ask_hosts(eyes, policy)
     return TopologySnapshot(policy.name, started, MappingProxyType(dict(sights)), routes.hosts, routes.probes)
 
 
-def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str) -> tuple[Mapping[str, Sight], Routes]:
-    """Sights and second routes side by side."""
+def speaks(sight: Sight) -> bool:
+    """Whether a failed look came to an answer, of the host at least: a time-out did not."""
+    return isinstance(sight, Unreachable) and sight.why not in SILENCE
+
+
+def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str, share: float) -> tuple[Mapping[str, Sight], Routes]:
+    """Sights and second routes side by side; the primary gets this share of the time-out."""
+    patience = policy.detection.timeout * share
     calls: dict[str, Callable[[], Mapping[str, Sight] | Routes]] = {
-        "sights": lambda: read_all(eyes, policy),
-        "routes": lambda: ask_routes(eyes, policy, primary),
+        "sights": lambda: read_all(eyes, policy, {primary: patience}),
+        "routes": lambda: ask_routes(eyes, policy, primary, patience),
     }
     answers = eyes.tasks.gather(calls, policy.detection.timeout + 2 * GRACE)
     sights, routes = answers["sights"], answers["routes"]
@@ -59,13 +76,13 @@ def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str) -> tuple[Mapping[st
     return sights, routes if isinstance(routes, Routes) else Routes(MappingProxyType({}))
 
 
-def read_all(eyes: Eyes, policy: ClusterPolicy) -> Mapping[str, Sight]:
-    """A sight for every listed server."""
-    timeout = policy.detection.timeout
+def read_all(eyes: Eyes, policy: ClusterPolicy, patience: Mapping[str, float] | None = None) -> Mapping[str, Sight]:
+    """A sight for every listed server; `patience` is for those who get less time than the others, in seconds."""
+    timeout, less = policy.detection.timeout, patience or {}
     answers = ask_all(
         eyes.tasks,
         [s.name for s in policy.servers],
-        lambda name: eyes.servers.look(policy.name, name, timeout),
+        lambda name: eyes.servers.look(policy.name, name, less.get(name, timeout)),
         timeout,
     )
     now = eyes.clock.now()

@@ -20,16 +20,20 @@ class Routes:
     probes: tuple[ProbeReport, ...] = ()
 
 
-def ask_routes(eyes: Eyes, policy: ClusterPolicy, primary: str) -> Routes:
-    """All agents' facts, and a login to the primary from every other host, all at once."""
+def ask_routes(eyes: Eyes, policy: ClusterPolicy, primary: str, patience: float | None = None) -> Routes:
+    """All agents' facts, and a login to the primary from every other host, all at once.
+
+    What is asked of the primary itself and of its host is waited for `patience` seconds, else for the whole time-out.
+    """
     timeout = policy.detection.timeout
+    less = timeout if patience is None else patience
     names = [spec.name for spec in policy.servers]
     origins = [name for name in names if name != primary]
     calls: dict[str, Callable[[], HostSight | ProbeReport | None]] = {}
     for name in names:
-        calls[f"facts {name}"] = facts_of(eyes, policy, name)
+        calls[f"facts {name}"] = facts_of(eyes, policy, name, less if name == primary else timeout)
     for origin in origins:
-        calls[f"probe {origin}"] = probe_of(eyes, policy, origin, primary)
+        calls[f"probe {origin}"] = probe_of(eyes, policy, origin, primary, less)
     answers = eyes.tasks.gather(calls, timeout + GRACE)
     now = eyes.clock.now()
     hosts = {name: as_host(name, answers[f"facts {name}"], now) for name in names}
@@ -46,14 +50,16 @@ def ask_hosts(eyes: Eyes, policy: ClusterPolicy) -> Routes:
     return Routes(MappingProxyType({name: as_host(name, answer, now) for name, answer in answers.items()}))
 
 
-def facts_of(eyes: Eyes, policy: ClusterPolicy, name: str) -> Callable[[], HostSight]:
+def facts_of(eyes: Eyes, policy: ClusterPolicy, name: str, timeout: float) -> Callable[[], HostSight]:
     """The call that asks one agent for its facts."""
-    return lambda: eyes.agents.facts(policy.name, name, policy.detection.timeout)
+    return lambda: eyes.agents.facts(policy.name, name, timeout)
 
 
-def probe_of(eyes: Eyes, policy: ClusterPolicy, origin: str, target: str) -> Callable[[], ProbeReport | None]:
+def probe_of(
+    eyes: Eyes, policy: ClusterPolicy, origin: str, target: str, timeout: float
+) -> Callable[[], ProbeReport | None]:
     """The call that lets one host's agent log in to the target."""
-    return lambda: eyes.agents.probe(policy.name, origin, target, policy.detection.timeout)
+    return lambda: eyes.agents.probe(policy.name, origin, target, timeout)
 
 
 def as_host(name: str, answer: HostSight | ProbeReport | Exception | None, now: float) -> HostSight:

@@ -90,7 +90,7 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
         catch_up(world, memory)
     recorded = memory.history.recorded
     doubtful = memory.history.disk is not None or memory.history.stuck_since is not None
-    interest = Interest(recorded.name if recorded else None, missed=memory.history.misses > 0, hosts=due or doubtful)
+    interest = Interest(recorded.name if recorded else None, misses=memory.history.misses, hosts=due or doubtful)
     snapshot = with_hosts(look(world.eyes, world.policy, interest), memory, interest.primary)
     memory.history = with_epochs(memory, memory.history.after(snapshot))
     missed = memory.history.misses > 0

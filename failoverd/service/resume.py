@@ -146,7 +146,8 @@ def look_back(world: World, occasion: Occasion, found: Unfinished) -> Occasion:
     snapshot, history = occasion.snapshot, history_about(old, occasion.history, operation)
     if found.intent() is not None or old != occasion.history.recorded:
         listed = any(spec.name == old.name for spec in world.policy.servers)
-        snapshot = look(world.eyes, world.policy, Interest(old.name if listed else None, missed=listed, hosts=True))
+        misses = world.policy.detection.misses if listed else 0  # every route at once, each with all its time
+        snapshot = look(world.eyes, world.policy, Interest(old.name if listed else None, misses, hosts=True))
         history = history.after(snapshot)
     clock = world.eyes.clock
     wall = clock.wall().timestamp()

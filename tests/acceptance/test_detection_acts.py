@@ -5,11 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Mapping
 from typing import Any
 
+from failoverd.drivers.clock import SystemClock
+from failoverd.drivers.identity import Identity
 from failoverd.drivers.mysql.application import ApplicationSession
+from failoverd.drivers.tasks import ThreadTasks
+from failoverd.drivers.wakeups import Bell
+from failoverd.drivers.zookeeper.coordination import ZooKeeperCoordination
+from failoverd.drivers.zookeeper.settings import ZooKeeperSettings
 from failoverd.lab.compare import compare
+from failoverd.lab.layout import Kind
 from failoverd.lab.writer import INSERT, MYSQL_PORT
 from failoverd.model.errors import ServerError
 from failoverd.model.sight import Endpoint
@@ -157,3 +165,42 @@ def test_one_crash_too_many(lab: LabFactory) -> None:
 def kinds(play: Rehearsal) -> list[str]:
     """What has ended, newest first."""
     return [str(found["kind"]) for found in play.operations() if found["ended"] is not None]
+
+
+def test_a_site_that_fails_is_left_to_people(lab: LabFactory) -> None:
+    """Other clusters of the same ensemble have failed; then somebody says which primary to replace all the same."""
+    settings = {"manager": {"site_guard": {"clusters": 2, "within": "10m"}}}
+    with rehearsal(lab(settings=settings)) as play:
+        play.begin()
+        elsewhere_failed(play, "blog", "mail")
+        play.kill_primary()
+        told = play.managers.wait_for("the refusal", lambda s: "site-guard" in refusals(s), PATIENCE)
+        assert told["verdict"] == "primary-dead"
+        (refusal,) = (one for one in told["refusals"] if one["id"] == "site-guard")
+        assert "blog, mail" in refusal["sentence"]
+        assert play.operations() == []
+        code, document, said = play.command("failover", "shop", "--override", "site-guard", "--yes")
+        assert (code, document["outcome"]) == (0, "done"), said
+        elect = str(document["new_primary"])
+        play.settled(elect, tuple(set(play.replicas()) - {elect}))
+
+
+def refusals(status: Mapping[str, Any]) -> set[str]:
+    """What stands against acting, by ids."""
+    return {refusal["id"] for refusal in status["refusals"]}
+
+
+def elsewhere_failed(play: Rehearsal, *clusters: str) -> None:
+    """Another manager, of other clusters, tells the ensemble that their primaries failed just now."""
+    hosts = tuple(f"{host.address}:2181" for host in play.lab.layout.of_kind(Kind.ZOOKEEPER))
+    identity = Identity.mine("mgr9")
+    made = ZooKeeperCoordination(
+        ZooKeeperSettings(hosts, session_timeout=1.0), identity, SystemClock(), ThreadTasks(), Bell()
+    )
+    try:
+        for cluster in clusters:
+            made.campaign(cluster)
+            lease = eventually(lambda cluster=cluster: made.lease(cluster), lambda one: one is not None, "a lease")  # type: ignore[misc]
+            made.report_failing(lease, cluster, time.time())
+    finally:
+        made.close()

@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import bringing, large_log, logs, main_job, takeover
+from tests.bench import bringing, detection, large_log, logs, main_job, takeover
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "main_job": main_job.main,
+    "detection": detection.main,
     "logs": logs.main,
     "large_log": large_log.main,
     "bringing": bringing.main,

@@ -210,6 +210,7 @@ def read_channel(line: Line, executed: GtidSet) -> Channel:
         applier_trouble=trouble(line, "sqlerr"),
         delay=int(line.number("delay", 0)),
         damage=line.get("damage", ""),
+        filters=tuple(filter(None, line.get("filters", "").split(","))),
         sound=None if (sound := line.maybe("sound")) is None else gtids(sound),
     )
 

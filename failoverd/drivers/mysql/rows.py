@@ -15,6 +15,16 @@ from failoverd.model.sight import Channel, Endpoint, LogFiles, Settings, Thread,
 Row = Mapping[str, Any]
 
 _THREADS = MappingProxyType({"yes": Thread.YES, "connecting": Thread.CONNECTING, "no": Thread.NO})
+_FILTERS = (
+    "Replicate_Do_DB",
+    "Replicate_Ignore_DB",
+    "Replicate_Do_Table",
+    "Replicate_Ignore_Table",
+    "Replicate_Wild_Do_Table",
+    "Replicate_Wild_Ignore_Table",
+    "Replicate_Ignore_Server_Ids",
+    "Replicate_Rewrite_DB",
+)
 _ON = frozenset({"1", "on", "yes"})
 
 
@@ -70,6 +80,7 @@ def channel_of(row: Row, receiver: Receiver, age: float | None) -> Channel:
         lag_seconds=None if lag is None else float(lag),
         relay_file=str(row["Relay_Log_File"] or ""),
         relay_position=int(row["Relay_Log_Pos"] or 0),
+        filters=tuple(column for column in _FILTERS if row.get(column)),
     )
 
 
@@ -112,6 +123,7 @@ def settings_of(row: Row, read_only_at_start: bool | None) -> Settings:
         preserve_commit_order=is_on(row["preserve_commit_order"]),
         read_only_at_start=read_only_at_start,
         net_timeout=float(row["net_timeout"]),
+        keeps_logs=float(row["keeps_logs"]),
     )
 
 

@@ -39,7 +39,7 @@ READ_IDENTITY = Statement(
     " @@GLOBAL.sync_binlog AS sync_binlog, @@GLOBAL.innodb_flush_log_at_trx_commit AS flush_log,"
     " @@GLOBAL.binlog_checksum AS binlog_checksum, @@GLOBAL.relay_log_recovery AS relay_log_recovery,"
     " @@GLOBAL.replica_preserve_commit_order AS preserve_commit_order,"
-    " @@GLOBAL.replica_net_timeout AS net_timeout",
+    " @@GLOBAL.replica_net_timeout AS net_timeout, @@GLOBAL.binlog_expire_logs_seconds AS keeps_logs",
     "read its settings",
 )
 READ_UPTIME = Statement("SHOW GLOBAL STATUS LIKE 'Uptime'", "read its uptime")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ConnectFailed, TimedOut
 from failoverd.model.host import LogKind
 from failoverd.model.policy import ClusterPolicy
-from failoverd.model.sight import Thread, Unreachable, Why
+from failoverd.model.sight import Sight, Thread, Unreachable, Why
 from failoverd.model.verdict import Advice, Verdict, VerdictName
 from failoverd.observe.fanout import as_sight
 from failoverd.observe.heartbeat import AGAIN_SOON, FRESH, Heartbeat, rest_after
 from failoverd.observe.logs import questions, scan_logs
 from failoverd.observe.look import Interest, look, read_claimed, slow_is_hung
-from tests.fakes.whole import CLUSTER, Whole, uuid_of
+from tests.fakes.servers import FakeServers
+from tests.fakes.whole import CLUSTER, SilentBell, Whole, uuid_of
 
 
 def test_a_healthy_look_asks_no_agent_and_no_probe() -> None:
@@ -41,7 +46,7 @@ def test_a_primary_missed_before_is_asked_about_on_all_routes_at_once() -> None:
     whole = Whole()
     manager = whole.manager().turns(2)
     whole.mysqlds["db1"].kill()
-    snapshot = look(manager.world.eyes, whole.policy, Interest("db1", missed=True))
+    snapshot = look(manager.world.eyes, whole.policy, Interest("db1", misses=1))
     assert snapshot.missed("db1").why is Why.REFUSED
     assert len(snapshot.probes) == 2
     assert set(snapshot.hosts) == {"db1", "db2", "db3"}
@@ -126,3 +131,37 @@ def test_agents_are_asked_now_and_then_and_soon_after_they_were_told() -> None:
     heartbeat.ask_soon()
     assert heartbeat.hosts_due(101.0)
     assert heartbeat.hosts_due(106.5)
+
+
+class Slow(FakeServers):
+    """Servers that remember how long each of them was given."""
+
+    given: dict[str, float]
+
+    def look(self, cluster: str, server: str, timeout: float) -> Sight:
+        self.given[server] = timeout
+        return super().look(cluster, server, timeout)
+
+
+@pytest.mark.parametrize(("misses", "share"), [(0, 1.0), (1, 0.5), (2, 0.5), (3, 1.0), (20, 1.0)])
+def test_a_primary_that_was_missed_gets_less_time_while_its_misses_are_counted(misses: int, share: float) -> None:
+    whole = Whole()
+    manager = whole.manager().turns(2)
+    servers = Slow(CLUSTER, whole.mysqlds, whole.clock, SilentBell())
+    servers.given = {}
+    whole.mysqlds["db1"].frozen = True
+    eyes = replace(manager.world.eyes, servers=servers)
+    snapshot = look(eyes, whole.policy, Interest("db1", misses))
+    timeout = whole.policy.detection.timeout
+    assert servers.given == {"db1": timeout * share, "db2": timeout, "db3": timeout}
+    assert bool(snapshot.probes) is (misses > 0), "a first silence is not asked about: the next look comes at once"
+    assert snapshot.missed("db1").why is Why.HUNG
+
+
+def test_a_refusal_is_asked_about_at_once() -> None:
+    whole = Whole()
+    manager = whole.manager().turns(2)
+    whole.mysqlds["db1"].kill()
+    snapshot = look(manager.world.eyes, whole.policy, Interest("db1"))
+    assert {probe.origin for probe in snapshot.probes} == {"db2", "db3"}
+    assert snapshot.facts("db1") is not None

@@ -201,6 +201,7 @@ def elsewhere_failed(play: Rehearsal, *clusters: str) -> None:
         for cluster in clusters:
             made.campaign(cluster)
             lease = eventually(lambda cluster=cluster: made.lease(cluster), lambda one: one is not None, "a lease")  # type: ignore[misc]
+            assert lease is not None
             made.report_failing(lease, cluster, time.time())
     finally:
         made.close()

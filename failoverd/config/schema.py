@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
+from failoverd.config.detection import DetectionConfig
 from failoverd.config.digest import settings_digest
 from failoverd.config.hooks import HookFolder, hook_policy
 from failoverd.config.kinds import Choice, Duration, Folder, LocalFile, SecretAt, Switch, Text, Whole, words_of
@@ -23,8 +24,6 @@ from failoverd.config.traffic import TrafficConfig
 from failoverd.model.errors import ConfigError
 from failoverd.model.policy import (
     ClusterPolicy,
-    CrashLoop,
-    DetectionPolicy,
     FailoverPolicy,
     Promote,
     Reaction,
@@ -195,31 +194,9 @@ class ServerConfig:
         return f"systemd:{self.mysqld.service}" if self.mysqld.service else "guard"
 
 
-_GRACE: Final = Duration(0, 3600)
 _PROGRESS: Final = Duration(1, 86400)
 _MAX_LOSS: Final = Whole(0, 10**12, word="any")
 _MIN_CLAIMED: Final = Whole(1, 1000, word="majority")
-
-
-@dataclass(frozen=True, slots=True)
-class CrashLoopConfig:
-    """A primary that crashes this often is replaced instead of being opened again."""
-
-    restarts: Annotated[int, Whole(1, 1000), "Restarts after a crash that make a loop."] = 3
-    within: Annotated[float, Duration(1, 86400), "The time in which they are counted."] = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class DetectionConfig:
-    """When silence becomes death."""
-
-    interval: Annotated[float, Duration(0.05, 60), "How often the primary is asked."] = 0.5
-    timeout: Annotated[float, Duration(0.05, 60), "How long one answer may take."] = 0.5
-    misses: Annotated[int, Whole(1, 1000), "Missing answers in a row before soft evidence counts."] = 3
-    crash_grace: Annotated[float, _GRACE, "How long a crashed server is given to come back."] = 0.0
-    shutdown_grace: Annotated[float, _GRACE, "How long an orderly stop is given to be a restart."] = 15.0
-    hung_after: Annotated[float, Duration(1, 3600), "How long no waiting write may come to an end."] = 30.0
-    crash_loop: CrashLoopConfig = CrashLoopConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +248,7 @@ class ClusterConfig:
     ssh: SshConfig
     servers: tuple[ServerConfig, ...]
     agent: AgentConfig = AgentConfig()
-    detection: DetectionConfig = DetectionConfig()
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
     failover: FailoverConfig = FailoverConfig()
     durability: Annotated[
         Literal["async", "lossless"], Choice(("async", "lossless")), "Whether a commit waits until a replica has it."
@@ -346,7 +323,7 @@ class Config:
             servers=tuple(
                 ServerSpec(s.name, s.endpoint, s.promote, s.site, s.maintenance, s.hold) for s in found.servers
             ),
-            detection=detection_policy(found.detection),
+            detection=found.detection.policy,
             failover=failover_policy(found.failover),
             replication=replication_policy(found.replication),
             digest=settings_digest(found),
@@ -357,19 +334,6 @@ class Config:
             hooks=hook_policy(found.hooks_dir, found.hooks_timeout),
             switchover=found.switchover.policy,
         )
-
-
-def detection_policy(section: DetectionConfig) -> DetectionPolicy:
-    """The section as deciding needs it."""
-    return DetectionPolicy(
-        section.interval,
-        section.timeout,
-        section.misses,
-        section.crash_grace,
-        section.shutdown_grace,
-        section.hung_after,
-        CrashLoop(section.crash_loop.restarts, section.crash_loop.within),
-    )
 
 
 def failover_policy(section: FailoverConfig) -> FailoverPolicy:

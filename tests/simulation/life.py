@@ -5,22 +5,26 @@ Quiet stretches cost nothing: time jumps from one event to the next, and a life 
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
+from failoverd.model.errors import CoordinationError
+from failoverd.model.plans import Kind, Request, Requester, Verb
 from failoverd.model.policy import ClusterPolicy, DetectionPolicy, FailoverPolicy, ServerSpec
 from failoverd.model.sight import Channel, Endpoint, Thread
 from failoverd.model.traffic import TrafficPolicy, Vip
+from failoverd.ports import Coordination
 from tests.simulation.agents import Host
 from tests.simulation.faults import Faults
 from tests.simulation.loop import Loop, Stuck
-from tests.simulation.managers import Manager, Place, installed
-from tests.simulation.mysqld import Mysqld
+from tests.simulation.managers import START, Manager, Place, installed
+from tests.simulation.mysqld import Gtid, Mysqld
 from tests.simulation.network import Net
 from tests.simulation.promises import Broken, Witness
-from tests.simulation.script import Blow, Ill, Script
+from tests.simulation.script import Blow, Ill, Script, Wish
 from tests.simulation.zookeeper import Ensemble
 
 CLUSTER = "shop"
@@ -33,6 +37,7 @@ LAST_BREATH = 45.0
 KEEPING = 20.0
 VIP = Vip("10.0.0.100", 24, "eth0")
 CALM = 0.3
+CONNECTIONS = 3  # so many clients wait at a server that does not answer their commits
 # A statement without an answer is given up after its own limit, up to a minute, and only then anything goes on.
 SLOWLY_NOTICED = frozenset({Ill.LOST_WORD, Ill.LOST_ANSWER, Ill.LATE_EFFECT, Ill.SERVER_FROZEN})
 
@@ -93,13 +98,15 @@ class World:
             mysqld.pull_delay, mysqld.apply_delay = pull, apply
             mysqld.read_only = mysqld.super_read_only = mysqld is not first
         for _ in range(5):
-            self.commit(first, acked=True)
+            self.commit(first)
         for mysqld in rest:
             mysqld.executed, mysqld.disk.executed = first.executed, dict(first.disk.executed)
             mysqld.channels[""] = Channel(
                 "", first.endpoint, first.uuid, Thread.YES, Thread.YES, received=first.executed
             )
             mysqld.disk.relayed[""] = dict(first.disk.executed)
+        for mysqld in everybody if self.script.lossless else ():
+            mysqld.acks.begin()
         self.make_managers()
         self.loop.at(0.1, self.tick)
 
@@ -109,7 +116,10 @@ class World:
         failover = FailoverPolicy(fencing=self.script.fencing, cooldown=0.0, salvage_timeout=4.0, drain_timeout=4.0)
         traffic = TrafficPolicy(VIP if self.script.vip else None)
         detection = DetectionPolicy(interval=2.0)
-        policy = ClusterPolicy(CLUSTER, specs, detection=detection, failover=failover, traffic=traffic)
+        policy = ClusterPolicy(
+            CLUSTER, specs, detection=detection, failover=failover, traffic=traffic,
+            durability="lossless" if self.script.lossless else "async",
+        )  # fmt: skip
         see = self.witness
         tell = self.tell if self.story is not None else None
         place = Place(
@@ -131,16 +141,24 @@ class World:
         for mysqld in self.mysqlds.values():
             if mysqld.writable and not mysqld.frozen and self.net.both(CLIENTS, mysqld.name):
                 self.witness.one_writer()
+                if len(mysqld.acks.waiting) >= CONNECTIONS:
+                    continue
                 if busy_time(self.loop.now) or self.loop.now - self.last_write.get(mysqld.name, -9.0) > WRITE_EVERY:
                     self.last_write[mysqld.name] = self.loop.now
-                    self.commit(mysqld, acked=True)
+                    self.commit(mysqld)
         self.loop.at(self.loop.now + (TICK if busy_time(self.loop.now) else 5 * TICK), self.tick)
 
-    def commit(self, mysqld: Mysqld, *, acked: bool) -> None:
-        """One transaction of a client."""
+    def commit(self, mysqld: Mysqld) -> None:
+        """One transaction of a client, who hears OK if it can be reached by then."""
         self.contents += 1
-        gtid = mysqld.write(self.contents)
-        self.witness.committed(mysqld, gtid, self.contents, acked=acked)
+        content = self.contents
+
+        def told(gtid: Gtid) -> None:
+            self.witness.wrote(mysqld, gtid, content)
+            if self.net.both(CLIENTS, mysqld.name):
+                self.witness.told(mysqld, gtid, content)
+
+        self.witness.wrote(mysqld, mysqld.write(content, told), content)
 
     # --- the blow and the end of it
 
@@ -161,6 +179,21 @@ class World:
             quick = blow is Blow.RESTARTED
             primary.restarts = 0.05 if quick else primary.restarts
             primary.kill()
+
+    def ask(self) -> None:
+        """A person asks whichever manager can hand it on; the answer is for the person."""
+        verbs = {Wish.RESUME: Verb.RESUME, Wish.UNDO: Verb.UNDO}
+        wish = self.script.wish
+        request = Request(
+            CLUSTER, Kind.FAILOVER, Requester("person", "anna"), to=f"db{self.script.servers}" * (wish is Wish.CHOSEN),
+            asked_at=START + self.loop.now, verb=verbs.get(wish, Verb.BEGIN),
+        )  # fmt: skip
+        self.tell(f"a person asks: {wish}")
+        for manager in self.managers.values():
+            if manager.process.alive and manager.watch is not None:
+                coordination = manager.watch.world.coordination
+                manager.process.spawn(lambda coordination=coordination: asked(coordination, request))  # type: ignore[misc]
+                return
 
     def thaw_primary(self) -> None:
         """The frozen primary wakes, if nobody has killed it."""
@@ -214,6 +247,8 @@ class World:
         self.make()
         loop.at(BLOW_AT - (self.script.behind_for if self.script.blow is Blow.BEHIND else 0.1), self.prepare)
         loop.at(BLOW_AT, self.strike)
+        if self.script.wish:
+            loop.at(BLOW_AT + self.script.wished_after, self.ask)
         loop.run(BLOW_AT + 0.001)
         heal = self.run_until(BLOW_AT + HEAL_AFTER)
         if not heal:
@@ -316,6 +351,12 @@ class World:
             if str(memory.verdict.advice) == "alert":
                 return memory.verdict.rule
         return ""
+
+
+def asked(coordination: Coordination, request: Request) -> None:
+    """Hand a request on, or give up."""
+    with contextlib.suppress(CoordinationError):
+        coordination.ask(request)
 
 
 def busy_time(now: float) -> bool:

@@ -12,10 +12,15 @@ from failoverd.gtid import GtidSet
 from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Thread
 from tests.simulation.loop import Loop, Process
 from tests.simulation.network import Net
+from tests.simulation.semisync import Acks, Commit
 
 Gtid = tuple[str, int]
 HEARTBEAT = 0.2
 READY = Settings(read_only_at_start=True)
+
+
+def _unheard(_: Gtid) -> None:
+    """Nobody waits for the answer."""
 
 
 @dataclass
@@ -39,12 +44,12 @@ class Mysqld:
         self.number = number
         self.disk = Disk()
         self.executed = GtidSet()
+        self.acks = Acks(self)
         self.channels: dict[str, Channel] = {}
         self.alive = True
         self.frozen = False
         self.read_only = self.super_read_only = self.offline = False
         self.full = False
-        self.tables_locked_by = 0
         self.started_at = -1000.0
         self.sessions: dict[int, str] = {}
         self.locks: dict[str, int] = {}
@@ -52,7 +57,7 @@ class Mysqld:
         self.owners: dict[int, Process] = {}
         self.claimed_epoch = 0
         self.waits: dict[tuple[int, str], float] = {}
-        self.last_session = 0
+        self.last_session = self.tables_locked_by = 0
         self.pull_delay = self.apply_delay = 0.001
         self.followers: Callable[[], list[Mysqld]] = list
         self.named: Callable[[Endpoint], Mysqld | None] = _nobody
@@ -60,7 +65,6 @@ class Mysqld:
         self._pulling: set[str] = set()
         self._applying: set[str] = set()
         self._heard: dict[str, float] = {}
-        self._connected: dict[str, float] = {}
 
     # --- the process
 
@@ -77,6 +81,7 @@ class Mysqld:
     def kill(self) -> None:
         """The end of the process; the disk stays, also what the receiver had written."""
         self.alive = self.frozen = False
+        self.acks.died()
         for session in list(self.sessions):
             self.end(session)
 
@@ -126,6 +131,7 @@ class Mysqld:
         if session not in self.sessions:
             return False
         del self.sessions[session]
+        self.acks.hung_up(session)
         self.epochs.pop(session, None)
         self.owners.pop(session, None)
         self.locks = {name: holder for name, holder in self.locks.items() if holder != session}
@@ -135,15 +141,25 @@ class Mysqld:
 
     # --- transactions
 
-    def write(self, content: int) -> Gtid:
-        """Commit a client's transaction under the next free number of its own."""
-        known = self.executed.of_uuid(self.uuid).entries
+    def write(self, content: int, told: Callable[[Gtid], None] = _unheard) -> Gtid:
+        """Log a client's transaction under the next free number of its own; `told` is called when it is committed."""
+        known = self.logged.of_uuid(self.uuid).entries
         number = known[0][1][0][1] + 1 if known and known[0][1][0][0] == 1 else 1
         gtid = (self.uuid, number)
+        made = GtidSet((((self.uuid, ""), ((number, number),)),))
         self.disk.executed[gtid] = content
-        self.executed = self.executed | GtidSet((((self.uuid, ""), ((number, number),)),))
+        if self.acks.source_on:
+            self.acks.waiting.append(Commit(made, self.connect("app"), lambda: told(gtid)))
+        else:
+            self.executed = self.executed | made
+            told(gtid)
         self.tell_followers()
         return gtid
+
+    @property
+    def logged(self) -> GtidSet:
+        """What its binary log holds: executed, and what waits for an acknowledgement."""
+        return self.executed | self.acks.logged if self.acks.waiting else self.executed
 
     def tell_followers(self) -> None:
         """Somebody may have something to fetch."""
@@ -174,7 +190,9 @@ class Mysqld:
             self.channels[name] = replace(channel, receiver=Thread.CONNECTING)
             return
         self._heard[name] = self.loop.now
-        new = source.executed - self.executed - channel.received
+        if channel.receiver is not Thread.YES and name == "":
+            self.acks.connected()
+        new = source.logged - self.executed - channel.received
         if new:
             relayed = self.disk.relayed.setdefault(name, {})
             relayed.update({gtid: source.disk.executed[gtid] for gtid in each(new)})
@@ -183,6 +201,8 @@ class Mysqld:
                 channel, receiver=Thread.YES, source_uuid=source.uuid, received=channel.received | new
             )
             self.apply_soon(name)
+        if source.acks.waiting and name == "" and self.acks.registered:
+            source.acks.took(self, channel.received | new | self.executed)
 
     def _apply(self, name: str) -> None:
         self._applying.discard(name)
@@ -223,6 +243,7 @@ class Mysqld:
             read_at=self.loop.now,
             offline_mode=self.offline,
             settings=READY,
+            semi_sync=self.acks.seen(),
         )
 
     def _look_at_line(self, name: str) -> None:

@@ -82,17 +82,19 @@ class Witness:
 
     # --- while it happens
 
-    def committed(self, server: Mysqld, gtid: Gtid, content: int, *, acked: bool) -> None:
-        """A server has taken a client's write."""
+    def wrote(self, server: Mysqld, gtid: Gtid, content: int) -> None:
+        """A server has logged a client's write."""
         if self.known.setdefault(gtid, content) != content:
-            self.say("one number, one transaction", f"{server.name} used {gtid[0][-1]}:{gtid[1]} a second time")
-        if acked:
-            self.acks.append(Ack(gtid, content, server.name, self.loop.now))
+            self.say("one number, one transaction", f"{server.name} used {shown(gtid)} a second time")
         self.one_writer()
+
+    def told(self, server: Mysqld, gtid: Gtid, content: int) -> None:
+        """A client has heard that its write is safe."""
+        self.acks.append(Ack(gtid, content, server.name, self.loop.now))
 
     def one_writer(self) -> None:
         """At no time do two servers take writes."""
-        writers = [s.name for s in self.mysqlds.values() if s.writable and not s.frozen]
+        writers = [s.name for s in self.mysqlds.values() if s.writable and not s.frozen and answers_clients(s)]
         if len(writers) < 2:
             return
         newest = self.opened[-1][2] if self.opened else ""
@@ -159,8 +161,10 @@ class Witness:
             holders = [s.name for s in self.mysqlds.values() if s is not elect and self.gives(s, ack.gtid)]
             if ack.gtid in relayed(elect):
                 holders.append(f"the relay log of {elect.name}")
+            if self.script.lossless:
+                self.say("lossless: nothing acknowledged is lost", f"{elect.name} was opened without {shown(ack.gtid)}")
             if holders:
-                what = f"{elect.name} was opened without {ack.gtid[0][-1]}:{ack.gtid[1]}, held by {', '.join(holders)}"
+                what = f"{elect.name} was opened without {shown(ack.gtid)}, held by {', '.join(holders)}"
                 self.say("nothing lost that a disk holds", what)
             self.excused.add(ack.gtid)
 
@@ -234,11 +238,13 @@ class Witness:
     def nothing_lost(self, primary: Mysqld) -> None:
         """Every acknowledged write that somebody could give is on the primary."""
         for ack in self.acks:
+            if self.script.lossless and primary.disk.executed.get(ack.gtid) != ack.content:
+                self.say("lossless: nothing acknowledged is lost", f"{primary.name} lacks {shown(ack.gtid)}")
             if ack.gtid in self.excused or primary.disk.executed.get(ack.gtid) == ack.content:
                 continue
             if self.unfenced and ack.server != primary.name:
                 continue  # acknowledged by a server that nobody could shut: said as UNFENCED, checked below
-            self.say("nothing lost that a disk holds", f"{primary.name} lacks {ack.gtid[0][-1]}:{ack.gtid[1]}")
+            self.say("nothing lost that a disk holds", f"{primary.name} lacks {shown(ack.gtid)}")
 
     def one_content(self) -> None:
         """A number means the same everywhere."""
@@ -266,6 +272,16 @@ class Witness:
 def is_unfenced(fenced: object) -> bool:
     """Whether a report says that nobody could shut the old primary."""
     return isinstance(fenced, Mapping) and fenced.get("how") == "UNFENCED"
+
+
+def answers_clients(server: Mysqld) -> bool:
+    """Whether a commit there can end: one that waits for acknowledgements that nobody gives is no write."""
+    return not server.acks.source_on or len(server.acks.clients()) >= server.acks.wait_count
+
+
+def shown(gtid: Gtid) -> str:
+    """One transaction, short."""
+    return f"{gtid[0][-1]}:{gtid[1]}"
 
 
 def relayed(server: Mysqld) -> Iterable[Gtid]:

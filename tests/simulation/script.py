@@ -59,6 +59,16 @@ class Fault:
         return f"{self.ill} ({when}, {self.seconds:.2f} s, hosts {self.target} and {self.other})"
 
 
+class Wish(StrEnum):
+    """What a person asks for, knowing nothing of what is going on."""
+
+    NOTHING = ""
+    FAILOVER = "failover"
+    CHOSEN = "failover to the last server"
+    RESUME = "ops resume"
+    UNDO = "ops undo"
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """One life, whole: the same script is the same life. One that `lingers` goes on until everything is healed."""
@@ -80,6 +90,9 @@ class Script:
     faults: tuple[Fault, ...]
     vip: bool = False
     lingers: bool = False
+    lossless: bool = False
+    wish: Wish = Wish.NOTHING
+    wished_after: float = 0.0
 
     @property
     def gone_for(self) -> float:
@@ -123,8 +136,9 @@ WORDS = 110  # about as many as a whole failover says, so that every moment of i
 
 
 def script_of(seed: int) -> Script:
-    """The life of a seed."""
+    """The life of a seed. What was added later draws its own lots, so that a seed stays the life that it was."""
     chance = random.Random(seed)
+    person = random.Random(f"person {seed}")
     managers = chance.choice((2, 2, 3))
     servers = chance.choice((3, 3, 3, 4))
     blow = chance.choice(_BLOWS)
@@ -133,7 +147,7 @@ def script_of(seed: int) -> Script:
         managers=managers,
         servers=servers,
         session=chance.choice((3.0, 6.0)),
-        publishes=chance.random() < 0.1,
+        publishes=chance.random() < 0.3,
         fencing=chance.choice(("required", "best-effort", "best-effort")),
         blow=blow,
         delays=tuple((delay(chance), delay(chance)) for _ in range(servers)),
@@ -146,6 +160,9 @@ def script_of(seed: int) -> Script:
         faults=tuple(fault(chance) for _ in range(chance.choice((1, 1, 2, 2, 3)))),
         vip=random.Random(f"virtual address {seed}").random() < 0.3,
         lingers=chance.random() < 0.05,
+        lossless=random.Random(f"lossless {seed}").random() < 0.25,
+        wish=person.choice((*(Wish.NOTHING,) * 16, *Wish)),
+        wished_after=person.choice((-0.2, 0.05, 0.3, 1.0, 2.5, 6.0, 12.0)),
     )
 
 

@@ -14,6 +14,7 @@ from failoverd.model.errors import ServerError
 from failoverd.model.sight import Channel, Endpoint, Thread
 from tests.simulation.mysqld import Mysqld
 from tests.simulation.network import Again
+from tests.simulation.semisync import WAITS
 
 Rows = tuple[Mapping[str, Any], ...]
 Does = Callable[[Mysqld, int, tuple[Any, ...]], Rows]
@@ -86,7 +87,13 @@ def _wait(server: Mysqld, session: int, values: tuple[Any, ...]) -> Rows:
 
 
 def _sessions(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
-    return tuple({"Id": number, "User": user, "Command": "Sleep"} for number, user in server.sessions.items())
+    waiting = {commit.session: commit for commit in server.acks.waiting}
+    idle = [number for number in server.sessions if number not in waiting]
+    rows = [{"Id": number, "User": server.sessions[number], "Command": "Sleep", "State": ""} for number in idle]
+    for number, commit in waiting.items():
+        command = "Killed" if commit.ended else "Query"
+        rows.append({"Id": number, "User": "app", "Command": command, "State": WAITS})
+    return tuple(rows)
 
 
 def _forget(server: Mysqld, _: int, values: tuple[Any, ...]) -> Rows:
@@ -136,7 +143,7 @@ def _writes(**flags: bool) -> Does:
 
 
 def _close(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
-    if server.tables_locked_by in server.sessions:
+    if server.tables_locked_by in server.sessions or server.acks.waiting:
         raise ServerError(f"{server.name}: lock wait time-out", code=1205)
     server.read_only = server.super_read_only = True
     return ()
@@ -160,6 +167,22 @@ def gtids_of(held: Mapping[tuple[str, int], int]) -> GtidSet:
     for uuid, number in held:
         parts.setdefault(uuid, []).append(str(number))
     return GtidSet.parse(",".join(f"{uuid}:{':'.join(numbers)}" for uuid, numbers in parts.items()))
+
+
+def _await_acks(server: Mysqld, _: int, values: tuple[Any, ...]) -> Rows:
+    server.acks.timeout, server.acks.wait_count = values
+    server.acks.source_on = True
+    return ()
+
+
+def _give_up_acks(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
+    server.acks.give_up()
+    return ()
+
+
+def _acknowledge(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
+    server.acks.replica_on = True
+    return ()
 
 
 def _nothing(_: Mysqld, __: int, ___: tuple[Any, ...]) -> Rows:
@@ -187,5 +210,8 @@ _TABLE: dict[str, Does] = {
     said.OPEN.text: _writes(read_only=False, super_read_only=False),
     said.CLOSE.text: _close,
     said.OFFLINE.text: _offline,
+    said.AWAIT_ACKS.text: _await_acks,
+    said.GIVE_UP_ACKS.text: _give_up_acks,
+    said.ACKNOWLEDGE.text: _acknowledge,
     said.ONLINE.text: _writes(offline=False),
 }

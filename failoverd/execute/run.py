@@ -111,7 +111,8 @@ def run(plan: Plan, hands: Hands) -> Ended:
     for group in plan.groups:
         hands.lease.check()
         write_intent(group, hands)
-        for task, outcome in run_group(group, hands):
+        stopped_by: StepOutcome | None = None
+        for task, outcome in run_group(group, hands):  # every one of them has run, also beside one that failed
             done.append((task.step, outcome))
             hands.write(EntryKind.OUTCOME, {**step_json(outcome), "act": task.step}, wait=False)
             hands.tell(f"{outcome.stage} {outcome.title}: {outcome.result} ({outcome.detail})")
@@ -119,9 +120,11 @@ def run(plan: Plan, hands: Hands) -> Ended:
             if outcome.result is not StepResult.FAILED:
                 continue
             if task.if_it_fails is s.IfItFails.STOP:
-                return Ended(tuple(done), outcome)
-            if outcome.stage is s.Stage.FREEZE:
+                stopped_by = stopped_by or outcome
+            elif outcome.stage is s.Stage.FREEZE:
                 hands.drop(outcome.server)
+        if stopped_by is not None:
+            return Ended(tuple(done), stopped_by)
     return Ended(tuple(done))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from failoverd.drivers.mysql.statements import KILL, OPEN, TAKE_LOCK, Statement
 from failoverd.drivers.zookeeper.records import unpack
+from failoverd.model.sight import Thread
 from tests.simulation.agents import Host
 from tests.simulation.loop import Loop
 from tests.simulation.mysqld import Gtid, Mysqld
@@ -224,6 +225,7 @@ class Witness:
             self.nothing_lost(writers[0])
             if not (self.recorded(writers[0].name) or self.open_operation() or writers[0].name in self.out_of_reach):
                 self.say("the record names the primary", f"{writers[0].name} takes writes and is not on record")
+            self.nobody_stands_still(writers[0])
         self.one_content()
         self.errant_stays()
         self.said_unfenced()
@@ -245,6 +247,18 @@ class Witness:
             if self.unfenced and ack.server != primary.name:
                 continue  # acknowledged by a server that nobody could shut: said as UNFENCED, checked below
             self.say("nothing lost that a disk holds", f"{primary.name} lacks {shown(ack.gtid)}")
+
+    def nobody_stands_still(self, primary: Mysqld) -> None:
+        """No replica is left with the receiver that we have stopped, unless a report names it."""
+        if self.open_operation() or not self.reports():
+            return
+        told = str(self.reports())
+        for server in self.mysqlds.values():
+            main = server.channels.get("")
+            if main is None or not server.answers or main.source != primary.endpoint or main.receiver is not Thread.NO:
+                continue
+            if f"{server.name} " not in told.rsplit("'findings'", maxsplit=1)[-1]:
+                self.say("nobody is left standing still", f"{server.name} does not receive from {primary.name}")
 
     def one_content(self) -> None:
         """A number means the same everywhere."""

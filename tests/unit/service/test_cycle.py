@@ -7,7 +7,7 @@ import pytest
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, StepFailed, TimedOut
 from failoverd.model.history import Pause, Recorded
-from failoverd.model.host import Spliced
+from failoverd.model.host import FenceProof, Spliced
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.sight import Thread
 from failoverd.model.verdict import VerdictName
@@ -299,3 +299,18 @@ def test_a_lost_answer_costs_a_new_claim_and_not_the_operation(
     assert whole.mysqlds["db3"].channels[""].source == whole.mysqlds["db2"].endpoint
     (shown,) = manager.coordination.operations(CLUSTER)
     assert shown["outcome"] == "done"
+
+
+def test_what_ran_beside_a_fence_that_failed_is_taken_back_too() -> None:
+    whole = Whole(fencing="required")
+    manager = watching(whole)
+    whole.mysqlds["db1"].kill()
+
+    def silent(*_: object) -> FenceProof:
+        raise AgentError("the agent of db1 is silent")
+
+    manager.agents.fence = silent  # type: ignore[assignment, method-assign]
+    manager.turns(3)
+    (shown,) = manager.coordination.operations(CLUSTER)
+    assert shown["outcome"] == "undone"
+    assert [whole.mysqlds[name].channels[""].receiver for name in ("db2", "db3")] == [Thread.CONNECTING] * 2

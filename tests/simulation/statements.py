@@ -89,11 +89,24 @@ def _wait(server: Mysqld, session: int, values: tuple[Any, ...]) -> Rows:
 def _sessions(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
     waiting = {commit.session: commit for commit in server.acks.waiting}
     idle = [number for number in server.sessions if number not in waiting]
-    rows = [{"Id": number, "User": server.sessions[number], "Command": "Sleep", "State": ""} for number in idle]
+    rows = [
+        {"Id": number, "User": server.sessions[number], "Host": "client:1", "Command": "Sleep", "State": ""}
+        for number in idle
+    ]
     for number, commit in waiting.items():
         command = "Killed" if commit.ended else "Query"
-        rows.append({"Id": number, "User": "app", "Command": command, "State": WAITS})
+        rows.append({"Id": number, "User": "app", "Host": "client:1", "Command": command, "State": WAITS})
     return tuple(rows)
+
+
+def _state(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
+    closed, executed = "1" if server.super_read_only else "0", str(server.executed)
+    return ({"state": server.state(), "super_read_only": closed, "executed": executed},)
+
+
+def _held(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
+    holder = server.tables_locked_by
+    return ({"session": holder, "command": "Sleep", "seconds": 0},) if holder in server.sessions else ()
 
 
 def _forget(server: Mysqld, _: int, values: tuple[Any, ...]) -> Rows:
@@ -190,7 +203,9 @@ def _nothing(_: Mysqld, __: int, ___: tuple[Any, ...]) -> Rows:
 
 
 _TABLE: dict[str, Does] = {
-    said.READ_SETS.text: lambda server, _, __: ({"state": server.state()},),
+    said.READ_SETS.text: _state,
+    said.READ_GLOBAL_LOCKS.text: _held,
+    said.READ_RUNNING.text: lambda _, __, ___: ({"Value": "1"},),
     said.READ_LOCKS.text: _locks,
     said.TAKE_LOCK.text: _take,
     said.RELEASE_LOCKS.text: _release,

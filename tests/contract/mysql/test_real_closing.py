@@ -1,0 +1,75 @@
+"""Closing a real server: transactions, XA, privileged sessions, and a statement that is not answered in time."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pymysql
+import pytest
+
+from failoverd.model.errors import StepFailed, TimedOut
+from failoverd.ports import ClaimedServer
+from tests.contract.mysql.worlds import RealWorld, within
+from tests.fakes.coordination import FakeLease
+
+CLUSTER, LONG = "Shop", 5.0
+
+
+def claimed(real: RealWorld) -> ClaimedServer:
+    return real.servers().claim(CLUSTER, "db1", FakeLease(1), LONG)
+
+
+def test_an_open_transaction_is_the_same_work_in_every_look(real: RealWorld) -> None:
+    claim = claimed(real)
+    with real.client("db1") as client:
+        client.say("BEGIN")  # type: ignore[attr-defined]
+        client.say("INSERT INTO app.t (body) VALUES ('x')")  # type: ignore[attr-defined]
+        within(LONG, lambda: claim.work() != (), "the sight of it")
+        (first,) = claim.work()
+        assert "changed 1 rows" in first.what
+        time.sleep(0.2)  # the server lists transactions anew only when nobody asked for 0.1 s
+        assert claim.work() == (first,)
+        client.say("COMMIT")  # type: ignore[attr-defined]
+        time.sleep(0.2)
+        assert claim.work() == ()
+
+
+def test_what_is_prepared_is_named_and_keeps_the_set_from_being_final(real: RealWorld) -> None:
+    claim, mysqld = claimed(real), real.mysqlds["db1"]
+    mysqld.rows("XA START 'x'", "INSERT INTO app.t (body) VALUES ('x')", "XA END 'x'", "XA PREPARE 'x'")
+    assert claim.prepared() == ("x",)
+    assert claim.try_close(LONG)
+    with pytest.raises(StepFailed, match="1 prepared"):
+        claim.final_set()
+    mysqld.rows("XA COMMIT 'x'")  # through super_read_only: this is why
+    assert claim.final_set() == real.executed("db1")
+
+
+def test_a_close_that_is_not_answered_in_time_has_ended_once_the_server_is_claimed_again(real: RealWorld) -> None:
+    claim, mysqld = claimed(real), real.mysqlds["db1"]
+    with real.client("db1") as client:
+        client.lock_tables()
+        with pytest.raises(TimedOut):
+            claim.try_close(0.3)
+        again = claimed(real)
+        assert not again.read().super_read_only
+        waiting = "SELECT COUNT(*) AS n FROM information_schema.processlist WHERE INFO LIKE 'SET GLOBAL super%'"
+        assert mysqld.rows(waiting) == [{"n": 0}]
+    time.sleep(0.3)  # the lock is gone: what was still waiting for it would take effect now
+    assert not again.read().super_read_only
+
+
+def test_sessions_with_the_right_to_stay_are_ended_too(real: RealWorld) -> None:
+    claim, mysqld = claimed(real), real.mysqlds["db1"]
+    mysqld.rows("CREATE USER boss@'%' IDENTIFIED BY 'boss'")
+    mysqld.rows("GRANT ALL ON *.* TO boss@'%'")
+    try:
+        with contextlib.suppress(pymysql.Error), real.client("db1", "boss", "boss") as client:
+            claim.try_close(LONG)
+            claim.keep_out()
+            within(LONG, lambda: not client.lives(), "the end of the session")
+    finally:
+        claim.let_in()
+        claim.open_writes()
+        mysqld.rows("DROP USER boss@'%'")

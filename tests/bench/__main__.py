@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import bringing, detection, large_log, logs, main_job, takeover
+from tests.bench import bringing, detection, large_log, logs, main_job, switchover, takeover
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "main_job": main_job.main,
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "logs": logs.main,
     "large_log": large_log.main,
     "bringing": bringing.main,
+    "switchover": switchover.main,
     "takeover": takeover.main,
 }
 

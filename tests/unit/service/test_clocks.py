@@ -22,9 +22,8 @@ def test_what_lies_in_the_future_holds_up_no_longer_than_the_limit(passed: float
 
 def test_after_a_clock_was_set_back_a_failover_is_held_up_no_longer_than_its_cooldown() -> None:
     whole = Whole()
+    whole.store.of(CLUSTER).last_failover = whole.clock.wall().timestamp() + 365 * 24 * HOUR
     manager = whole.manager("m1").turns(4)
-    ahead = whole.clock.wall().timestamp() + 365 * 24 * HOUR
-    whole.store.of(CLUSTER).last_failover = ahead
     whole.mysqlds["db1"].kill()
     manager.turns(5)
     assert [m.name for m in whole.mysqlds.values() if m.alive and not m.read_only] == ["db2"]

@@ -19,6 +19,7 @@ from failoverd.config.digest import settings_digest
 from failoverd.config.hooks import HookFolder, hook_policy
 from failoverd.config.kinds import Choice, Duration, Folder, LocalFile, SecretAt, Switch, Text, Whole, words_of
 from failoverd.config.secret import Secret
+from failoverd.config.semisync import SemiSyncConfig
 from failoverd.config.switchover import SwitchoverConfig
 from failoverd.config.traffic import TrafficConfig
 from failoverd.model.errors import ConfigError
@@ -230,16 +231,6 @@ class FailoverConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class SemiSyncConfig:
-    """Acknowledgements in lossless mode."""
-
-    wait_count: Annotated[int, Whole(1, 64), "Replicas that must have a commit before it is acknowledged."] = 1
-    on_no_ackers: Annotated[
-        Literal["wait", "degrade"], Choice(("wait", "degrade")), "What commits do where too few are left."
-    ] = "wait"
-
-
-@dataclass(frozen=True, slots=True)
 class ClusterConfig:
     """One primary and its replicas; members come from here only."""
 
@@ -253,7 +244,7 @@ class ClusterConfig:
     durability: Annotated[
         Literal["async", "lossless"], Choice(("async", "lossless")), "Whether a commit waits until a replica has it."
     ] = "async"
-    semi_sync: SemiSyncConfig = SemiSyncConfig()
+    semi_sync: SemiSyncConfig = field(default_factory=SemiSyncConfig)
     traffic: TrafficConfig = field(default_factory=TrafficConfig)
     hooks_dir: Annotated[Path | None, HookFolder(), "Your own programs, in a folder for each turning point."] = None
     hooks_timeout: Annotated[float, Duration(0.1, 600), "How long each of them may run."] = 10.0

@@ -40,6 +40,7 @@ from tests.contract.operations import operation
 
 ROUNDS = 5
 RECORDS = 100
+FREEZING = {"FENCE", "FREEZE"}  # done side by side, in one group
 TARGET = Path(__file__).parents[2] / "build/bench/takeover.json"
 PATIENCE = 60.0
 # Seconds: the session time-out of the lab's managers, the most that a take-over may need, a hand-over, the journal.
@@ -154,7 +155,7 @@ def journal_cost(stage: Stage) -> dict[str, list[float]]:
     name = str(last_operation(stage.managers)["operation"])
     entries = json.loads(stage.managers.command("ops", "show", name, "--json").stdout)["entries"]
     bodies = {
-        "freeze": next(e for e in entries if e["kind"] == "intent" and e["body"]["stage"] == "FREEZE"),
+        "fence and freeze": next(e for e in entries if e["kind"] == "intent" and e["body"]["stage"] in FREEZING),
         "promote": next(e for e in entries if e["kind"] == "promote-intent"),
     }
     address = f"{stage.lab.hosts['zk1'].address}:2181"

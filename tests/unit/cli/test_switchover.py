@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from failoverd.cli.holding import moment
 from failoverd.model.plans import Group, Kind, Request
 from failoverd.model.steps import CloseWrites, Stage, Task
 from failoverd.model.verdict import Refusal
@@ -85,3 +87,55 @@ def test_two_targets_are_one_too_many(screen: Terminal) -> None:
 def test_undone_is_an_exit_code_of_its_own(screen: Terminal) -> None:
     app = StandIn(foresee=PLAN, failover={**DONE, "outcome": "undone"})
     assert screen.call(app, "switchover", "shop", "--yes").exit_code == 3
+
+
+def test_it_is_held_until_the_time_and_while_the_file_exists_and_then_checked_again(
+    screen: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = screen.folder / "not-yet"
+    flag.touch()
+    app = StandIn(foresee=PLAN, failover=DONE)
+    slept = screen.clock.sleep
+
+    def sleep(seconds: float) -> None:
+        slept(seconds)
+        if screen.clock.time > 500:
+            flag.unlink(missing_ok=True)
+
+    monkeypatch.setattr(screen.clock, "sleep", sleep)
+    at = "1970-01-01T00:05:00Z"
+    result = screen.call(app, "switchover", "shop", "--at", at, "--postpone-file", str(flag), "--yes")
+    assert result.exit_code == 0, result.stderr
+    assert 500 < screen.clock.time < 502
+    assert [asked[0] for asked in app.asked] == ["foresee", "foresee", "failover"]
+    assert "waiting for 1970-01-01T00:05:00" in result.stderr
+    assert "not-yet to go" in result.stderr
+
+
+def test_what_stands_against_it_after_the_wait_stops_it(screen: Terminal) -> None:
+    refusal = Refusal("primary-dead", "db1 does not answer: use failover")
+    app = StandIn(foresee=[PLAN, dataclasses.replace(PLAN, refusals=(refusal,))])
+    result = screen.call(app, "switchover", "shop", "--at", "1970-01-01T00:05:00Z", "--yes")
+    assert result.exit_code == 1
+    assert "use failover" in result.stderr
+
+
+def test_without_the_file_nothing_is_waited_for(screen: Terminal) -> None:
+    app = StandIn(foresee=PLAN, failover=DONE)
+    gone = str(screen.folder / "gone")
+    assert screen.call(app, "switchover", "shop", "--postpone-file", gone, "--yes").exit_code == 0
+    assert screen.clock.slept == []
+
+
+@pytest.mark.parametrize("text", ["soon", "25:00", "1970-01-01T00:05:00", "1970-01-01T00:00:01Z"])
+def test_a_time_that_is_none_has_passed_or_has_no_zone_is_an_error(screen: Terminal, text: str) -> None:
+    app = StandIn(foresee=PLAN)
+    assert screen.call(app, "switchover", "shop", "--at", text, "--yes").exit_code == 2
+    assert app.asked == []
+
+
+def test_a_time_of_day_is_the_next_one() -> None:
+    now = datetime(2026, 3, 14, 12, 0, tzinfo=UTC).astimezone()
+    later, tomorrow = moment(f"{(now.hour + 1) % 24}:00", now), moment(f"{now.hour}:{now.minute:02}", now)
+    assert 0 < (later - now).total_seconds() <= 3600
+    assert (tomorrow - now).total_seconds() == 86400

@@ -304,6 +304,16 @@ def test_refused_where_the_primary_does_not_answer_or_the_candidate_does_not_fol
     assert manager.coordination.operations(CLUSTER) == ()
 
 
+def test_of_two_at_once_one_wins() -> None:
+    whole = cluster()
+    manager = watched(whole)
+    first, second = ask(whole, manager), ask(whole, manager)
+    manager.turns(3)
+    assert answer(manager, first)["outcome"] == "done"
+    assert [r["id"] for r in answer(manager, second)["refusals"]] == ["already-primary"]
+    whole_again(whole, manager, "db2")
+
+
 def test_the_preferred_server_takes_over_unless_it_cannot() -> None:
     whole = cluster()
     manager = watched(whole)

@@ -14,9 +14,7 @@ def claim_server(step: ClaimServer, hands: Hands) -> str:
     """Take the session lock; from here on this server is changed on that session only."""
     if step.server in hands.claims:
         return f"session lock held already under epoch {hands.lease.epoch}"
-    hands.claims[step.server] = hands.servers.claim(
-        hands.cluster, step.server, hands.lease, hands.policy.detection.timeout * 2
-    )
+    hands.claim(step.server, hands.policy.detection.timeout * 2)
     return f"session lock held under epoch {hands.lease.epoch}"
 
 

@@ -73,6 +73,7 @@ class Hands:
         self.operation = operation
         self.tell = tell
         self.claims: dict[str, ClaimedServer] = {}
+        self.left_out: set[str] = set()
         self.fence: FenceProof | None = None
         self.saved: list[Saved] = []
         self.missing = GtidSet()
@@ -147,22 +148,36 @@ class Hands:
 
     def claim_more(self, names: Iterable[str]) -> None:
         """Claim those that are not claimed yet and can be."""
-        timeout = self.policy.detection.timeout * 2
         for name in set(names) - self.claims.keys():
-            with contextlib.suppress(ServerError):
-                self.claims[name] = self.servers.claim(self.cluster, name, self.lease, timeout)
+            with contextlib.suppress(ServerError, StepFailed):
+                self.claim(name, self.policy.detection.timeout * 2)
 
-    def claim_anew(self, server: str) -> bool:
-        """Another claim in place of a lost one, so that its last statement has ended for certain; whether it was had.
-
-        Raises FencedOut where a newer epoch is there, CoordinationError where the lease has ended.
+    def claim(self, server: str, seconds: float) -> None:
+        """Claim one server. StepFailed where this operation has given it up meanwhile: a step may end long after nobody
+        waits for it any more, and must not come back then.
         """
-        if server not in self.claims:
+        claims = self.claims
+        claim = claims[server] = self.servers.claim(self.cluster, server, self.lease, seconds)
+        if server in self.left_out or claims is not self.claims:
+            claims.pop(server, None)
+            claim.release()
+            raise StepFailed(f"{server} was claimed too late", "this operation goes on without it")
+
+    def claim_anew(self, lost: ClaimedServer) -> bool:
+        """Another claim in place of one whose session is lost, so that its last statement has ended; whether
+        it was had. Raises FencedOut where a newer epoch is there, CoordinationError where the lease has ended.
+        """
+        if self.claims.get(lost.name) is not lost:
             return False
-        self.drop(server)
-        with contextlib.suppress(ServerError):
-            self.claims[server] = self.servers.claim(self.cluster, server, self.lease, ENDING)
-        return server in self.claims
+        self.drop(lost.name)
+        with contextlib.suppress(ServerError, StepFailed):
+            self.claim(lost.name, ENDING)
+        return lost.name in self.claims
+
+    def leave_out(self, server: str) -> None:
+        """Something still runs there whose end nobody waits for: only fresh claims may look at it again."""
+        self.left_out.add(server)
+        self.claims.pop(server, None)
 
     def drop(self, server: str) -> None:
         """Give up a server whose positions may still move: it is neither elected nor changed by this operation."""
@@ -172,6 +187,6 @@ class Hands:
 
     def release(self) -> None:
         """Give every session lock back."""
-        for claim in self.claims.values():
+        claims, self.claims, self.left_out = self.claims, {}, set()
+        for claim in tuple(claims.values()):
             claim.release()
-        self.claims.clear()

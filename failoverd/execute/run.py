@@ -156,7 +156,7 @@ def run_group(group: Group, hands: Hands) -> list[tuple[s.Task, StepOutcome]]:
         if isinstance(answer, DEPOSED):
             raise answer
         if isinstance(answer, Exception):
-            hands.claims.pop(name, None)  # whatever still runs there has an unknown outcome: only a new claim may look
+            hands.leave_out(name)
             answer = [(task, failed(task, hands, hands.clock.wall().timestamp(), answer)) for task in tasks]
         done += answer
     return done
@@ -184,10 +184,11 @@ def tried(step: s.Step, hands: Hands) -> tuple[StepResult, str]:
     """Do it; where its session is lost on the way, once more on a new claim: that ends the old session's statement for
     certain, and reading back tells whether it took effect.
     """
+    claim = hands.claims.get(step.server)
     try:
         return attempt(step, hands)
     except (ConnectFailed, TimedOut) as error:
-        if not hands.claim_anew(step.server):
+        if claim is None or not hands.claim_anew(claim):
             raise
         hands.tell(f"{error}; claimed anew, and looked at what has become of it")
         return attempt(step, hands)

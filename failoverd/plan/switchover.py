@@ -20,6 +20,7 @@ from failoverd.model.steps import (
     CatchUp,
     CloseWrites,
     DisarmSource,
+    FenceHost,
     ForgetSource,
     GetReady,
     IfItFails,
@@ -27,6 +28,7 @@ from failoverd.model.steps import (
     LetIn,
     OpenWrites,
     PublishPrimary,
+    ReleaseFence,
     Repoint,
     RunHooks,
     Stage,
@@ -171,6 +173,8 @@ def plan_taking_back(policy: ClusterPolicy, old: str, done: tuple[Step, ...]) ->
         first.append(Task(ForgetSource(old), FOLLOW))
     if closed:
         first += [Task(LetIn(old), STATEMENT), Task(OpenWrites(old), STATEMENT)]
+    held = {step.server for step in done if isinstance(step, FenceHost)}  # an elect that was given up
+    first += [Task(ReleaseFence(name), STATEMENT, IfItFails.GO_ON) for name in sorted(held)]
     waiting = {step.server for step in done if isinstance(step, AwaitAcks)}
     first += [Task(StopWaiting(name), STATEMENT, IfItFails.GO_ON) for name in sorted(waiting)]
     elects = {step.server for step in done if isinstance(step, DisarmSource)}

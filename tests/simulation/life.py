@@ -164,6 +164,9 @@ class World:
 
     def strike(self) -> None:
         """What happens to the primary."""
+        if self.script.planned:
+            self.ask(Wish.SWITCHOVER)
+            return
         blow, primary = self.script.blow, self.hosts["db1"]
         self.tell(f"BLOW: db1 is {blow}")
         if blow is Blow.FROZEN:
@@ -180,12 +183,12 @@ class World:
             primary.restarts = 0.05 if quick else primary.restarts
             primary.kill()
 
-    def ask(self) -> None:
+    def ask(self, wish: Wish) -> None:
         """A person asks whichever manager can hand it on; the answer is for the person."""
         verbs = {Wish.RESUME: Verb.RESUME, Wish.UNDO: Verb.UNDO}
-        wish = self.script.wish
+        kind = Kind.SWITCHOVER if wish is Wish.SWITCHOVER else Kind.FAILOVER
         request = Request(
-            CLUSTER, Kind.FAILOVER, Requester("person", "anna"), to=f"db{self.script.servers}" * (wish is Wish.CHOSEN),
+            CLUSTER, kind, Requester("person", "anna"), to=f"db{self.script.servers}" * (wish is Wish.CHOSEN),
             asked_at=START + self.loop.now, verb=verbs.get(wish, Verb.BEGIN),
         )  # fmt: skip
         self.tell(f"a person asks: {wish}")
@@ -204,7 +207,7 @@ class World:
 
     def prepare(self) -> None:
         """What was wrong already before the blow: cut replicas, errant transactions."""
-        if self.script.blow is Blow.BEHIND:
+        if self.script.blow is Blow.BEHIND and not self.script.planned:
             for name in list(self.mysqlds)[1:]:
                 self.faults.cut_both("db1", name, self.script.behind_for + 0.2)
         if self.script.silent_for:
@@ -248,7 +251,7 @@ class World:
         loop.at(BLOW_AT - (self.script.behind_for if self.script.blow is Blow.BEHIND else 0.1), self.prepare)
         loop.at(BLOW_AT, self.strike)
         if self.script.wish:
-            loop.at(BLOW_AT + self.script.wished_after, self.ask)
+            loop.at(BLOW_AT + self.script.wished_after, lambda: self.ask(self.script.wish))
         loop.run(BLOW_AT + 0.001)
         heal = self.run_until(BLOW_AT + HEAL_AFTER)
         if not heal:

@@ -131,6 +131,7 @@ class Witness:
         named = self.recorded(first.name)
         if (
             named
+            and not self.by_plan()
             and first.answers
             and first.writable
             and self.troubled.get(first.name, LONG_AGO) < self.loop.now - FRESH
@@ -193,6 +194,14 @@ class Witness:
         entry = self.tree.entries.get("/failoverd/shop/open")
         return entry.data.decode() if entry is not None else ""
 
+    def by_plan(self) -> bool:
+        """Whether the open operation is a switchover, which needs no evidence."""
+        path = f"/failoverd/shop/ops/{self.open_operation()}/operation"
+        return (
+            path in self.tree.entries
+            and unpack(self.tree.get(path).data, (), path)["operation"]["kind"] == "switchover"
+        )
+
     def journal(self, operation: str) -> list[Mapping[str, object]]:
         """The records of an operation, in order."""
         base = f"/failoverd/shop/ops/{operation}/entries"
@@ -250,7 +259,7 @@ class Witness:
 
     def nobody_stands_still(self, primary: Mysqld) -> None:
         """No replica is left with the receiver that we have stopped, unless a report names it."""
-        if self.open_operation() or not self.reports():
+        if self.open_operation() or not self.reports() or not self.recorded(primary.name):
             return
         told = str(self.reports())
         for server in self.mysqlds.values():

@@ -67,11 +67,18 @@ class Wish(StrEnum):
     CHOSEN = "failover to the last server"
     RESUME = "ops resume"
     UNDO = "ops undo"
+    SWITCHOVER = "switchover"
+
+
+WISHES = (Wish.NOTHING, Wish.FAILOVER, Wish.CHOSEN, Wish.RESUME, Wish.UNDO)
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One life, whole: the same script is the same life. One that `lingers` goes on until everything is healed."""
+    """One life, whole: the same script is the same life.
+
+    A `planned` one begins with a switchover in place of its blow; one that `lingers` goes on until all is healed.
+    """
 
     seed: int
     managers: int
@@ -93,6 +100,7 @@ class Script:
     lossless: bool = False
     wish: Wish = Wish.NOTHING
     wished_after: float = 0.0
+    planned: bool = False
 
     @property
     def gone_for(self) -> float:
@@ -161,7 +169,8 @@ def script_of(seed: int) -> Script:
         vip=random.Random(f"virtual address {seed}").random() < 0.3,
         lingers=chance.random() < 0.05,
         lossless=random.Random(f"lossless {seed}").random() < 0.25,
-        wish=person.choice((*(Wish.NOTHING,) * 16, *Wish)),
+        wish=person.choice((*(Wish.NOTHING,) * 16, *WISHES)),
+        planned=random.Random(f"planned {seed}").random() < 0.15,
         wished_after=person.choice((-0.2, 0.05, 0.3, 1.0, 2.5, 6.0, 12.0)),
     )
 

@@ -99,11 +99,6 @@ def _sessions(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
     return tuple(rows)
 
 
-def _state(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
-    closed, executed = "1" if server.super_read_only else "0", str(server.executed)
-    return ({"state": server.state(), "super_read_only": closed, "executed": executed},)
-
-
 def _held(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
     holder = server.tables_locked_by
     return ({"session": holder, "command": "Sleep", "seconds": 0},) if holder in server.sessions else ()
@@ -182,6 +177,18 @@ def gtids_of(held: Mapping[tuple[str, int], int]) -> GtidSet:
     return GtidSet.parse(",".join(f"{uuid}:{':'.join(numbers)}" for uuid, numbers in parts.items()))
 
 
+class Sets(dict[str, Any]):
+    """A whole state in one row; what few ask for is made when they ask."""
+
+    def __missing__(self, name: str) -> str:
+        found = getattr(self["state"], name)
+        return "ON" if found is True else "OFF" if found is False else str(found)
+
+
+def _sets(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
+    return (Sets(state=server.state()),)
+
+
 def _await_acks(server: Mysqld, _: int, values: tuple[Any, ...]) -> Rows:
     server.acks.timeout, server.acks.wait_count = values
     server.acks.source_on = True
@@ -203,7 +210,7 @@ def _nothing(_: Mysqld, __: int, ___: tuple[Any, ...]) -> Rows:
 
 
 _TABLE: dict[str, Does] = {
-    said.READ_SETS.text: _state,
+    said.READ_SETS.text: _sets,
     said.READ_GLOBAL_LOCKS.text: _held,
     said.READ_RUNNING.text: lambda _, __, ___: ({"Value": "1"},),
     said.READ_LOCKS.text: _locks,

@@ -354,3 +354,23 @@ def test_whoever_asked_is_answered_after_a_moment_without_coordination() -> None
     whole.store.away = True
     world = replace(manager.world, eyes=replace(manager.world.eyes, clock=Returning(whole)))
     assert desk.follow(world, asked, lambda _: None)["outcome"] == "done"
+
+
+def test_an_elect_that_died_before_it_opened_leaves_the_old_primary_in_place() -> None:
+    whole = cluster()
+    first, second = watched(whole), whole.manager("m2").turns(2)
+    at(first, "after:promote-intent", dies)
+    ask(whole, first)
+    with pytest.raises(Died):
+        first.turns(3)
+    whole.mysqlds["db2"].kill()
+    whole.store.depose(CLUSTER)
+    second.turns(30)
+    assert writable(whole) == ["db1"]
+    assert whole.hosts["db2"].fenced is None  # it may be started again
+    whole.mysqlds["db2"].alive = True
+    second.turns(30)
+    assert whole.mysqlds["db2"].channels[""].source == whole.mysqlds["db1"].endpoint
+    (listed,) = second.coordination.operations(CLUSTER)
+    assert listed["outcome"] == "undone"
+    assert second.coordination.open_operation(CLUSTER) == ""

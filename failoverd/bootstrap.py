@@ -299,6 +299,10 @@ class Application:
         built = self._built()
         return desk.failover(built.world(request.cluster), request, on_progress)
 
+    def rejoin_plan(self, request: Request) -> Plan:
+        """What attaching a server would do."""
+        return desk.rejoin_plan(self._built().world(request.cluster), request)
+
     def repair_plan(self, cluster: str, server: str) -> Plan:
         """What a repair would do."""
         built = self._built()

@@ -35,6 +35,9 @@ class App(Protocol):
     def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
         """Run the failover, or hand it to the active manager and follow it; the operation's document."""
 
+    def rejoin_plan(self, request: Request) -> Plan:
+        """What attaching the server `request.to` would do now, with everything that stands against it."""
+
     def repair_plan(self, cluster: str, server: str) -> Plan:
         """What a repair of that replica's relay log would do now."""
 

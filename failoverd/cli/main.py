@@ -18,6 +18,7 @@ from failoverd.cli.lab import lab
 from failoverd.cli.ops import ops
 from failoverd.cli.pause import pause, resume
 from failoverd.cli.plan import plan
+from failoverd.cli.rejoin import rejoin
 from failoverd.cli.reopen import reopen
 from failoverd.cli.repair import repair
 from failoverd.cli.run import run
@@ -82,6 +83,7 @@ for command in (
     ops,
     pause,
     plan,
+    rejoin,
     reopen,
     repair,
     resume,

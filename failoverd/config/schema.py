@@ -248,6 +248,11 @@ class ClusterConfig:
     traffic: TrafficConfig = field(default_factory=TrafficConfig)
     hooks_dir: Annotated[Path | None, HookFolder(), "Your own programs, in a folder for each turning point."] = None
     hooks_timeout: Annotated[float, Duration(0.1, 600), "How long each of them may run."] = 10.0
+    rejoin: Annotated[
+        Literal["off", "clean-only"],
+        Choice(("off", "clean-only")),
+        "Whether a server that comes back is attached by itself: where nothing in it has diverged, or never.",
+    ] = "clean-only"
     switchover: SwitchoverConfig = field(default_factory=SwitchoverConfig)
 
 
@@ -324,6 +329,7 @@ class Config:
             site_guard=SiteGuard(self.manager.site_guard.clusters, self.manager.site_guard.within),
             hooks=hook_policy(found.hooks_dir, found.hooks_timeout),
             switchover=found.switchover.policy,
+            rejoin=found.rejoin,
         )
 
 

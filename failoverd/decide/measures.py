@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from failoverd.decide.reopening import danger, unknown
@@ -244,3 +245,18 @@ def site_guard(c: Case) -> Measured | None:
     return Measured(
         f"{count} clusters", f"{guard.clusters}", f"{count} within {guard.within:g} s, also {', '.join(others)}"
     )
+
+
+def said(question: Callable[[Situation], str]) -> Callable[[Case], Measured | None]:
+    """A measure out of a question that answers with a sentence, or with nothing."""
+
+    def measure(c: Case) -> Measured | None:
+        found = question(c.s)
+        return Measured(detail=found) if found else None
+
+    return measure
+
+
+def rejoin_off(c: Case) -> Measured | None:
+    """The configuration leaves it to people."""
+    return Measured() if automatic(c.s) and c.s.policy.rejoin == "off" else None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from failoverd.decide import measures as m
+from failoverd.decide import rejoining
 from failoverd.decide.measures import Case, Measured
 from failoverd.model.plans import Kind
 from failoverd.model.verdict import Refusal
@@ -37,6 +38,8 @@ class Row:
 _FAILOVER = frozenset({Kind.FAILOVER})
 _REOPEN = frozenset({Kind.REOPEN})
 _BOTH = frozenset({Kind.FAILOVER, Kind.REOPEN})
+_REJOIN = frozenset({Kind.REJOIN})
+_OWN = _BOTH | _REJOIN
 _ALL = frozenset(Kind)
 REFUSALS: tuple[Row, ...] = (
     Row(
@@ -78,7 +81,59 @@ REFUSALS: tuple[Row, ...] = (
         "bring every server up, or --override reopen-unknown",
     ),
     Row(
-        "paused", "acts by ourselves are paused by {detail}", _BOTH, m.paused, "failoverd resume, when the work is done"
+        "rejoin-impossible",
+        "{detail}",
+        _REJOIN,
+        m.said(rejoining.impossible),
+        "bring it up, or look at the primary; a server that is not listed cannot be attached",
+        overridable=False,
+    ),
+    Row("rejoin-needless", "{detail}", _REJOIN, m.said(rejoining.needless), "nothing", overridable=False),
+    Row(
+        "rejoin-off",
+        "servers that come back are attached by people only",
+        _REJOIN,
+        m.rejoin_off,
+        "failoverd rejoin CLUSTER SERVER, or rejoin: clean-only in the configuration",
+        late=True,
+    ),
+    Row(
+        "diverged",
+        "{detail}",
+        _REJOIN,
+        m.said(rejoining.diverged),
+        "save what it holds first; it is not attached before those transactions are judged, or it is built anew",
+        overridable=False,
+        late=True,
+    ),
+    Row(
+        "logs-gone",
+        "{detail}",
+        _REJOIN,
+        m.said(rejoining.logs_gone),
+        "build it anew from a copy of another server, then failoverd rejoin CLUSTER SERVER",
+        overridable=False,
+        late=True,
+    ),
+    Row(
+        "relay-unapplied",
+        "a change of source would throw away received transactions: {detail}",
+        _REJOIN,
+        m.said(rejoining.unapplied),
+        "failoverd repair CLUSTER SERVER, which keeps the relay logs",
+        overridable=False,
+        late=True,
+    ),
+    Row(
+        "durability-unproven",
+        "a crash of its host may have taken data that its set still counts: {detail}",
+        _REJOIN,
+        m.said(rejoining.unproven),
+        "where only the process died: --override durability-unproven; else build it anew",
+        late=True,
+    ),
+    Row(
+        "paused", "acts by ourselves are paused by {detail}", _OWN, m.paused, "failoverd resume, when the work is done"
     ),
     Row(
         "maintenance",
@@ -97,14 +152,14 @@ REFUSALS: tuple[Row, ...] = (
     Row(
         "config-differs",
         "settings differ between managers: {detail}",
-        _BOTH,
+        _OWN,
         m.config_differs,
         "failoverd config check on both managers; after a minute the settings in force are these",
     ),
     Row(
         "epoch-behind",
         "agents remember epoch {detail}: failoverd init --adopt",
-        _BOTH,
+        _OWN,
         m.epoch_behind,
         "look why the records are older than the agents, then failoverd init CLUSTER --adopt",
         overridable=False,
@@ -203,6 +258,10 @@ REFUSALS: tuple[Row, ...] = (
         late=True,
     ),
 )
+
+
+# What is asked again when positions can no longer move.
+LATE = frozenset(row.id for row in REFUSALS if row.late)
 
 
 def refusals(c: Case, kind: Kind, rows: tuple[Row, ...] = REFUSALS) -> tuple[Refusal, ...]:

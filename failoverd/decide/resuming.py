@@ -165,6 +165,7 @@ WAYS: tuple[Row, ...] = (
     Row("aborted", Way.ABORT, "a person ends it as it stands", lambda o: o.wish is Verb.ABORT),
     Row("unlisted", Way.PERSON, "{old} or {elect} is not in the configuration any more", unlisted),
     Row("repair", Way.BACK, "a repair is begun anew by whoever asks for it", lambda o: o.kind is Kind.REPAIR),
+    Row("rejoin", Way.BACK, "a server that came back is judged anew", lambda o: o.kind is Kind.REJOIN),
     Row("elect-other", Way.PERSON, "another server answers where {elect} should be", lambda o: o.other),
     Row("reopening", Way.ON, "{old} is open or may be opened", lambda o: o.kind is Kind.REOPEN and reopening(o)),
     Row("nothing-opened", Way.BACK, "{old} may not be opened now", lambda o: o.kind is Kind.REOPEN),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from failoverd.decide import conditions as c
+from failoverd.decide.rejoining import returned_writable
 from failoverd.decide.situation import Situation
 from failoverd.model.verdict import Advice, VerdictName
 
@@ -36,6 +37,14 @@ _NONE = "nothing"
 _FAILED = "look at the report of the failover, and at the old primary before it comes back"
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "returned-writable",
+        _V.INCONSISTENT,
+        _A.REJOIN,
+        "{detail} came back and takes writes beside {primary}",
+        returned_writable,
+        "nothing: it is closed at once; what it took meanwhile is judged before it is attached",
+    ),
     Rule("two-writable", _V.INCONSISTENT, _A.ALERT, "{detail} take writes at the same time", c.two_writable, _TWO),
     Rule(
         "login-refused",

@@ -18,6 +18,7 @@ from failoverd.execute import (
     hooks,
     promote,
     recover,
+    rejoin,
     repair,
     repoint,
     semisync,
@@ -68,12 +69,13 @@ HANDLERS: dict[type, Handler] = {
     s.CatchUp: switchover.catch_up,
     s.KeepOut: switchover.keep_out,
     s.LetIn: switchover.let_in,
+    s.CloseReturned: rejoin.close_returned,
 }
 
 # Errors that end the whole operation at once for this manager: somebody else is or may be active.
 DEPOSED = (CoordinationError, FencedOut)
 # Steps whose intent is durable before they run.
-AWAITED = (s.FenceHost, s.FenceSession, s.StopReceiver, s.CloseWrites)
+AWAITED = (s.FenceHost, s.FenceSession, s.StopReceiver, s.CloseWrites, s.CloseReturned)
 # Steps that no snapshot shows as achieved: their server is not read for that, least of all during a freeze.
 UNSEEN = (s.ClaimServer, s.GetReady, s.CloseWrites, s.CatchUp, s.KeepOut, s.PublishPrimary)
 # A group may take this much longer than its slowest step before its answer is given up.

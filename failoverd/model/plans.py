@@ -24,6 +24,7 @@ class Kind(StrEnum):
     SWITCHOVER = "switchover"
     REOPEN = "reopen"
     REPAIR = "repair"
+    REJOIN = "rejoin"
 
     @property
     def moves(self) -> bool:

@@ -157,6 +157,7 @@ class ClusterPolicy:
     site_guard: SiteGuard = SiteGuard()
     hooks: HookPolicy = field(default_factory=HookPolicy)
     switchover: SwitchoverPolicy = SwitchoverPolicy()
+    rejoin: Literal["off", "clean-only"] = "clean-only"
 
     @property
     def lossless(self) -> bool:

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from failoverd.gtid import GtidSet
+from failoverd.model.fence_steps import FenceHost as FenceHost  # noqa: PLC0414
+from failoverd.model.fence_steps import FenceSession as FenceSession  # noqa: PLC0414
+from failoverd.model.fence_steps import ReleaseFence as ReleaseFence  # noqa: PLC0414
 from failoverd.model.hook_steps import FenceByHook as FenceByHook  # noqa: PLC0414
 from failoverd.model.hook_steps import RunHooks as RunHooks  # noqa: PLC0414
 from failoverd.model.host import LogKind
+from failoverd.model.rejoin_steps import CloseReturned as CloseReturned  # noqa: PLC0414
 from failoverd.model.repair_steps import ApplyReadable as ApplyReadable  # noqa: PLC0414
 from failoverd.model.repair_steps import KeepLogs as KeepLogs  # noqa: PLC0414
 from failoverd.model.repair_steps import Refetch as Refetch  # noqa: PLC0414
@@ -51,43 +55,6 @@ class ClaimServer:
 
 
 @dataclass(frozen=True, slots=True)
-class FenceHost:
-    """Shut the old primary out through its agent: keep its logs, hold the restart, kill the process, prove it, leave a
-    mark.
-    """
-
-    server: str
-    server_uuid: str
-    hold: str
-    stage = Stage.FENCE
-
-    def title(self) -> str:
-        """What it does, for people."""
-        return f"fence {self.server} through its agent"
-
-    def achieved(self, snapshot: TopologySnapshot) -> bool:
-        """Never from a snapshot: the mark carries an epoch, and only the agent can compare it."""
-        return False
-
-
-@dataclass(frozen=True, slots=True)
-class FenceSession:
-    """Close the old primary over its own MySQL port: super_read_only with a short lock wait, clients killed."""
-
-    server: str
-    stage = Stage.FENCE
-
-    def title(self) -> str:
-        """What it does, for people."""
-        return f"set {self.server} super_read_only and end its client sessions"
-
-    def achieved(self, snapshot: TopologySnapshot) -> bool:
-        """Whether the server itself says that it takes no writes."""
-        state = snapshot.state(self.server)
-        return state is not None and state.super_read_only
-
-
-@dataclass(frozen=True, slots=True)
 class StopReceiver:
     """Stop the receiver of a replica and confirm that it is off; its applier goes on."""
 
@@ -119,23 +86,6 @@ class StartReceiver:
         """Whether the default channel's receiver runs or tries to."""
         state = snapshot.state(self.server)
         return state is not None and state.main is not None and state.main.receiver is not Thread.NO
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseFence:
-    """Take back the hold on a server that was fenced by this operation: the undo of FenceHost."""
-
-    server: str
-    stage = Stage.FENCE
-
-    def title(self) -> str:
-        """What it does, for people."""
-        return f"release the hold on {self.server}"
-
-    def achieved(self, snapshot: TopologySnapshot) -> bool:
-        """Whether the host carries no fence mark."""
-        facts = snapshot.facts(self.server)
-        return facts is not None and facts.fenced_epoch is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +331,7 @@ Step = (
     | CatchUp
     | KeepOut
     | LetIn
+    | CloseReturned
 )
 
 

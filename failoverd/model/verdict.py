@@ -26,6 +26,7 @@ class Advice(StrEnum):
     LOOK_AGAIN = "look-again"  # soon: evidence is still coming in
     FAIL_OVER = "fail-over"
     REOPEN = "reopen"  # the recorded primary came back read-only after a restart
+    REJOIN = "rejoin"  # an old primary came back and takes writes beside the new one
     RECORD = "record"  # first start: write down who the primary is
     ALERT = "alert"
 

@@ -13,6 +13,7 @@ _HEADS = {
     Kind.SWITCHOVER: "switchover from",
     Kind.REOPEN: "reopening of",
     Kind.REPAIR: "repair under",
+    Kind.REJOIN: "attaching to",
 }
 
 
@@ -24,7 +25,7 @@ def render_plan(plan: Plan) -> str:
 
 
 def _winner(plan: Plan) -> Iterator[str]:
-    if plan.kind is Kind.REPAIR:
+    if plan.kind in {Kind.REPAIR, Kind.REJOIN}:
         return
     if plan.elect:
         yield f"  new primary: {plan.elect}"

@@ -16,6 +16,7 @@ from failoverd.service.lossless import keep_lossless
 from failoverd.service.operation import foresee, hands_for, open_operation
 from failoverd.service.phases import Event, Phase, after
 from failoverd.service.records import keep_history, paused_meanwhile
+from failoverd.service.rejoin import due
 from failoverd.service.results import account, refused
 from failoverd.service.resume import resume
 from failoverd.service.site import counted
@@ -48,12 +49,29 @@ def respond(world: World, memory: Memory, occasion: Occasion) -> None:
             return
         operate(world, memory, occasion, kind, None)
         return
-    if verdict.name is VerdictName.HEALTHY and memory.phase is Phase.WATCHING:
+    if memory.phase is Phase.WATCHING:
+        keep_well(world, memory, occasion)
+        if bring_back(world, memory, occasion):
+            return
+    keep_traffic(world, memory, occasion)
+    serve_requests(world, memory, occasion)
+
+
+def keep_well(world: World, memory: Memory, occasion: Occasion) -> None:
+    """What a healthy cluster is kept in by the way."""
+    if occasion.verdict.name is VerdictName.HEALTHY:
         keep_history(world, memory, occasion)
         if memory.history.paused is None:
             keep_lossless(world, memory, occasion)
-    keep_traffic(world, memory, occasion)
-    serve_requests(world, memory, occasion)
+
+
+def bring_back(world: World, memory: Memory, occasion: Occasion) -> bool:
+    """Attach one server that came back; whether one was taken up."""
+    request = due(world, memory, occasion)
+    if request is None or paused_meanwhile(world, memory):
+        return False
+    operate(world, memory, occasion, Kind.REJOIN, request)
+    return True
 
 
 def say_behind(world: World, memory: Memory) -> None:

@@ -14,7 +14,7 @@ from failoverd.decide.judge import settle
 from failoverd.decide.refusals import standing
 from failoverd.execute.hands import Hands
 from failoverd.execute.run import Ended, run
-from failoverd.model.plans import EntryKind, Group, Kind, Plan, Request, Result, StepOutcome, StepResult
+from failoverd.model.plans import EntryKind, Group, Kind, Plan, ReplicaResult, Request, Result, StepOutcome, StepResult
 from failoverd.model.published import plan_json
 from failoverd.model.stage import Stage
 from failoverd.model.steps import OpenWrites, Step
@@ -25,6 +25,7 @@ from failoverd.plan.switchover import plan_completion, plan_taking_back
 from failoverd.plan.undo import plan_undo
 from failoverd.service.frozen import look_at_frozen
 from failoverd.service.operation import situation_of
+from failoverd.service.rejoin import connects, judged_again, wish_for
 from failoverd.service.repair import left_to_mend, unmended
 from failoverd.service.world import Occasion, World
 
@@ -42,7 +43,7 @@ class Course:
     """What has become of an operation so far.
 
     `changed` are the steps that took effect or may have; `tail_unread` tells that the old primary's logs could not be
-    read to their end; `remarks` are sentences for the report.
+    read to their end; `remarks` are sentences for the report, `replicas` servers that were attached or were to be.
     """
 
     def __init__(self, plan: Plan, outcomes: Iterable[StepOutcome] = (), changed: Iterable[Step] = ()) -> None:
@@ -53,6 +54,7 @@ class Course:
         self.result = Result.DONE
         self.tail_unread = False
         self.remarks: list[str] = []
+        self.replicas: tuple[ReplicaResult, ...] = ()
 
 
 def carry_out(world: World, occasion: Occasion, hands: Hands, request: Request | None, course: Course) -> Course:
@@ -62,6 +64,7 @@ def carry_out(world: World, occasion: Occasion, hands: Hands, request: Request |
         Kind.SWITCHOVER: switch_over,
         Kind.REOPEN: reopen,
         Kind.REPAIR: mend,
+        Kind.REJOIN: attach,
     }
     return courses[hands.operation.kind](world, occasion, hands, request, course)
 
@@ -119,6 +122,25 @@ def mend(world: World, occasion: Occasion, hands: Hands, request: Request | None
             return course
     course.result = Result.FAILED
     course.refusals = unmended(server, course.plan)
+    return course
+
+
+def attach(world: World, occasion: Occasion, hands: Hands, request: Request | None, course: Course) -> Course:
+    """Close a server that came back, judge what it holds, and let it follow; what diverged stays closed and alone."""
+    wish = request or wish_for(world, hands.operation.to)
+    course.result = Result.FAILED
+    if not execute(course.plan, hands, course).complete:
+        return course
+    course.plan, course.refusals = judged_again(world, occasion, hands, wish)
+    if course.refusals:
+        course.result = Result.REFUSED
+        return course
+    hands.write(EntryKind.PLAN, dict(plan_json(course.plan)), wait=False)
+    if execute(course.plan, hands, course).complete:
+        found = connects(world, hands.operation.plan.old_primary, wish.to)
+        course.replicas = (found,)
+        course.result = Result.DONE if found.attached else Result.FAILED
+        course.remarks += [f"{found.name} is not attached yet: {found.problem}"] if found.problem else []
     return course
 
 

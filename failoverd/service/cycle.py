@@ -32,9 +32,9 @@ from failoverd.service.world import Left, Memory, Occasion, World
 
 def turn(world: World, memory: Memory, published: Published) -> float:
     """One turn; returns the seconds to rest before the next."""
-    world = heeding(world, memory.history.paused_servers)
     lease = take_or_keep_lock(world, memory)
     snapshot, verdict = look_and_judge(world, memory)
+    world = heeding(world, memory.history.paused_servers)
     note_change(world, memory, verdict)
     if lease is not None:
         act_as_allowed(world, memory, snapshot, verdict, lease)
@@ -88,10 +88,12 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
     due = memory.heartbeat.hosts_due(clock.now())
     if due:
         catch_up(world, memory)
+    world = heeding(world, memory.history.paused_servers)
     recorded = memory.history.recorded
     doubtful = memory.history.disk is not None or memory.history.stuck_since is not None
     interest = Interest(recorded.name if recorded else None, misses=memory.history.misses, hosts=due or doubtful)
     snapshot = with_hosts(look(world.eyes, world.policy, interest), memory, interest.primary)
+    memory.comings = memory.comings.after(snapshot)
     memory.history = with_epochs(memory, memory.history.after(snapshot))
     missed = memory.history.misses > 0
     if missed and memory.detected_at is None:

@@ -28,6 +28,7 @@ from failoverd.service.operation import AUTOMATIC, foresee
 from failoverd.service.phases import Phase
 from failoverd.service.publish import contenders, describe, holder
 from failoverd.service.records import catch_up, heeding
+from failoverd.service.rejoin import foretell as foretell_rejoin
 from failoverd.service.remember import tell_agents
 from failoverd.service.repair import foretell
 from failoverd.service.shown import operation_running
@@ -148,6 +149,13 @@ def repair_plan(world: World, server: str) -> Plan:
     world = patient(world)
     memory, snapshot = own_look(world)
     return foretell(world, occasion_of(world, memory, snapshot, NoLease()), server)
+
+
+def rejoin_plan(world: World, request: Request) -> Plan:
+    """What attaching a server would do now, with everything that stands against it; nothing is changed."""
+    world = patient(world)
+    memory, snapshot = own_look(world)
+    return foretell_rejoin(world, occasion_of(world, memory, snapshot, NoLease()), request)
 
 
 def foresee_request(world: World, request: Request) -> Plan:

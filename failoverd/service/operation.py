@@ -6,14 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from failoverd.decide.judge import forbidden, prospect
-from failoverd.decide.refusals import standing
+from failoverd.decide.refusals import LATE, standing
 from failoverd.decide.situation import Situation
 from failoverd.decide.switching import switching
 from failoverd.execute.hands import Hands, Means
 from failoverd.model.plans import Kind, Operation, Plan, Request, Requester
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
 from failoverd.plan.failover import plan_reopen, predict
+from failoverd.plan.rejoin import plan_closing_it
 from failoverd.plan.repair import plan_reading
 from failoverd.plan.switchover import plan_switchover
 from failoverd.service.world import Occasion, Tell, World
@@ -36,6 +38,8 @@ def foresee(world: World, occasion: Occasion, kind: Kind, request: Request | Non
     if kind is Kind.SWITCHOVER:
         ranking, against = switching(situation)
         return plan_switchover(with_hosts(world, occasion.snapshot), occasion.history, world.policy, ranking, against)
+    if kind is Kind.REJOIN and request is not None:
+        return plan_closing_it(world.policy, situation.recorded.name, request.to, unbegun(situation))
     ranking, found = prospect(situation, kind)
     refusals = standing(found, request.overrides if request else frozenset())
     if kind is Kind.REOPEN:
@@ -48,6 +52,16 @@ def with_hosts(world: World, snapshot: TopologySnapshot) -> TopologySnapshot:
     if world.policy.traffic.vip is None or snapshot.hosts:
         return snapshot
     return replace(snapshot, hosts=look(world.eyes, world.policy, Interest(hosts=True)).hosts)
+
+
+def unbegun(situation: Situation) -> tuple[Refusal, ...]:
+    """What stands against beginning to attach a server; one that takes writes is closed whatever it holds."""
+    request = situation.request
+    if request is None:
+        return ()
+    found = standing(forbidden(situation, Kind.REJOIN), request.overrides)
+    state = situation.snapshot.state(request.to)
+    return tuple(r for r in found if r.id not in LATE) if state is not None and state.writable else found
 
 
 def open_operation(world: World, occasion: Occasion, plan: Plan, request: Request | None) -> Operation:

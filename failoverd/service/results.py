@@ -37,7 +37,7 @@ def account(world: World, occasion: Occasion, hands: Hands, course: Course) -> R
     )
     if opened:
         snapshot, findings = settled(world, claimed)
-    replicas = replica_results(snapshot, world.policy, claimed, course.plan.left_alone) if opened else ()
+    replicas = replica_results(snapshot, world.policy, claimed, course.plan.left_alone) if opened else course.replicas
     found = report(operation, ending(world, occasion, hands, course, opened), findings, replicas)
     late = shut_late(hands) if opened else ()
     return replace(found, findings=(*course.remarks, *late, *found.findings))

@@ -272,9 +272,9 @@ def go_to_the_end(case: Case) -> Course:
 
 
 def go_back(case: Case) -> Course:
-    """Take back what was changed; what a reopening has done needs no taking back."""
+    """Take back what was changed; what a reopening or an attaching has done needs no taking back."""
     course = case.course()
-    if case.found.operation.kind is Kind.REOPEN:
+    if case.found.operation.kind in {Kind.REOPEN, Kind.REJOIN}:
         course.result = Result.UNDONE
         return course
     return undo(case.world, case.hands, course, Result.UNDONE)

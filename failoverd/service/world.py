@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from failoverd.execute.hands import Outside, unwatched
+from failoverd.model.comings import Comings
 from failoverd.model.history import History
 from failoverd.model.host import HostSight
 from failoverd.model.plans import Operation, Report
@@ -73,6 +74,15 @@ class Led:
     again_at: float = float("-inf")
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """When a server that could not be attached is tried again (our clock), after which pause, and what kept it."""
+
+    at: float = 0.0
+    pause: float = 0.0
+    why: str = ""
+
+
 class Memory:
     """What this manager remembers of one cluster; used by one thread only."""
 
@@ -91,6 +101,8 @@ class Memory:
         self.acks_tried_at = float("-inf")
         self.left = Left()
         self.led = Led()
+        self.comings = Comings()
+        self.again: dict[str, Again] = {}
 
 
 @dataclass(frozen=True, slots=True)

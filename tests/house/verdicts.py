@@ -36,6 +36,7 @@ LEADS_TO = {
     Advice.LOOK_AGAIN: "another look, soon",
     Advice.FAIL_OVER: "a failover",
     Advice.REOPEN: "the primary is opened again",
+    Advice.REJOIN: "the old primary is closed and, where nothing in it diverged, attached",
     Advice.RECORD: "the primary is recorded",
     Advice.ALERT: "an alert",
 }

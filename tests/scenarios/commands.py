@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from failoverd.decide.judge import TABLES, Tables, judge, prospect, settle
+from failoverd.decide.judge import TABLES, Tables, forbidden, judge, prospect, settle
 from failoverd.decide.refusals import standing
+from failoverd.decide.rejoining import source_for
 from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import FailoverdError
 from failoverd.model.host import FenceProof
@@ -14,6 +15,7 @@ from failoverd.model.plans import Kind, Plan
 from failoverd.model.steps import AwaitAcks, DisarmSource, FenceHost, FenceSession, OpenWrites, Step, StopReceiver
 from failoverd.model.verdict import Refusal, Verdict
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen, predict
+from failoverd.plan.rejoin import plan_attaching, plan_closing_it
 from failoverd.plan.render import render_plan
 from failoverd.plan.undo import plan_undo
 from failoverd.verify.invariants import INVARIANTS, Claimed, Invariant, replica_results, verify
@@ -84,6 +86,19 @@ def say_reopen(world: World, line: Line, rows: Rows) -> str:
     return shown(plan_reopen(world.snapshot, world.history, world.policy, standing(found, overrides(world))))
 
 
+def say_rejoin(world: World, line: Line, rows: Rows) -> str:
+    s = world.situation()
+    left = standing(forbidden(s, Kind.REJOIN, rows[0]), overrides(world))
+    if left:
+        return "\n".join(refused(left))
+    name = world.request.to if world.request else ""
+    state = world.snapshot.state(name)
+    source = source_for(s, state) if state is not None else ""
+    then = plan_attaching(world.snapshot, world.policy, s.recorded.name, name, source)
+    first = plan_closing_it(world.policy, s.recorded.name, name)
+    return shown(replace(then, groups=(*first.groups, *then.groups)))
+
+
 def say_undo(world: World, line: Line, rows: Rows) -> str:
     done = tuple(step_of(word) for word in line.flags)
     line.used.update(line.flags)
@@ -135,6 +150,7 @@ COMMANDS: dict[str, Callable[[World, Line, Rows], str]] = {
     "opening": say_opening,
     "closing": say_closing,
     "reopen": say_reopen,
+    "rejoin": say_rejoin,
     "undo": say_undo,
     "verify": say_verify,
 }

@@ -24,7 +24,7 @@ NAMES = ("rules", "refusals", "obstacles", "problems")
 # The commands whose output shows a table; the others need not be run to see that a row is gone.
 SHOWN_BY = {
     "rules": ("judge",),
-    "refusals": ("judge", "plan", "closing", "reopen"),
+    "refusals": ("judge", "plan", "closing", "reopen", "rejoin"),
     "obstacles": ("closing", "plan"),
     "problems": ("judge",),
     "invariants": ("verify",),

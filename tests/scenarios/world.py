@@ -155,6 +155,8 @@ def read_state(name: str, line: Line) -> ServerState:
             log_bin=not line.has("no-log-bin"),
             log_replica_updates=not line.has("no-updates"),
             relay_log_recovery=line.has("recovers"),
+            sync_binlog=int(line.number("sync", 1)),
+            read_only_at_start=True if line.has("starts-closed") else None,
         ),
     )
 
@@ -278,7 +280,7 @@ def read_request(parts: Parts, line: Line) -> None:
     parts.request = Request(
         cluster="shop",
         kind=Kind(line.get("kind", "failover")),
-        by=Requester("person", "anna", "desk", ""),
+        by=Requester("automatic" if line.has("automatic") else "person", "anna", "desk", ""),
         to=line.get("to", ""),
         accept_loss=None if loss is None else int(loss),
         overrides=frozenset(filter(None, line.get("override", "").split(","))),
@@ -332,6 +334,7 @@ def read_policy(parts: Parts) -> ClusterPolicy:
             min_claimed="majority" if claimed == "majority" else int(claimed),
         ),
         durability="lossless" if line.has("lossless") else "async",
+        rejoin="off" if line.get("rejoin", "clean-only") == "off" else "clean-only",
         semi_sync=SemiSyncPolicy(
             int(line.number("wait_count", 1)), "degrade" if line.get("on_no_ackers", "wait") == "degrade" else "wait"
         ),

@@ -61,6 +61,9 @@ class StandIn:
         on_progress("going on")
         return self.answer("failover", request)  # type: ignore[return-value]
 
+    def rejoin_plan(self, request: Request) -> Plan:
+        return self.answer("rejoin_plan", request)  # type: ignore[return-value]
+
     def repair_plan(self, cluster: str, server: str) -> Plan:
         return self.answer("repair_plan", cluster, server)  # type: ignore[return-value]
 

@@ -257,8 +257,13 @@ WRONG_CLUSTER = [
     ),
     (
         "later section",
-        "servers: [{name: a, host: b}], rejoin: off",
-        "clusters.shop.rejoin: is not a known",
+        "servers: [{name: a, host: b}], drills: {allowed: true}",
+        "clusters.shop.drills: is not a known",
+    ),
+    (
+        "later way back",
+        "servers: [{name: a, host: b}], rejoin: clone",
+        "clusters.shop.rejoin: 'clone' is",
     ),
     (
         "half lossless",

@@ -43,6 +43,7 @@ CASES: tuple[tuple[str, Way, Open], ...] = (
     ("aborted", Way.ABORT, replace(SILENT, wish=Verb.ABORT)),
     ("unlisted", Way.PERSON, opened(intent=Intent("db9", identity("db9")))),
     ("elect-other", Way.PERSON, replace(elect(), intent=Intent("db2", identity("db3")))),
+    ("rejoin", Way.BACK, opened("db1 up", "db2 alone", kind=Kind.REJOIN, rule="healthy")),
     ("reopening", Way.ON, opened("db1 up", "db2 replica", kind=Kind.REOPEN, rule="healthy")),
     ("nothing-opened", Way.BACK, opened(kind=Kind.REOPEN)),
     ("elect-open", Way.FINISH, elect("db1 down", "db2 alone rw", "db3 replica")),

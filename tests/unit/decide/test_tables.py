@@ -47,8 +47,10 @@ def test_only_a_verdict_against_the_primary_leads_to_an_act() -> None:
         VerdictName.PRIMARY_UNFIT,
     }
     assert acting == against
+    joining = {rule.id for rule in TABLES.rules if rule.advice is Advice.REJOIN}
+    assert joining == {"returned-writable"}
     quiet = {VerdictName.SUSPECT, VerdictName.BLIND, VerdictName.INCONSISTENT}
-    allowed = {Advice.ALERT, Advice.LOOK_AGAIN}
+    allowed = {Advice.ALERT, Advice.LOOK_AGAIN, Advice.REJOIN}
     assert all(rule.advice in allowed for rule in TABLES.rules if rule.verdict in quiet)
 
 
@@ -58,6 +60,7 @@ def test_overrides_take_away_what_they_name_and_no_firm_row() -> None:
     assert {r.id for r in standing(found, every)} == {
         *("primary-alive", "no-candidate", "epoch-behind"),
         *("primary-open", "reopen-unsafe"),
+        *("rejoin-impossible", "rejoin-needless", "diverged", "logs-gone", "relay-unapplied"),
     }
     assert {r.id for r in standing(found, frozenset({"cooldown"}))} == every - {"cooldown"}
     assert set(OVERRIDES.values()) <= every

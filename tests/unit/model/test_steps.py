@@ -83,6 +83,7 @@ CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapsh
     steps.CatchUp: (steps.CatchUp("db2", "db1"), (), (FOLLOWS, AWAY)),
     steps.KeepOut: (steps.KeepOut("db2"), (), (look("db2 alone offline"), FOLLOWS, AWAY)),
     steps.LetIn: (steps.LetIn("db2"), (FOLLOWS, OPEN), (look("db2 alone rw offline"), AWAY)),
+    steps.CloseReturned: (steps.CloseReturned("db2"), (FOLLOWS, ALONE), (OPEN, look("db2 replica plain"), AWAY)),
     steps.Refetch: (steps.Refetch("db2", "db1", endpoint("db1"), HUNDRED), (), (FOLLOWS, AWAY)),
 }
 

@@ -1,0 +1,95 @@
+"""Servers that came back or lost their way are attached again, one at a time; what diverged is closed, no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from failoverd.decide.judge import forbidden
+from failoverd.decide.refusals import standing
+from failoverd.decide.rejoining import connected, returning, source_for
+from failoverd.decide.situation import Situation
+from failoverd.execute.hands import Hands
+from failoverd.model.plans import Kind, Plan, ReplicaResult, Request
+from failoverd.model.verdict import Refusal
+from failoverd.observe.look import Interest, look
+from failoverd.plan.rejoin import plan_attaching
+from failoverd.service.operation import AUTOMATIC, foresee, situation_of
+from failoverd.service.world import Again, Memory, Occasion, World
+
+# What could not be attached is tried again after this, each time later (seconds).
+PAUSE_FIRST = 2.0
+PAUSE_MOST = 300.0
+# A receiver connects within this, or what keeps it from that is for people (seconds).
+CONNECT_SECONDS = 3.0
+CONNECT_PAUSE = 0.1
+
+
+def wish_for(world: World, server: str) -> Request:
+    """The manager's own wish to attach a server."""
+    return Request(world.cluster, Kind.REJOIN, AUTOMATIC, server)
+
+
+def due(world: World, memory: Memory, occasion: Occasion) -> Request | None:
+    """The first server that is to be attached by the manager itself now; None where nobody is, or nobody may be."""
+    now = world.eyes.clock.now()
+    found = returning(situation_of(world, occasion, None), memory.comings)
+    memory.again = {one.server: memory.again[one.server] for one in found if one.server in memory.again}
+    for one in found:
+        again, request = memory.again.get(one.server, Again()), wish_for(world, one.server)
+        if again.at > now:
+            continue
+        plan = foresee(world, occasion, Kind.REJOIN, request)
+        if not plan.refusals:
+            memory.again[one.server] = later(again, now, "")
+            world.log.info("server returns", server=one.server, why=one.sentence, source=one.source)
+            return request
+        why = "; ".join(refusal.sentence for refusal in plan.refusals)
+        if why != again.why:
+            world.log.warning("server not attached", server=one.server, why=why)
+        memory.again[one.server] = Again(now, again.pause, why)
+    return None
+
+
+def later(before: Again, now: float, why: str) -> Again:
+    """When it is tried again if this time does not help."""
+    pause = min(max(2 * before.pause, PAUSE_FIRST), PAUSE_MOST)
+    return Again(now + pause, pause, why)
+
+
+def foretell(world: World, occasion: Occasion, request: Request) -> Plan:
+    """All of it as it would be now, with everything that stands against it; for people, never executed."""
+    situation = situation_of(world, occasion, request)
+    refusals = forbidden(situation, Kind.REJOIN)
+    first, then = foresee(world, occasion, Kind.REJOIN, request), attaching(situation)
+    return replace(then, groups=(*first.groups, *then.groups), refusals=refusals)
+
+
+def attaching(situation: Situation) -> Plan:
+    """The second half of the plan, on what the server is now."""
+    name = situation.request.to if situation.request is not None else ""
+    state = situation.snapshot.state(name)
+    source = source_for(situation, state) if state is not None else ""
+    return plan_attaching(situation.snapshot, situation.policy, situation.recorded.name, name, source)
+
+
+def judged_again(world: World, occasion: Occasion, hands: Hands, request: Request) -> tuple[Plan, tuple[Refusal, ...]]:
+    """The second half on a new look: the server is closed now and claimed by us, so what it holds cannot grow."""
+    snapshot = look(world.eyes, world.policy, Interest(hosts=True))
+    sights = {**snapshot.sights, request.to: hands.claimed(request.to).read()}
+    situation = situation_of(world, replace(occasion, snapshot=replace(snapshot, sights=sights)), request)
+    return attaching(situation), standing(forbidden(situation, Kind.REJOIN), hands.operation.overrides)
+
+
+def connects(world: World, primary: str, server: str) -> ReplicaResult:
+    """Look until its receiver has its source, or time is up, or the primary is missed, which matters more."""
+    clock = world.eyes.clock
+    end = clock.now() + CONNECT_SECONDS
+    while True:
+        snapshot = look(world.eyes, world.policy, Interest())
+        state = snapshot.state(server)
+        if state is not None and connected(state):
+            return ReplicaResult(server, attached=True)
+        if clock.now() > end or snapshot.state(primary) is None:
+            trouble = state.main.receiver_trouble.text if state is not None and state.main is not None else ""
+            return ReplicaResult(server, attached=False, problem=trouble or "its receiver has not connected yet")
+        clock.sleep(CONNECT_PAUSE)

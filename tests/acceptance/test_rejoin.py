@@ -1,0 +1,106 @@
+"""Servers that come back are attached by themselves, and a writing client notices nothing; who diverged is not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.acceptance.conftest import LabFactory
+from tests.acceptance.rehearsal import (
+    PATIENCE,
+    Rehearsal,
+    eventually,
+    executed,
+    inside,
+    rehearsal,
+    replication,
+    takes_writes,
+    writable,
+)
+
+
+def operations(play: Rehearsal) -> list[tuple[str, str]]:
+    return [(o["kind"], o["outcome"]) for o in play.operations()]
+
+
+def attached(play: Rehearsal, server: str, source: str) -> dict[str, object]:
+    address = play.lab.hosts[source].address
+    return dict(
+        eventually(
+            lambda: replication(play.lab, server),
+            lambda row: (
+                bool(row)
+                and (row["Source_Host"], row["Replica_IO_Running"], row["Replica_SQL_Running"])
+                == (address, "Yes", "Yes")
+            ),
+            f"{server} following {source}",
+        )
+    )
+
+
+def test_a_replica_that_was_restarted_without_its_threads_replicates_again(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        play.begin()
+        play.lab.sql("db3", "STOP REPLICA IO_THREAD FOR CHANNEL ''")
+        play.lab.sql("db3", "CHANGE REPLICATION SOURCE TO SOURCE_CONNECT_RETRY=7 FOR CHANNEL ''")
+        play.lab.sql("db3", "START REPLICA IO_THREAD FOR CHANNEL ''")
+        play.lab.sql("db3", "SET PERSIST_ONLY skip_replica_start=ON")
+        os.kill(play.lab.mysqld_pid("db3"), signal.SIGKILL)
+        play.go_on()
+        eventually(lambda: play.lab.mysqld_pid("db3"), lambda pid: not pid, "the end of db3")
+        play.managers.wait_for(
+            "a missing db3", lambda s: not {x["name"]: x for x in s["servers"]}["db3"]["reachable"], PATIENCE
+        )
+        play.lab.start_mysqld("db3")
+        begun = time.monotonic()
+        row = attached(play, "db3", "db1")
+        print(f"attached {time.monotonic() - begun:.1f} s after it was started")
+        assert row["Connect_Retry"] == 7, "its options are kept"
+        eventually(lambda: operations(play), lambda o: o == [("rejoin", "done")], "the operation")
+        account = play.settled("db1", ("db2", "db3"))
+        assert not account.errors, "the client noticed nothing"
+
+
+@pytest.mark.parametrize("diverged", [False, True], ids=["clean", "diverged"])
+def test_an_old_primary_that_nobody_could_fence_is_closed_when_it_is_back(lab: LabFactory, diverged: bool) -> None:
+    with rehearsal(lab()) as play:
+        play.begin()
+        play.writer.pause()  # what only a host holds that is out of reach would be lost
+        held = executed(play.lab, "db1")
+        for server in play.replicas():
+            eventually(lambda server=server: inside(play.lab, server, held), bool, f"{server} at {held}")  # type: ignore[misc]
+        play.lab.fault.link("db1", up=False)
+        play.writer.resume()
+        eventually(lambda: play.logged("operation ended"), bool, "the end of the failover")
+        (shown,) = play.operations()
+        elect = str(shown["new_primary"])
+        (other,) = set(play.replicas()) - {elect}
+        assert shown["fenced"]["how"] == "UNFENCED"
+        play.go_on()
+        if diverged:
+            play.lab.sql("db1", "CREATE DATABASE only_here")
+        play.lab.fault.link("db1", up=True)
+        begun = time.monotonic()
+        eventually(lambda: takes_writes(play.lab, "db1"), lambda writes: not writes, "a closed db1")
+        print(f"closed {time.monotonic() - begun:.1f} s after its link was back")
+        if not diverged:
+            attached(play, "db1", elect)
+            eventually(lambda: operations(play)[0], lambda o: o == ("rejoin", "done"), "the operation")
+            play.settled(elect, (other, "db1"))
+            return
+        left_alone(play, elect)
+        play.settled(elect, (other,))
+
+
+def left_alone(play: Rehearsal, elect: str) -> None:
+    """db1 diverged: it is closed, follows nobody, is called what it is, and no person attaches it either."""
+    eventually(lambda: operations(play)[0], lambda o: o == ("rejoin", "refused"), "the judgement")
+    assert writable(play.lab) == (elect,)
+    assert replication(play.lab, "db1") == {}
+    told = play.managers.wait_for("a quiet status", lambda s: s["operation"] is None, PATIENCE)
+    assert {s["name"]: s["role"] for s in told["servers"]}["db1"] == "diverged"
+    code, refused, _ = play.command("rejoin", "shop", "db1", "--yes")
+    assert (code, [r["id"] for r in refused["refusals"]]) == (1, ["diverged"])

@@ -1,0 +1,69 @@
+"""`failoverd rejoin`: shown first, refused where it diverged, asked, handed on."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from failoverd.model.plans import Group, Kind, Request
+from failoverd.model.steps import CloseReturned, Stage, Task
+from failoverd.model.verdict import Refusal
+from tests.unit.cli.stand_in import EMPTY_PLAN, StandIn, Terminal, document, terminal
+
+PLAN = dataclasses.replace(
+    EMPTY_PLAN, kind=Kind.REJOIN, elect="", groups=(Group(Stage.FENCE, (Task(CloseReturned("db2"), 1.0),)),)
+)
+UNPROVEN = Refusal("durability-unproven", "a crash of its host may have taken data")
+DIVERGED = Refusal("diverged", "db2 has 1 transactions that db1 lacks: db2:1")
+DONE: dict[str, object] = {"operation": "op1", "kind": "rejoin", "cluster": "shop", "outcome": "done", "findings": []}
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Terminal:
+    return terminal(tmp_path)
+
+
+def test_it_is_shown_asked_and_handed_on(screen: Terminal) -> None:
+    app = StandIn(rejoin_plan=PLAN, failover=DONE)
+    result = screen.call(app, "rejoin", "shop", "db2", "--reason", "new disk", "--yes")
+    assert result.exit_code == 0
+    assert "attaching to db1" in result.stderr
+    assert "close db2, which is not the primary" in result.stderr
+    (request,) = (asked[1] for asked in app.asked if asked[0] == "failover")
+    assert isinstance(request, Request)
+    assert (request.cluster, request.kind, request.to, request.by.reason) == ("shop", Kind.REJOIN, "db2", "new disk")
+
+
+def test_without_a_terminal_it_needs_a_yes(screen: Terminal) -> None:
+    app = StandIn(rejoin_plan=PLAN, failover=DONE)
+    assert screen.call(app, "rejoin", "shop", "db2").exit_code == 2
+    assert all(asked[0] != "failover" for asked in app.asked)
+
+
+@pytest.mark.parametrize(
+    ("against", "words", "code"),
+    [(UNPROVEN, (), 1), (UNPROVEN, ("--override", "durability-unproven"), 0), (DIVERGED, (), 1)],
+    ids=["unproven", "overridden", "diverged"],
+)
+def test_what_stands_against_it(screen: Terminal, against: Refusal, words: tuple[str, ...], code: int) -> None:
+    app = StandIn(rejoin_plan=dataclasses.replace(PLAN, refusals=(against,)), failover=DONE)
+    result = screen.call(app, "rejoin", "shop", "db2", "--yes", "--json", *words)
+    assert result.exit_code == code
+    assert (app.asked[-1][0] == "failover") is (code == 0)
+    assert document(result)["outcome"] == ("refused" if code else "done")
+
+
+def test_nobody_overrides_that_it_diverged(screen: Terminal) -> None:
+    app = StandIn(rejoin_plan=PLAN)
+    assert screen.call(app, "rejoin", "shop", "db2", "--yes", "--override", "diverged").exit_code == 2
+    assert app.asked == []
+
+
+def test_a_dry_run_shows_the_plan_and_what_stands_against_it(screen: Terminal) -> None:
+    app = StandIn(rejoin_plan=dataclasses.replace(PLAN, refusals=(DIVERGED,)))
+    result = screen.call(app, "rejoin", "shop", "db2", "--dry-run")
+    assert result.exit_code == 1
+    assert "refused, diverged" in result.stdout
+    assert [asked[0] for asked in app.asked] == ["rejoin_plan"]

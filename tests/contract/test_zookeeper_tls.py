@@ -94,7 +94,7 @@ def test_who_is_not_trusted_is_never_spoken_to(site: Site, who: str) -> None:
         "a stranger's": trusting(site.ours.certificate, site.theirs.issue("stranger", HERE)),
         "no TLS": None,
     }[who]
-    refused(site.manager(tls))
+    refused(site.manager(tls), tls=tls is not None)
 
 
 def test_a_certificate_for_another_address_is_refused(site: Site, tmp_path: Path) -> None:
@@ -107,12 +107,13 @@ def test_a_certificate_for_another_address_is_refused(site: Site, tmp_path: Path
         other.kill()
 
 
-def refused(manager: ZooKeeperCoordination) -> None:
+def refused(manager: ZooKeeperCoordination, *, tls: bool = True) -> None:
     """It stays without a connection, and says so at once when it is asked."""
     with closing(manager):
         manager.campaign("shop")
         time.sleep(1.0)  # as long as it takes to be let in where one is trusted, several times
         assert manager.state() == "lost"
         assert manager.lease("shop") is None
-        with pytest.raises(CoordinationError, match="away"):
+        with pytest.raises(CoordinationError, match="away") as told:
             manager.holder("shop")
+        assert ("certificates" in told.value.hint) is tls

@@ -95,7 +95,12 @@ class Session:
         self.refuse_other_timeout()
         client = self._client
         if not self.connected:
-            raise Away("ZooKeeper is away", ",".join(self.settings.hosts), "it is tried again without end")
+            hint = "it is tried again without end"
+            if self.settings.tls is not None:
+                hint += (
+                    "; where it runs, look at the certificates: the files of zookeeper.tls, the names in the server's"
+                )
+            raise Away("ZooKeeper is away", ",".join(self.settings.hosts), hint)
         return call(client)
 
     def result(self, sent: Any, timeout: float) -> Any:

@@ -47,3 +47,30 @@ def test_what_went_wrong_once_does_not_go_wrong_again(once: Once) -> None:
     assert life.broken == (), once.wrong
     assert life.hit, "the fault did not meet the operation any more: choose another word"
     assert life.settled
+
+
+# Lives of whole seeds; what a seed means stays as it is while its lots are not drawn anew.
+SEEDS: tuple[tuple[str, Script, str], ...] = (
+    ("1926", script_of(1926), "a replica's errant transaction was spread by a manager that had never seen the primary"),
+    ("1512", script_of(1512), "the same, after it had reached one replica only"),
+    ("1882", script_of(1882), "an elect that died unopened was recorded while the old primary served its clients"),
+    ("120", script_of(120), "receivers that were stopped beside a fence that failed stayed stopped"),
+    ("426", script_of(426), "a claim that came after its operation had ended killed the manager"),
+    ("475", script_of(475), "two histories, told as such"),
+    ("82", replace(script_of(82), planned=True), "an elect's hold outlived the switchover that gave it up"),
+)
+
+
+@pytest.mark.parametrize(("seed", "script", "wrong"), SEEDS, ids=[seed for seed, _, _ in SEEDS])
+def test_a_seed_that_went_wrong_once_does_not_go_wrong_again(seed: str, script: Script, wrong: str) -> None:
+    life = live(script)
+    assert life.broken == (), f"{seed}: {wrong}"
+    assert life.hit
+
+
+@pytest.mark.parametrize("seed", [2251, 2320])
+def test_a_lost_answer_costs_seconds_and_nobody_has_to_come(seed: int) -> None:
+    life = live(script_of(seed))
+    assert life.settled
+    assert life.outcomes == ("done",)
+    assert life.seconds < 15.0

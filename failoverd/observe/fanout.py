@@ -13,6 +13,11 @@ T = TypeVar("T")
 
 # What a call may take beyond the deadline it was given: scheduling on a busy machine, no waiting of its own.
 GRACE = 0.25
+# A primary that was missed a moment ago gets this share of the time-out at first: it has had a whole one already, and
+# every second route is heard besides. Later a slow way needs all of it to be found open again.
+HASTE = 0.5
+# So many times the misses that count: until then the others may have their silence proven.
+HASTY_LOOKS = 2
 
 
 def ask_all(

@@ -13,7 +13,7 @@ from failoverd.model.policy import ClusterPolicy
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.sources import forgot
 from failoverd.observe.eyes import Eyes
-from failoverd.observe.fanout import GRACE
+from failoverd.observe.fanout import GRACE, HASTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ def scan_logs(eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old
     asked = questions(snapshot, old_primary)
 
     def patience(question: Question) -> float:
-        # A host whose agent was silent a moment ago is asked once more, but nobody waits for a scan there.
+        # A host whose agent was silent a moment ago is asked once more, but nobody waits long for a scan there.
         answers = snapshot.facts(question.server) is not None
-        return policy.failover.salvage_timeout if answers else policy.detection.timeout
+        return policy.failover.salvage_timeout if answers else policy.detection.timeout * HASTE
 
     def call(question: Question) -> Callable[[], Holding]:
         limit = patience(question)

@@ -11,15 +11,12 @@ from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.observe.eyes import Eyes
-from failoverd.observe.fanout import GRACE, as_sight, ask_all
+from failoverd.observe.fanout import GRACE, HASTE, HASTY_LOOKS, as_sight, ask_all
 from failoverd.observe.routes import Routes, ask_hosts, ask_routes
 from failoverd.ports import ClaimedServer
 
 # No packet, or no word: the look has taken its whole time and says nothing about the host.
 SILENCE = frozenset({Why.TIMED_OUT, Why.HUNG})
-# A primary that was missed a moment ago gets this share of the time-out while its misses are counted: it has had a
-# whole one already, and every second route is heard besides. Later a slow way needs all of it to be found open again.
-HASTE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +40,21 @@ def look(eyes: Eyes, policy: ClusterPolicy, interest: Interest) -> TopologySnaps
     started, primary = eyes.clock.now(), interest.primary
     routes = Routes(MappingProxyType({}))
     if primary is not None and interest.misses:
-        hasty = interest.misses < policy.detection.misses
+        hasty = interest.misses < HASTY_LOOKS * policy.detection.misses
         sights, routes = at_once(eyes, policy, primary, HASTE if hasty else 1.0)
     else:
         sights = read_all(eyes, policy)
-        if primary is not None and speaks(sights[primary]):
+        if primary is not None and speaks(sights.get(primary)):
             routes = ask_routes(eyes, policy, primary)
         elif interest.hosts:
             routes = ask_hosts(eyes, policy)
     return TopologySnapshot(policy.name, started, MappingProxyType(dict(sights)), routes.hosts, routes.probes)
 
 
-def speaks(sight: Sight) -> bool:
-    """Whether a failed look came to an answer, of the host at least: a time-out did not."""
+def speaks(sight: Sight | None) -> bool:
+    """Whether a failed look came to an answer, of the host at least: a time-out did not. A server that is not listed
+    was not looked at.
+    """
     return isinstance(sight, Unreachable) and sight.why not in SILENCE
 
 
@@ -73,15 +72,26 @@ def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str, share: float) -> tu
         sights = {
             s.name: Unreachable(s.name, Why.OWN_SIDE, f"no look came back: {sights}", now) for s in policy.servers
         }
+    if not speaks(sights[primary]) and isinstance(sights[primary], Unreachable):
+        # While the primary was waited for, what the others said has grown old: a silence may be proven by now.
+        there = tuple(name for name, sight in sights.items() if isinstance(sight, ServerState))
+        sights = {**sights, **read_all(eyes, policy, names=there)}
     return sights, routes if isinstance(routes, Routes) else Routes(MappingProxyType({}))
 
 
-def read_all(eyes: Eyes, policy: ClusterPolicy, patience: Mapping[str, float] | None = None) -> Mapping[str, Sight]:
-    """A sight for every listed server; `patience` is for those who get less time than the others, in seconds."""
+def read_all(
+    eyes: Eyes,
+    policy: ClusterPolicy,
+    patience: Mapping[str, float] | None = None,
+    names: tuple[str, ...] | None = None,
+) -> Mapping[str, Sight]:
+    """A sight for every listed server, or for these; `patience` is for those who get less time than the others, in
+    seconds.
+    """
     timeout, less = policy.detection.timeout, patience or {}
     answers = ask_all(
         eyes.tasks,
-        [s.name for s in policy.servers],
+        [s.name for s in policy.servers] if names is None else names,
         lambda name: eyes.servers.look(policy.name, name, less.get(name, timeout)),
         timeout,
     )

@@ -11,6 +11,9 @@ from dataclasses import replace
 
 import pytest
 
+from failoverd.agent import probe
+from failoverd.agent.conversation import Call
+from failoverd.agent.deadline import Deadline
 from failoverd.drivers.mysql.access import ServerAccess, Tls
 from failoverd.drivers.mysql.servers import Manager, MysqlServers
 from failoverd.drivers.wakeups import Bell
@@ -128,3 +131,27 @@ def test_a_claim_needs_a_way_in(real: RealWorld) -> None:
     with pytest.raises(ConnectFailed) as refusal:
         real.servers(password="wrong").claim(CLUSTER, "db1", FakeLease(5), LONG)
     assert refusal.value.why is Why.ACCESS_DENIED
+
+
+def aborted(mysqld: RealMysqld) -> int:
+    """How many connections the server counts as broken before they were logins: enough of them block their host."""
+    (row,) = mysqld.rows("SHOW GLOBAL STATUS LIKE 'Aborted_connects'")
+    return int(row["Value"])
+
+
+@pytest.mark.parametrize("tls", ["off", "preferred"])
+def test_probes_are_complete_logins_and_never_count_against_their_host(real: RealWorld, tls: Tls) -> None:
+    """Ten broken ones would block a host (max_connect_errors); a bare connection is such a one."""
+    server = real.mysqlds["db1"]
+    look(access_to(server))  # the account is in the server's cache now, as it is where a manager watches
+    before = aborted(server)
+    args = {"host": "127.0.0.1", "port": server.port, "user": "failoverd", "password": "right", "tls": tls}
+    found = [probe.probe(Call({**args, "timeout": LONG}, Deadline(LONG)))["outcome"] for _ in range(150)]
+    assert found == ["ok"] * 150
+    assert aborted(server) == before
+    with socket.create_connection(("127.0.0.1", server.port)):
+        pass
+    end = CLOCK.now() + LONG
+    while aborted(server) == before and CLOCK.now() < end:
+        CLOCK.sleep(0.05)
+    assert aborted(server) == before + 1, "a bare connection counts"

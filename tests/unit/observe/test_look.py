@@ -143,8 +143,8 @@ class Slow(FakeServers):
         return super().look(cluster, server, timeout)
 
 
-@pytest.mark.parametrize(("misses", "share"), [(0, 1.0), (1, 0.5), (2, 0.5), (3, 1.0), (20, 1.0)])
-def test_a_primary_that_was_missed_gets_less_time_while_its_misses_are_counted(misses: int, share: float) -> None:
+@pytest.mark.parametrize(("misses", "share"), [(0, 1.0), (1, 0.5), (5, 0.5), (6, 1.0), (20, 1.0)])
+def test_a_primary_that_was_missed_gets_less_time_at_first(misses: int, share: float) -> None:
     whole = Whole()
     manager = whole.manager().turns(2)
     servers = Slow(CLUSTER, whole.mysqlds, whole.clock, SilentBell())
@@ -165,3 +165,20 @@ def test_a_refusal_is_asked_about_at_once() -> None:
     snapshot = look(manager.world.eyes, whole.policy, Interest("db1"))
     assert {probe.origin for probe in snapshot.probes} == {"db2", "db3"}
     assert snapshot.facts("db1") is not None
+
+
+def test_what_the_others_say_is_read_again_when_the_primary_has_been_waited_for() -> None:
+    """The replica's silence is as old as the look's end, not as its beginning."""
+    whole = Whole()
+    manager = whole.manager().turns(2)
+    whole.mysqlds["db1"].frozen = True
+    begun = whole.clock.now()
+    snapshot = look(manager.world.eyes, whole.policy, Interest("db1", 1))
+    waited = whole.policy.detection.timeout * 0.5
+    assert {s.name: s.read_at - begun for s in snapshot.reached()} == {"db2": waited, "db3": waited}
+
+
+def test_a_recorded_primary_that_is_not_listed_any_more_is_not_looked_for() -> None:
+    whole = Whole()
+    snapshot = look(whole.manager().world.eyes, whole.policy, Interest("db9"))
+    assert set(snapshot.sights) == {"db1", "db2", "db3"}

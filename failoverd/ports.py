@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from failoverd.gtid import GtidSet
+from failoverd.model.durability import Durability
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.hooks import HookCall, HookResult, Point
 from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, Lot, ProbeReport, Spliced, Verified
@@ -145,6 +146,14 @@ class ClaimedServer(Protocol):
 
     def give_up_acks(self) -> None:
         """Let its commits wait for nobody: those that wait are answered OK, and no replica has them."""
+
+    def durability(self) -> Durability:
+        """What it forces to its disk at each commit, read now."""
+
+    def set_durability(self, wanted: Durability) -> None:
+        """Let it force that much from now on, SET GLOBAL only; what it has is forced to its disk where it asks for
+        more.
+        """
 
     def open_writes(self) -> ServerState:
         """SET GLOBAL read_only = OFF; its state as read back. Never persisted."""

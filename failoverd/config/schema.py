@@ -228,6 +228,9 @@ class FailoverConfig:
     ] = "majority"
     fencing_timeout: Annotated[float, Duration(0.1, 300), "How long fencing the old primary may take."] = 3.0
     kill_blockers: Annotated[bool, Switch(), "Whether sessions that hold up the candidate's applier are ended."] = True
+    relax_durability: Annotated[
+        bool, Switch(), "Whether the candidate may catch up without forcing each commit to its disk."
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +349,7 @@ def failover_policy(section: FailoverConfig) -> FailoverPolicy:
         min_claimed=section.min_claimed,
         fencing_timeout=section.fencing_timeout,
         kill_blockers=section.kill_blockers,
+        relax_durability=section.relax_durability,
     )
 
 

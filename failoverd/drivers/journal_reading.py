@@ -52,7 +52,12 @@ def unfinished_from(name: str, begin: Mapping[str, Any], entries: Sequence[Mappi
     try:
         operation = _CONVERTER.structure(begin["whole"], Operation)
         found = Unfinished(operation, tuple(entry_from(entry) for entry in entries))
-        found.begun(), found.given_up(), found.intent()  # what goes on with it reads these: better refused now
+        (
+            found.begun(),
+            found.given_up(),
+            found.relaxed(),
+            found.intent(),
+        )  # what goes on with it reads these: better refused now
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise CoordinationError(
             f"the journal of operation {name} cannot be understood",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from failoverd.gtid import GtidSet
+from failoverd.model.durability import Durability
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.host import FenceProof
 from failoverd.model.journal import Unfinished
@@ -51,11 +52,11 @@ class Means:
 class Hands:
     """One operation's means of acting, and what gathers while it runs: claims, proofs, what was saved.
 
-    `missing` is what nobody can give back, `given_up` what was accepted as lost on the way, `refusals` what was found
-    out only while acting. `intended` is true from the moment that the promote-intent may be in the journal, `beside`
-    where an earlier manager may have opened the elect beside an old primary that was not proven shut. `final` is what a
-    closed primary holds for good, `closed_at` when it was closed (wall seconds), `given_up_for` why no other attempt is
-    made.
+    `missing` is what nobody can give back, `given_up` what was accepted as lost on the way, `relaxed` what servers
+    had that were let off forcing commits to disk, `refusals` what was found out only while acting. `intended` is true
+    from the moment that the promote-intent may be in the journal, `beside` where an earlier manager may have opened the
+    elect beside an old primary that was not proven shut. `final` is what a closed primary holds for good, `closed_at`
+    when it was closed (wall seconds), `given_up_for` why no other attempt is made.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Hands:
         self.saved: list[Saved] = []
         self.missing = GtidSet()
         self.given_up = GtidSet()
+        self.relaxed: dict[str, Durability] = {}
         self.refusals: list[Refusal] = []
         self.hooked: set[str] = set()
         self.stage_told: Stage | None = None
@@ -106,6 +108,7 @@ class Hands:
         self.intended, self.beside = intent is not None, found.beside()
         self.fence = found.fence()
         self.saved = list(found.saved())
+        self.relaxed = found.relaxed()
         self.hooked = set(found.hooked())
         self.opened_at = found.opened_at(intent.elect) if intent else None
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from failoverd.execute import (
+    durability,
     fence,
     freeze,
     hooks,
@@ -56,6 +57,8 @@ HANDLERS: dict[type, Handler] = {
     s.AwaitAcks: semisync.await_acks,
     s.GiveUpAcks: semisync.give_up,
     s.StopWaiting: semisync.stop_waiting,
+    s.RelaxDurability: durability.relax,
+    s.RestoreDurability: durability.restore,
     s.KeepLogs: repair.keep_logs,
     s.ApplyReadable: repair.apply_readable,
     s.Refetch: repair.refetch,

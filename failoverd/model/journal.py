@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from failoverd.gtid import GtidSet
+from failoverd.model.durability import Durability
 from failoverd.model.host import FenceProof
 from failoverd.model.plans import Entry, EntryKind, Operation, Saved, StepOutcome, StepResult
 from failoverd.model.steps import FenceHost, FenceSession, OpenWrites, ReleaseFence, Splice, Stage, Step
@@ -118,6 +119,16 @@ class Unfinished:
         begun = {str(e.body["key"]) for e in self.entries if e.kind is EntryKind.HOOK and not e.body.get("repeatable")}
         well = {str(e.body["key"]) for e in self.entries if e.kind is EntryKind.HOOK_ENDED and e.body.get("ok")}
         return frozenset(begun | well)
+
+    def relaxed(self) -> dict[str, Durability]:
+        """What servers forced to their disks before this operation let them off."""
+        found: dict[str, Durability] = {}
+        for entry in self.entries:
+            if entry.kind is EntryKind.RELAXED:
+                body = entry.body
+                had = Durability(int(str(body["sync_binlog"])), int(str(body["flush_log"])))
+                found.setdefault(str(body["server"]), had)
+        return found
 
     def given_up(self) -> tuple[GtidSet, bool]:
         """What the last plan counted as missing with what was given up while it ran, and whether the old primary's logs

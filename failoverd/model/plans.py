@@ -235,6 +235,7 @@ class EntryKind(StrEnum):
     FREEZE = "freeze"  # what each server held when positions could no longer move
     ACKNOWLEDGERS = "acknowledgers"  # who may have acknowledged commits, when positions could no longer move
     GIVEN_UP = "given-up"  # transactions that could not be brought, under an accepted number
+    RELAXED = "relaxed"  # what a server forced to its disk, before it is let off for a catch-up
     DEGRADED = "degraded"  # a server is about to commit without acknowledgements
     PROMOTE_INTENT = "promote-intent"  # the elect is durable: from here only forward
     WITHDRAWN = "withdrawn"  # the elect was proven closed under a later epoch: its intent is void

@@ -84,6 +84,7 @@ class FailoverPolicy:
     min_claimed: Literal["majority"] | int = "majority"
     fencing_timeout: float = 3.0
     kill_blockers: bool = True
+    relax_durability: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from failoverd.gtid import GtidSet
+from failoverd.model.durability import RelaxDurability as RelaxDurability  # noqa: PLC0414
+from failoverd.model.durability import RestoreDurability as RestoreDurability  # noqa: PLC0414
 from failoverd.model.fence_steps import FenceHost as FenceHost  # noqa: PLC0414
 from failoverd.model.fence_steps import FenceSession as FenceSession  # noqa: PLC0414
 from failoverd.model.fence_steps import ReleaseFence as ReleaseFence  # noqa: PLC0414
 from failoverd.model.hook_steps import FenceByHook as FenceByHook  # noqa: PLC0414
 from failoverd.model.hook_steps import RunHooks as RunHooks  # noqa: PLC0414
-from failoverd.model.host import LogKind
+from failoverd.model.recovery_steps import SPLICE_CHANNEL as SPLICE_CHANNEL  # noqa: PLC0414
+from failoverd.model.recovery_steps import Drain as Drain  # noqa: PLC0414
+from failoverd.model.recovery_steps import EndPartial as EndPartial  # noqa: PLC0414
+from failoverd.model.recovery_steps import Fetch as Fetch  # noqa: PLC0414
+from failoverd.model.recovery_steps import Splice as Splice  # noqa: PLC0414
 from failoverd.model.rejoin_steps import CloseReturned as CloseReturned  # noqa: PLC0414
 from failoverd.model.repair_steps import ApplyReadable as ApplyReadable  # noqa: PLC0414
 from failoverd.model.repair_steps import KeepLogs as KeepLogs  # noqa: PLC0414
@@ -34,7 +39,6 @@ from failoverd.model.traffic_steps import LeaveAddress as LeaveAddress  # noqa: 
 from failoverd.model.traffic_steps import SteerBalancers as SteerBalancers  # noqa: PLC0414
 from failoverd.model.traffic_steps import TakeAddress as TakeAddress  # noqa: PLC0414
 
-SPLICE_CHANNEL = "fo_recover"
 NOWHERE = Endpoint("failoverd.invalid", 3306)
 
 
@@ -89,72 +93,6 @@ class StartReceiver:
 
 
 @dataclass(frozen=True, slots=True)
-class Splice:
-    """Bring `gtids` from the log files of `origin` to `server` and let its own applier run them on a channel beside
-    the default one.
-    """
-
-    server: str
-    origin: str
-    kind: LogKind
-    gtids: GtidSet
-    size: int
-    stage = Stage.RECOVER
-
-    def title(self) -> str:
-        """What it does, for people."""
-        return f"bring {len(self.gtids)} transactions from the {self.kind} logs of {self.origin} to {self.server}"
-
-    def achieved(self, snapshot: TopologySnapshot) -> bool:
-        """Whether the server has executed them all, and the channel that brought them is gone again."""
-        state = snapshot.state(self.server)
-        if state is None or any(channel.name == SPLICE_CHANNEL for channel in state.channels):
-            return False
-        return self.gtids <= state.executed
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """Let `server` receive `gtids` from a living peer by replication, and stop its receiver again."""
-
-    server: str
-    source: str
-    endpoint: Endpoint
-    gtids: GtidSet
-    stage = Stage.RECOVER
-
-    def title(self) -> str:
-        """What it does, for people."""
-        return f"bring {len(self.gtids)} transactions from {self.source} to {self.server} by replication"
-
-    def achieved(self, snapshot: TopologySnapshot) -> bool:
-        """Whether the server has executed them all and stands still again; what it has only received may be of a log
-        that it cannot read.
-        """
-        state = snapshot.state(self.server)
-        if state is None or (state.main is not None and state.main.receiver is not Thread.NO):
-            return False
-        return self.gtids <= state.executed
-
-
-@dataclass(frozen=True, slots=True)
-class EndPartial:
-    """End the applier's worker that sits in a transaction whose rest will never come, with all that it has locked."""
-
-    server: str
-    stage = Stage.RECOVER
-
-    def title(self) -> str:
-        """What it does, for people."""
-        return f"end the half-received transaction of {self.server}"
-
-    def achieved(self, snapshot: TopologySnapshot) -> bool:
-        """Whether nothing was received in part; a worker that was ended leaves its name there, and ending is safe."""
-        state = snapshot.state(self.server)
-        return state is not None and not any(channel.queueing for channel in state.channels)
-
-
-@dataclass(frozen=True, slots=True)
 class StartApplier:
     """Start the applier of a replica again: the undo of EndPartial."""
 
@@ -169,24 +107,6 @@ class StartApplier:
         """Whether the default channel's applier runs, or there is none."""
         state = snapshot.state(self.server)
         return state is not None and (state.main is None or state.main.applier is Thread.YES)
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """Wait until a server has executed `gtids`; judged by sets, never by thread states."""
-
-    server: str
-    gtids: GtidSet
-    stage = Stage.RECOVER
-
-    def title(self) -> str:
-        """What it does, for people."""
-        return f"wait until {self.server} has executed what it received"
-
-    def achieved(self, snapshot: TopologySnapshot) -> bool:
-        """Whether the server has executed them all."""
-        state = snapshot.state(self.server)
-        return state is not None and self.gtids <= state.executed
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +238,8 @@ Step = (
     | AwaitAcks
     | GiveUpAcks
     | StopWaiting
+    | RelaxDurability
+    | RestoreDurability
     | KeepLogs
     | ApplyReadable
     | Refetch

@@ -10,8 +10,18 @@ from failoverd.model.ranking import Ranking
 from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.sources import Route, Source, can_execute, sources_for
-from failoverd.model.steps import Drain, EndPartial, Fetch, Splice, Stage, Step, Task
-from failoverd.plan.times import bringing
+from failoverd.model.steps import (
+    Drain,
+    EndPartial,
+    Fetch,
+    RelaxDurability,
+    RestoreDurability,
+    Splice,
+    Stage,
+    Step,
+    Task,
+)
+from failoverd.plan.times import STATEMENT, bringing
 
 
 def choose_sources(need: GtidSet, sources: tuple[Source, ...], *, deaf: bool = False) -> tuple[Source, ...]:
@@ -45,7 +55,8 @@ def recovery_groups(
     """The steps that bring the elect to the target: one source after the other, because all use one channel of it.
 
     A half-received transaction goes first: its locks would hold up what is brought, and meet the first clients. The
-    elect's own received rest drains while transactions are brought; the last step waits for the whole target.
+    elect's own received rest drains while transactions are brought; the last step waits for the whole target. Around
+    all of it stands, where the policy says so, that the elect forces nothing to its disk.
     """
     elect = snapshot.state(ranking.elect)
     if elect is None:
@@ -57,6 +68,8 @@ def recovery_groups(
     steps += [bring(source, elect, policy) for source in choose_sources(need, sources, deaf=deaf)]
     if not ranking.target <= elect.executed:
         steps.append(Drain(elect.name, ranking.target))
+    if policy.failover.relax_durability and any(isinstance(step, Splice | Fetch | Drain) for step in steps):
+        steps = [RelaxDurability(elect.name), *steps, RestoreDurability(elect.name)]
     left = ranking.target - elect.executed
     return tuple(Group(Stage.RECOVER, (Task(step, patience(step, policy, left)),)) for step in steps)
 
@@ -77,6 +90,8 @@ def patience(step: Step, policy: ClusterPolicy, left: GtidSet) -> float:
     """How long one step of recovery may take; `left` is what the elect has still to execute."""
     if isinstance(step, Splice):
         return bringing(step.gtids, step.size, policy.failover.salvage_timeout)
+    if isinstance(step, RelaxDurability | RestoreDurability):
+        return STATEMENT
     if isinstance(step, Fetch):
         return bringing(step.gtids, 0, policy.failover.salvage_timeout)
     return bringing(left, 0, policy.failover.drain_timeout)

@@ -15,8 +15,10 @@ from failoverd.model.steps import (
     Fetch,
     IfItFails,
     OpenWrites,
+    RelaxDurability,
     ReleaseFence,
     Repoint,
+    RestoreDurability,
     Splice,
     Stage,
     StartApplier,
@@ -45,7 +47,9 @@ def plan_undo(policy: ClusterPolicy, old_primary: str, done: tuple[Step, ...]) -
     stopped = {step.server for step in done if isinstance(step, StopReceiver)}
     endpoint = policy.server(old_primary).endpoint
     spliced = sorted({step.server for step in done if isinstance(step, Splice)})
-    then = [Task(DropSplice(name), STATEMENT, IfItFails.GO_ON) for name in spliced]
+    relaxed = sorted({step.server for step in done if isinstance(step, RelaxDurability)})
+    then = [Task(RestoreDurability(name), STATEMENT, IfItFails.GO_ON) for name in relaxed]
+    then += [Task(DropSplice(name), STATEMENT, IfItFails.GO_ON) for name in spliced]
     then += [Task(Repoint(name, old_primary, endpoint), FOLLOW, IfItFails.GO_ON) for name in sorted(moved)]
     then += [Task(StartReceiver(name), STATEMENT, IfItFails.GO_ON) for name in sorted(stopped - moved)]
     then += [Task(StartApplier(name), STATEMENT, IfItFails.GO_ON) for name in sorted(halted)]

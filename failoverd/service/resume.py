@@ -21,8 +21,18 @@ from failoverd.model.journal import Intent, Unfinished
 from failoverd.model.plans import EntryKind, Group, Kind, Operation, Plan, Report, Request, Result, Verb
 from failoverd.model.published import report_json
 from failoverd.model.sight import ServerState
-from failoverd.model.steps import NOWHERE, DisarmSource, FenceHost, Stage, Step, Task
+from failoverd.model.steps import (
+    NOWHERE,
+    DisarmSource,
+    FenceHost,
+    IfItFails,
+    RestoreDurability,
+    Stage,
+    Step,
+    Task,
+)
 from failoverd.observe.look import Interest, look
+from failoverd.plan.times import STATEMENT
 from failoverd.ports import Lease
 from failoverd.service.closing import close
 from failoverd.service.course import Course, carry_out, execute, finish, undo
@@ -249,7 +259,19 @@ def go(case: Case) -> Course | None:
         # Its own answer on our claim proves it shut: whoever comes after us need not go on with it either.
         note(case, EntryKind.WITHDRAWN, elect=case.open.elect)
         case.hands.intended, case.hands.beside, case.hands.opened_at = False, False, None
+    if way is not Way.ABORT:
+        give_back(case)
     return ways[way](case)
+
+
+def give_back(case: Case) -> None:
+    """Before anything else: whoever was let off forcing commits to its disk does so again, and is named where not."""
+    names = sorted(case.hands.relaxed.keys() & {spec.name for spec in case.world.policy.servers})
+    if not names:
+        return
+    case.hands.claim_more(names)
+    tasks = tuple(Task(RestoreDurability(name), STATEMENT, IfItFails.GO_ON) for name in names)
+    execute(Plan(case.world.cluster, Kind.FAILOVER, "", "", (Group(Stage.RECOVER, tasks),)), case.hands, case.course())
 
 
 def note(case: Case, kind: EntryKind, **body: object) -> None:

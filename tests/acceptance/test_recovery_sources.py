@@ -154,9 +154,16 @@ def test_a_manager_that_remembers_more_than_anybody_still_knows_asks_their_disks
         play.settled(elect, ())  # the other one may have come back too late to be repointed in the same operation
 
 
-def test_much_is_brought_in_parts(lab: LabFactory) -> None:
-    with rehearsal(lab()) as play:
+FORCED = "SET GLOBAL sync_binlog = 1, GLOBAL innodb_flush_log_at_trx_commit = 1"
+
+
+def test_much_is_brought_in_parts_and_nothing_forced_meanwhile(lab: LabFactory) -> None:
+    one = lab()
+    one.configure({"clusters": {"shop": {"failover": {"relax_durability": True}}}})
+    with rehearsal(one) as play:
         play.begin()
+        for server in play.replicas():
+            play.lab.sql(server, FORCED)
         play.lab.sql("db1", "CREATE TABLE app.big (id INT PRIMARY KEY AUTO_INCREMENT, body LONGBLOB)")
         made = executed(play.lab, "db1")
         for server in play.replicas():
@@ -167,6 +174,10 @@ def test_much_is_brought_in_parts(lab: LabFactory) -> None:
         shown = play.ended()
         (step,) = (step for step in shown["steps"] if step["title"].startswith("bring "))
         assert "executed in 2 parts" in step["detail"]
+        (relaxed, restored) = (step for step in shown["steps"] if "to its disk" in step["title"])
+        assert (relaxed["outcome"], restored["outcome"]) == ("done", "done")
+        assert restored["detail"] == "sync_binlog = 1, innodb_flush_log_at_trx_commit = 1, read back"
+        assert play.lab.sql(shown["new_primary"], "SELECT @@sync_binlog, @@innodb_flush_log_at_trx_commit") == ((1, 1),)
         assert play.lab.sql(shown["new_primary"], "SELECT COUNT(*), SUM(LENGTH(body)) FROM app.big") == (
             (20, 20 * 1024 * 1024),
         )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
+from failoverd.model.durability import Durability
 from failoverd.model.semisync import SemiSync
 from failoverd.model.sight import Channel, Endpoint, ServerState, Thread, Trouble
 
+FORCED = Durability()
 # Both plugins are loaded and neither side is on.
 LOADED = SemiSync(source_plugin=True, replica_plugin=True, timeout=10_000)
 
@@ -43,6 +45,7 @@ class FakeMysqld:
     unreadable: GtidSet = field(default_factory=GtidSet)
     behind: GtidSet = field(default_factory=GtidSet)
     prepared: tuple[str, ...] = ()
+    durability: Durability = FORCED
 
     def state(self, now: float) -> ServerState:
         """What a read of the server says."""

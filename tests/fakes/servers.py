@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
+from failoverd.model.durability import Durability
 from failoverd.model.errors import ConnectFailed, FailoverdError, FencedOut, ServerError, StepFailed
 from failoverd.model.semisync import INFINITE
 from failoverd.model.sight import Channel, Endpoint, ServerState, Sight, Thread, Trouble, Unreachable, Why
@@ -284,6 +285,14 @@ class FakeClaimed:
 
     def _semi_sync(self, **values: object) -> None:
         self._mysqld.semi_sync = replace(self._mysqld.semi_sync, **values)  # type: ignore[arg-type]
+
+    def durability(self) -> Durability:
+        self._alive()
+        return self._mysqld.durability
+
+    def set_durability(self, wanted: Durability) -> None:
+        self._change()
+        self._mysqld.durability = wanted
 
     def open_writes(self) -> ServerState:
         """Open the server."""

@@ -113,7 +113,9 @@ class World:
     def make_managers(self) -> None:
         """Two or three of them; the first one is active."""
         specs = tuple(ServerSpec(m.name, Endpoint(m.name, 3306)) for m in self.mysqlds.values())
-        failover = FailoverPolicy(fencing=self.script.fencing, cooldown=0.0, salvage_timeout=4.0, drain_timeout=4.0)
+        failover = FailoverPolicy(
+            fencing=self.script.fencing, cooldown=0.0, salvage_timeout=4.0, drain_timeout=4.0, relax_durability=True
+        )
         traffic = TrafficPolicy(VIP if self.script.vip else None)
         detection = DetectionPolicy(interval=2.0)
         policy = ClusterPolicy(

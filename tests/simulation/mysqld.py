@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
+from failoverd.model.durability import Durability
 from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Thread
 from tests.simulation.loop import Loop, Process
 from tests.simulation.network import Net
@@ -34,6 +35,8 @@ class Disk:
 
 class Mysqld:
     """One server. `epochs` maps our sessions to the epoch that they claimed under."""
+
+    durability = Durability()
 
     def __init__(self, loop: Loop, net: Net, name: str, number: int) -> None:
         self.loop = loop
@@ -93,6 +96,7 @@ class Mysqld:
         self.started_at = self.loop.now
         self.read_only = self.super_read_only = True
         self.offline = False
+        self.durability = Durability()
         for name, channel in list(self.channels.items()):
             receiver = Thread.CONNECTING if name == "" else Thread.NO
             self.channels[name] = replace(channel, receiver=receiver, applier=Thread.YES)

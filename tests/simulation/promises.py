@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from failoverd.drivers.mysql.statements import KILL, OPEN, TAKE_LOCK, Statement
 from failoverd.drivers.zookeeper.records import unpack
+from failoverd.model.durability import Durability
 from failoverd.model.sight import Thread
 from tests.simulation.agents import Host
 from tests.simulation.loop import Loop
@@ -153,6 +154,7 @@ class Witness:
         self.opened.append((self.loop.now, epoch, elect.name))
         self.out_of_reach = {n for n in self.hosts if not self.was_reachable(n) or self.hosts[n].silent}
         self.one_writer()
+        self.forces(elect)
         if self.recorded(elect.name) or not first:
             return
         if self.journalled() != elect.name:
@@ -235,6 +237,9 @@ class Witness:
             if not (self.recorded(writers[0].name) or self.open_operation() or writers[0].name in self.out_of_reach):
                 self.say("the record names the primary", f"{writers[0].name} takes writes and is not on record")
             self.nobody_stands_still(writers[0])
+        for server in self.mysqlds.values():
+            if server.answers and self.was_reachable(server.name) and not self.open_operation():
+                self.forces(server)
         self.one_content()
         self.errant_stays()
         self.said_unfenced()
@@ -245,6 +250,11 @@ class Witness:
         held = {name for name, host in self.hosts.items() if host.addresses}
         if len(writers) == 1 and held != writers:
             self.say("clients find the primary", f"{', '.join(writers)} takes writes, the address is at {held or '-'}")
+
+    def forces(self, server: Mysqld) -> None:
+        """Who was let off forcing commits to its disk for a catch-up does so again."""
+        if server.durability != Durability():
+            self.say("it forces commits to its disk", f"{server.name} has {server.durability}")
 
     def nothing_lost(self, primary: Mysqld) -> None:
         """Every acknowledged write that somebody could give is on the primary."""

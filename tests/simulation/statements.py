@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from failoverd.drivers.mysql import statements as said
 from failoverd.drivers.mysql.statements import Statement
 from failoverd.gtid import GtidSet
+from failoverd.model.durability import Durability
 from failoverd.model.errors import ServerError
 from failoverd.model.sight import Channel, Endpoint, Thread
 from tests.simulation.mysqld import Mysqld
@@ -177,6 +178,11 @@ def gtids_of(held: Mapping[tuple[str, int], int]) -> GtidSet:
     return GtidSet.parse(",".join(f"{uuid}:{':'.join(numbers)}" for uuid, numbers in parts.items()))
 
 
+def _durability(server: Mysqld, _: int, values: tuple[Any, ...]) -> Rows:
+    server.durability = Durability(*values)
+    return ()
+
+
 class Sets(dict[str, Any]):
     """A whole state in one row; what few ask for is made when they ask."""
 
@@ -210,6 +216,10 @@ def _nothing(_: Mysqld, __: int, ___: tuple[Any, ...]) -> Rows:
 
 
 _TABLE: dict[str, Does] = {
+    said.READ_DURABILITY.text: lambda server, _, __: (asdict(server.durability),),
+    said.SET_DURABILITY.text: _durability,
+    said.FORCE_BINARY_LOG.text: _nothing,
+    said.FORCE_ENGINE_LOG.text: _nothing,
     said.READ_SETS.text: _sets,
     said.READ_GLOBAL_LOCKS.text: _held,
     said.READ_RUNNING.text: lambda _, __, ___: ({"Value": "1"},),

@@ -15,6 +15,7 @@ from failoverd.drivers.mysql.reader import Growth, Reader
 from failoverd.drivers.mysql.semisync import Acks
 from failoverd.drivers.mysql.session import Row, Session
 from failoverd.gtid import GtidSet
+from failoverd.model.durability import RELAXED, Durability
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.sight import Endpoint, ServerState
 from failoverd.model.stall import Blocker, Stall
@@ -24,6 +25,7 @@ from failoverd.ports import Clock, Lease
 _NO_SUCH_SESSION = 1094
 _NO_RIGHT_TO_KILL = 1095
 _LOCK_WAIT_EXCEEDED = 1205
+_FORCE = 60.0  # seconds for forcing logs to a slow disk
 _MARGIN = 2.0  # seconds by which our limit is longer than the server's own
 _FOREIGN_COMMANDS = frozenset({"Binlog Dump", "Binlog Dump GTID", "Daemon"})
 _SYSTEM_ACCOUNTS = frozenset({"system user", "event_scheduler", "unauthenticated user", "mysql.session", "mysql.sys"})
@@ -134,6 +136,18 @@ class Claimed:
     def give_up_acks(self) -> None:
         """Let its commits wait for nobody: those that wait are answered OK without a copy."""
         self._acks.give_up()
+
+    def durability(self) -> Durability:
+        """What it forces to its disk at each commit, read now."""
+        (row,) = self._session.rows(statements.READ_DURABILITY)
+        return Durability(int(row["sync_binlog"]), int(row["flush_log"]))
+
+    def set_durability(self, wanted: Durability) -> None:
+        """SET GLOBAL; nothing is persisted. What was committed meanwhile is forced to the disk where that is asked."""
+        self._session.change(statements.SET_DURABILITY, wanted.sync_binlog, wanted.flush_log)
+        if wanted != RELAXED:
+            self._session.change(statements.FORCE_BINARY_LOG, limit=_FORCE)
+            self._session.change(statements.FORCE_ENGINE_LOG, limit=_FORCE)
 
     def open_writes(self) -> ServerState:
         """SET GLOBAL read_only = OFF; its state as read back, never persisted. StepFailed where it stays closed."""

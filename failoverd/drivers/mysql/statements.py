@@ -211,6 +211,20 @@ GIVE_UP_ACKS = Statement(
     "SET GLOBAL rpl_semi_sync_source_enabled = OFF", "stop waiting for acknowledgements", changes=True
 )
 
+# --- what is forced to the disk
+
+READ_DURABILITY = Statement(
+    "SELECT @@GLOBAL.sync_binlog AS sync_binlog, @@GLOBAL.innodb_flush_log_at_trx_commit AS flush_log",
+    "read what it forces to its disk",
+)
+SET_DURABILITY = Statement(
+    "SET GLOBAL sync_binlog = %s, GLOBAL innodb_flush_log_at_trx_commit = %s",
+    "set what it forces to its disk",
+    changes=True,
+)
+FORCE_BINARY_LOG = Statement("FLUSH LOCAL BINARY LOGS", "force its binary log to the disk", changes=True)
+FORCE_ENGINE_LOG = Statement("FLUSH LOCAL ENGINE LOGS", "force its redo log to the disk", changes=True)
+
 # --- writes
 
 OPEN = Statement("SET GLOBAL read_only = OFF", "open for writes", changes=True)

@@ -8,6 +8,7 @@ import pymysql
 import pytest
 
 from failoverd.gtid import GtidSet
+from failoverd.model.durability import RELAXED, Durability
 from failoverd.model.errors import StepFailed
 from failoverd.model.semisync import INFINITE
 from failoverd.model.sight import ServerState, Thread
@@ -49,6 +50,15 @@ def lossless(world: World) -> ClaimedServer:
     primary.await_acks(1)
     within(LONG, lambda: primary.read().semi_sync.clients == 2, "both registered")
     return primary
+
+
+def test_what_a_server_forces_to_its_disk_is_set_and_read_back(world: World) -> None:
+    claimed = claim(world, "db2")
+    had, before = claimed.durability(), claimed.read().executed
+    for wanted in (Durability(7, 0), RELAXED, Durability(), had):
+        claimed.set_durability(wanted)
+        assert claimed.durability() == wanted
+    assert claimed.read().executed == before
 
 
 def test_new_relay_logs_are_begun_where_the_source_has_everything(world: World) -> None:

@@ -11,6 +11,7 @@ import pymysql
 import pytest
 
 from failoverd.gtid import GtidSet
+from failoverd.model.durability import RELAXED, Durability
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.steps import SPLICE_CHANNEL
@@ -173,6 +174,10 @@ def test_nothing_we_do_makes_a_transaction(real: RealWorld) -> None:
     claimed.start_receiver()
     claimed.follow(real.endpoint("db3"))
     claimed.disarm_source()
+    had = claimed.durability()
+    for wanted in (RELAXED, Durability(), had):
+        claimed.set_durability(wanted)
+        assert claimed.durability() == wanted
     claimed.open_writes()
     claimed.end_clients()
     claimed.forget_source()

@@ -44,7 +44,8 @@ clusters:
       crash_loop: {restarts: 8, within: 9s}}
     failover: {automatic: false, on: {dead: alert, frozen: alert, hung: failover, unfit: failover},
       cooldown: 0s, fencing: required, max_loss: any,
-      salvage_timeout: 11s, drain_timeout: 12s, min_claimed: 2, fencing_timeout: 13s, kill_blockers: false}
+      salvage_timeout: 11s, drain_timeout: 12s, min_claimed: 2, fencing_timeout: 13s, kill_blockers: false,
+      relax_durability: true}
     switchover: {freeze_budget: 500ms, attempts: 7, max_lag: 9s, max_threads_running: 11,
       long_transactions: kill-after 3s}
 """
@@ -70,7 +71,7 @@ def test_every_key_reaches_deciding(folder: Folder) -> None:
     assert policy.servers[1] == ServerSpec("db2", Endpoint("h2", 3307))
     assert policy.detection == DetectionPolicy(1.0, 2.0, 4, 5.0, 6.0, 7.0, CrashLoop(8, 9.0))
     alert = Reactions(Reaction.ALERT, Reaction.ALERT, Reaction.FAILOVER, Reaction.FAILOVER)
-    assert policy.failover == FailoverPolicy(False, alert, 0.0, "required", None, 11.0, 12.0, 2, 13.0, False)
+    assert policy.failover == FailoverPolicy(False, alert, 0.0, "required", None, 11.0, 12.0, 2, 13.0, False, True)
     assert policy.switchover == SwitchoverPolicy(0.5, 7, 9.0, 11, LongTransactions("kill-after", 3.0))
     assert policy.replication == ReplicationPolicy("r", "required", 2.0, 7, 1.0, 5.0, False)
 

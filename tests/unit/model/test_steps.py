@@ -71,6 +71,8 @@ CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapsh
     steps.AwaitAcks: (steps.AwaitAcks("db2", 1), (PRIMARY,), (DEAF, look("db2 alone rw semi=short"), OPEN, AWAY)),
     steps.GiveUpAcks: (steps.GiveUpAcks("db2"), (), (PRIMARY, OPEN, AWAY)),
     steps.StopWaiting: (steps.StopWaiting("db2"), (FOLLOWS, GIVES), (PRIMARY, HALF, AWAY)),
+    steps.RelaxDurability: (steps.RelaxDurability("db2"), (), (FOLLOWS, AWAY)),
+    steps.RestoreDurability: (steps.RestoreDurability("db2"), (), (FOLLOWS, AWAY)),
     steps.KeepLogs: (steps.KeepLogs("db2"), (), (FOLLOWS, AWAY)),
     steps.ApplyReadable: (steps.ApplyReadable("db2"), (FOLLOWS, ALONE), (UNREAD, READ, AWAY)),
     steps.TakeAddress: (steps.TakeAddress("db2", VIP), (), (FOLLOWS, OPEN, AWAY)),

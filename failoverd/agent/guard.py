@@ -28,6 +28,10 @@ _PAUSE_WITH_LOCK = 0.05
 # A fenced host keeps no virtual address: whoever brings it back there loses it again within this time (seconds).
 _ADDRESS_EVERY = 0.25
 
+# Where the fence is proven it may stay for so long, until the new primary takes it: no mysqld is there, so clients are
+# refused at once instead of waiting for an answer (seconds).
+LINGER = 2.0
+
 _READY = b"r"
 _START_TIME = 10.0
 
@@ -98,8 +102,10 @@ def run(datadir: str, server_uuid: str, mark: str) -> None:
 def shed_address(mark: str) -> None:
     """Take the virtual address that the mark names away, where something has brought it back here."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, Fault), open(mark, "rb") as stream:
-        args = json.loads(stream.read()).get("vip")
-        if args and args["address"] in addresses.held():
+        found = json.loads(stream.read())
+        args, age = found.get("vip"), time.time() - found["since"]
+        lingers = found["proven"] and 0 <= age < LINGER
+        if args and not lingers and args["address"] in addresses.held():
             addresses.leave(args, Deadline(2.0))
 
 

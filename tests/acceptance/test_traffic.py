@@ -63,6 +63,8 @@ def test_a_client_of_the_virtual_address_follows_a_failover(lab: LabFactory) -> 
         stages = [step["stage"] for step in shown["steps"] if step["outcome"] == "done"]
         assert stages.index("TRAFFIC") > stages.index("PROMOTE")
         assert not [step for step in shown["steps"] if step["outcome"] == "failed"]
+        (away,) = [s for s in shown["steps"] if s["server"] == "db1" and s["title"].startswith("take ")]
+        assert away["detail"] == "taken away", "it lingers on the dead primary's host until the new one takes it"
         for manager in MANAGERS:
             told_by(play, manager, elect)
         account = writer.stop()

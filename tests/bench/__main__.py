@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import bringing, detection, large_log, logs, main_job, switchover, takeover
+from tests.bench import bringing, clients, detection, large_log, logs, main_job, switchover, takeover
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "main_job": main_job.main,
@@ -18,6 +18,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "bringing": bringing.main,
     "switchover": switchover.main,
     "takeover": takeover.main,
+    "clients": clients.main,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -85,15 +86,24 @@ def test_an_address_that_stays_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> No
     assert caught.value.code == DOOR
 
 
-@pytest.mark.parametrize(("vip", "left"), [(VIP, {"10.0.0.1"}), (None, {"10.0.0.1", "10.0.0.100"})])
-def test_a_fenced_host_loses_an_address_that_somebody_brings_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vip: object, left: set[str]
+@pytest.mark.parametrize(
+    ("vip", "proven", "age", "stays"),
+    [
+        (VIP, True, guard.LINGER + 1, False),
+        (VIP, True, 0.0, True),
+        (VIP, True, -60.0, False),
+        (VIP, False, 0.0, False),
+        (None, True, 60.0, True),
+    ],
+)
+def test_a_fenced_host_loses_the_address_soon_whoever_brings_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vip: object, proven: bool, age: float, stays: bool
 ) -> None:
     kernel = Kernel(monkeypatch, "10.0.0.100")
     mark = tmp_path / "shop.db1.fenced"
-    mark.write_text(json.dumps({"vip": vip}))
+    mark.write_text(json.dumps({"vip": vip, "proven": proven, "since": time.time() - age}))
     guard.shed_address(str(mark))
-    assert kernel.here == left
+    assert ("10.0.0.100" in kernel.here) is stays
 
 
 def test_a_mark_that_cannot_be_read_ends_no_guard(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def gratuitous(mac: bytes, address: bytes, operation: int) -> bytes:
     """The frame of a gratuitous ARP: a question (1) or an answer (2) in which sender and target are the same."""
     ethernet = _EVERYBODY + mac + struct.pack("!H", _ARP)
     fixed = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)
-    return ethernet + fixed + mac + address + _EVERYBODY + address
+    return ethernet + fixed + mac + address + mac + address
 
 
 def _announce_again(address: str, interface: str) -> None:

@@ -28,8 +28,8 @@ _PAUSE_WITH_LOCK = 0.05
 # A fenced host keeps no virtual address: whoever brings it back there loses it again within this time (seconds).
 _ADDRESS_EVERY = 0.25
 
-# Where the fence is proven it may stay for so long, until the new primary takes it: no mysqld is there, so clients are
-# refused at once instead of waiting for an answer (seconds).
+# It may stay for so long, until the new primary takes it: no mysqld is there, so clients are refused at once instead of
+# waiting for an answer (seconds). A fence that is not proven takes it away itself, at once.
 LINGER = 2.0
 
 _READY = b"r"
@@ -104,8 +104,7 @@ def shed_address(mark: str) -> None:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, Fault), open(mark, "rb") as stream:
         found = json.loads(stream.read())
         args, age = found.get("vip"), time.time() - found["since"]
-        lingers = found["proven"] and 0 <= age < LINGER
-        if args and not lingers and args["address"] in addresses.held():
+        if args and not 0 <= age < LINGER and args["address"] in addresses.held():
             addresses.leave(args, Deadline(2.0))
 
 

@@ -37,7 +37,7 @@ from failoverd.plan.hooks import fence_hooks, hook_groups, hook_tasks, with_hook
 from failoverd.plan.recovery import recovery_groups
 from failoverd.plan.repointing import Attachment, attachments, repoint_group
 from failoverd.plan.times import CLAIM, RECEIVER, STATEMENT
-from failoverd.plan.traffic import traffic_group
+from failoverd.plan.traffic import leaving, traffic_group
 
 # The host answers although the server does not: its agent is worth the fencing time-out even if it was silent just now.
 HOST_ANSWERS = frozenset({Why.REFUSED, Why.RESET, Why.LEAVING})
@@ -101,15 +101,16 @@ def takeover(
     snapshot: TopologySnapshot, policy: ClusterPolicy, ranking: Ranking, found: tuple[Attachment, ...]
 ) -> list[Group]:
     """Open the elect, then repoint the others; in lossless mode they follow and acknowledge before it is opened."""
-    traffic = traffic_group(snapshot, policy, ranking.elect)
+    traffic = traffic_group(policy, ranking.elect)
     told = hook_tasks(policy, ranking.elect, Point.ON_PROMOTED, Point.ON_TRAFFIC_MOVED)
+    beside = leaving(snapshot, policy, ranking.elect) + told
     if not policy.lossless:
-        return [*promotion(ranking.elect), traffic, with_hooks(repoint_group(policy, ranking, found), told)]
+        return [*promotion(ranking.elect), traffic, with_hooks(repoint_group(policy, ranking, found), beside)]
     disarm, *opening = promotion(ranking.elect)
     ackers = lossless.acknowledging(snapshot, policy, ranking.elect, found)
     wait = lossless.waiting(policy, ranking.elect, ackers)
     forget = Group(Stage.REPOINT, (Task(ForgetSource(ranking.elect), STATEMENT, IfItFails.GO_ON),))
-    return [disarm, lossless.followers(snapshot, policy, found), wait, *opening, traffic, with_hooks(forget, told)]
+    return [disarm, lossless.followers(snapshot, policy, found), wait, *opening, traffic, with_hooks(forget, beside)]
 
 
 def predict(
@@ -154,8 +155,8 @@ def plan_reopen(
         groups.append(lossless.waiting(policy, old, len(able_ones(snapshot, policy, frozenset({old})))))
     groups.append(Group(Stage.PROMOTE, (Task(OpenWrites(old), STATEMENT),)))
     groups.append(Group(Stage.PROMOTE, (Task(PublishPrimary(old), STATEMENT),)))
-    groups.append(traffic_group(snapshot, policy, old))
-    groups.append(Group(Stage.REPOINT, given_up(snapshot, old)))
+    groups.append(traffic_group(policy, old))
+    groups.append(Group(Stage.REPOINT, given_up(snapshot, old) + leaving(snapshot, policy, old)))
     steps = filled(groups) if not refusals else ()
     return Plan(policy.name, Kind.REOPEN, old, old, steps, refusals=refusals)
 

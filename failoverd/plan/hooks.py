@@ -28,7 +28,7 @@ def hook_groups(policy: ClusterPolicy, stage: Stage, *points: Point) -> list[Gro
 
 
 def with_hooks(group: Group, tasks: tuple[Task, ...]) -> Group:
-    """The group with hooks beside it, so that neither waits for the other."""
+    """The group with hooks (or whatever else waits for nobody) beside it, so that neither waits for the other."""
     return replace(group, tasks=(*group.tasks, *tasks))
 
 

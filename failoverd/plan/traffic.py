@@ -1,4 +1,4 @@
-"""TRAFFIC: who loses the virtual address, who gets it, and what HAProxy is told, all side by side."""
+"""TRAFFIC: who gets the virtual address, what HAProxy is told, and then who loses the address."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ from failoverd.model.steps import IfItFails, LeaveAddress, Stage, SteerBalancers
 from failoverd.plan.times import STATEMENT
 
 
-def traffic_group(snapshot: TopologySnapshot, policy: ClusterPolicy, elect: str) -> Group:
-    """Lead all clients to the elect. Nothing of it holds up the rest: what fails is reported, and mended later.
-
-    Only hosts whose agent answered are asked to give the address away: one that cannot be reached would only make
-    everybody wait, and its fence has said already what became of it.
-    """
-    return Group(Stage.TRAFFIC, address_tasks(snapshot, policy, elect) + balancer_tasks(policy, elect))
+def traffic_group(policy: ClusterPolicy, elect: str) -> Group:
+    """Lead all clients to the elect. Nothing of it holds up the rest: what fails is reported, and mended later."""
+    return Group(Stage.TRAFFIC, address_tasks(policy, elect) + balancer_tasks(policy, elect))
 
 
-def address_tasks(snapshot: TopologySnapshot, policy: ClusterPolicy, elect: str) -> tuple[Task, ...]:
-    """The address away from all others, and to the elect's host."""
+def address_tasks(policy: ClusterPolicy, elect: str) -> tuple[Task, ...]:
+    """The address to the elect's host."""
     vip = policy.traffic.vip
     if vip is None:
         return ()
-    timeout = policy.failover.fencing_timeout
+    return (Task(TakeAddress(elect, vip), policy.failover.fencing_timeout, IfItFails.GO_ON),)
+
+
+def leaving(snapshot: TopologySnapshot, policy: ClusterPolicy, elect: str) -> tuple[Task, ...]:
+    """The address away from all others, once the elect has it: so there is no moment in which nobody answers clients.
+
+    Only hosts whose agent answered are asked: one that cannot be reached would only make everybody wait, and its fence
+    has said already what became of it.
+    """
+    vip = policy.traffic.vip
+    if vip is None:
+        return ()
     others = [spec.name for spec in policy.servers if spec.name != elect and snapshot.facts(spec.name) is not None]
-    leaving = tuple(Task(LeaveAddress(name, vip), timeout, IfItFails.GO_ON) for name in others)
-    return (Task(TakeAddress(elect, vip), timeout, IfItFails.GO_ON), *leaving)
+    timeout = policy.failover.fencing_timeout
+    return tuple(Task(LeaveAddress(name, vip), timeout, IfItFails.GO_ON) for name in others)
 
 
 def balancer_tasks(policy: ClusterPolicy, elect: str) -> tuple[Task, ...]:

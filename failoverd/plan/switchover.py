@@ -43,7 +43,7 @@ from failoverd.plan.failover import claims, filled
 from failoverd.plan.hooks import hook_groups, hook_tasks, with_hooks
 from failoverd.plan.repointing import Attachment, attachments
 from failoverd.plan.times import FOLLOW, READY, STATEMENT
-from failoverd.plan.traffic import traffic_group
+from failoverd.plan.traffic import leaving, traffic_group
 
 
 def plan_switchover(
@@ -105,11 +105,12 @@ def taking(
     opening = [
         Group(Stage.PROMOTE, (Task(OpenWrites(elect), STATEMENT),)),
         Group(Stage.PROMOTE, (Task(PublishPrimary(elect), STATEMENT),)),
-        traffic_group(snapshot, policy, elect),
+        traffic_group(policy, elect),
     ]
     ending = (
         Task(LetIn(old), STATEMENT, IfItFails.GO_ON),
         Task(ForgetSource(elect), STATEMENT, IfItFails.GO_ON),
+        *leaving(snapshot, policy, elect, alive=old),
         *hook_tasks(policy, elect, Point.ON_PROMOTED, Point.ON_TRAFFIC_MOVED),
     )
     if not policy.lossless:

@@ -22,16 +22,17 @@ def address_tasks(policy: ClusterPolicy, elect: str) -> tuple[Task, ...]:
     return (Task(TakeAddress(elect, vip), policy.failover.fencing_timeout, IfItFails.GO_ON),)
 
 
-def leaving(snapshot: TopologySnapshot, policy: ClusterPolicy, elect: str) -> tuple[Task, ...]:
+def leaving(snapshot: TopologySnapshot, policy: ClusterPolicy, elect: str, alive: str = "") -> tuple[Task, ...]:
     """The address away from all others, once the elect has it: so there is no moment in which nobody answers clients.
 
-    Only hosts whose agent answered are asked: one that cannot be reached would only make everybody wait, and its fence
-    has said already what became of it.
+    Only hosts whose agent answered are asked, and that of a server that is known to be `alive`: one that cannot be
+    reached would only make everybody wait, and its fence has said already what became of it.
     """
     vip = policy.traffic.vip
     if vip is None:
         return ()
-    others = [spec.name for spec in policy.servers if spec.name != elect and snapshot.facts(spec.name) is not None]
+    asked = {spec.name for spec in policy.servers if snapshot.facts(spec.name) is not None} | {alive}
+    others = [spec.name for spec in policy.servers if spec.name in asked - {elect}]
     timeout = policy.failover.fencing_timeout
     return tuple(Task(LeaveAddress(name, vip), timeout, IfItFails.GO_ON) for name in others)
 

@@ -98,7 +98,7 @@ class Session:
             hint = "it is tried again without end"
             if self.settings.tls is not None:
                 hint += (
-                    "; where it runs, look at the certificates: the files of zookeeper.tls, the names in the server's"
+                    "; where it runs, look at its certificates and at the files of zookeeper.tls"
                 )
             raise Away("ZooKeeper is away", ",".join(self.settings.hosts), hint)
         return call(client)

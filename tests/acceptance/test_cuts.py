@@ -14,7 +14,16 @@ import pytest
 from failoverd.lab import keeping
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.interruptions import Interrupted
-from tests.acceptance.rehearsal import Rehearsal, eventually, executed, inside, rehearsal, takes_writes, writable
+from tests.acceptance.rehearsal import (
+    PATIENCE,
+    Rehearsal,
+    eventually,
+    executed,
+    inside,
+    rehearsal,
+    takes_writes,
+    writable,
+)
 from tests.acceptance.test_resume import elect_of, ended_as, interrupted, next_one
 
 # A session so long that a manager which stands still for a moment, while a link is cut, is still the active one.
@@ -135,6 +144,19 @@ def test_a_manager_that_is_cut_off_from_servers_alone_fails_nobody_over(lab: Lab
         now = play.managers.status()
         assert (now["active_manager"], now["primary"]) == (active, "db1")
         assert (play.writer.account.unknown, dict(play.writer.account.errors)) == ([], errors)
+
+
+def test_a_standby_that_is_cut_off_is_not_missed(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        status = play.begin()
+        active, (standby,) = str(status["active_manager"]), status["standby_managers"]
+        play.lab.fault.cut(standby, "zk1")
+        play.lab.fault.cut(standby, active)
+        play.managers.wait_for("a lone manager", lambda s: s["standby_managers"] == [], PATIENCE)
+        play.quiet(turns=2)
+        play.lab.fault.heal()
+        now = play.managers.wait_for("both again", lambda s: s["standby_managers"] == [standby], PATIENCE)
+        assert (now["active_manager"], now["epoch"]) == (active, status["epoch"])
 
 
 def test_an_old_primary_that_is_started_when_the_elect_was_chosen_stays_shut(lab: LabFactory) -> None:

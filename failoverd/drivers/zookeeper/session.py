@@ -97,9 +97,7 @@ class Session:
         if not self.connected:
             hint = "it is tried again without end"
             if self.settings.tls is not None:
-                hint += (
-                    "; where it runs, look at its certificates and at the files of zookeeper.tls"
-                )
+                hint += "; where it runs, look at its certificates and at the files of zookeeper.tls"
             raise Away("ZooKeeper is away", ",".join(self.settings.hosts), hint)
         return call(client)
 

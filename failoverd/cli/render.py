@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from failoverd.cli.documents import Document, part, parts, word, words
+from failoverd.cli.watching import Story
 from failoverd.config.explain import Explained
 from failoverd.model.finding import Finding, Severity
 
@@ -54,12 +55,23 @@ def show(*renderables: RenderableType) -> None:
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
-def watch_status(look: Callable[[], Document], rest: Callable[[], None]) -> None:
-    """Draw the status document again and again until the user interrupts."""
+def watch_status(look: Callable[[], Document], rest: Callable[[], None], clock: Callable[[], str]) -> None:
+    """Draw the status document and what has changed while somebody watched, again and again, until the user
+    interrupts.
+    """
+    story = Story()
     with Live(console=console(), auto_refresh=False, screen=False) as live:
         while True:
-            live.update(status_view(look()), refresh=True)
+            document = look()
+            story.see(document, clock())
+            live.update(watched_view(document, story.lines, clock()), refresh=True)
             rest()
+
+
+def watched_view(document: Document, changes: Iterable[str], clock: str) -> RenderableType:
+    """The status with the time of day and the latest changes."""
+    told = [Text(f"  {line}") for line in changes] or [Text("  nothing has changed since this was opened", "dim")]
+    return Group(status_view(document), Text(f"changes, {clock}", "bold"), *told)
 
 
 def coloured(text: str) -> Text:

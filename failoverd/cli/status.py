@@ -18,7 +18,7 @@ _BETWEEN_TRIES: Final = 0.2
 
 @click.command(epilog=examples("status", "status shop --watch", "status shop --wait-ready 30s", "status --json"))
 @click.argument("cluster", required=False)
-@click.option("--watch", "watching", is_flag=True, help="Draw it again every second until interrupted.")
+@click.option("--watch", "watching", is_flag=True, help="Draw it again every second, with what changes.")
 @click.option(
     "--wait-ready",
     callback=read_seconds,
@@ -38,7 +38,11 @@ def status(session: Session, cluster: str | None, watching: bool, wait_ready: fl
         raise ConfigError("--watch and --json do not go together", hint="leave one of them out")
     app = session.app()
     if watching:
-        watch_status(lambda: app.status(cluster), lambda: session.clock.sleep(_BETWEEN_LOOKS))
+        watch_status(
+            lambda: app.status(cluster),
+            lambda: session.clock.sleep(_BETWEEN_LOOKS),
+            lambda: session.clock.wall().astimezone().strftime("%H:%M:%S"),
+        )
     document = app.status(cluster)
     deadline = session.clock.now() + (wait_ready or 0.0)
     while not ready(document) and session.clock.now() < deadline:

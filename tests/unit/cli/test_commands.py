@@ -112,7 +112,7 @@ def test_status_is_watched_until_interrupted(screen: Terminal) -> None:
     app = StandIn(status=[HEALTHY, {"clusters": [cluster(verdict="blind")]}, CoordinationError("it is over")])
     result = screen.call(app, "status", "--watch")
     assert screen.clock.slept == [1.0, 1.0]
-    assert "blind" in result.stdout
+    assert "shop: healthy -> blind" in result.stdout
     assert "it is over" in result.stderr
 
 

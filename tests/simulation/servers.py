@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
@@ -120,7 +120,9 @@ class SimReader:
         state = cast("ServerState", row["state"])
         now = self._clock.now()
         started = self._starts.setdefault(state.started_at, now - max(state.read_at - state.started_at, 0.0))
-        return replace(state, read_at=now, started_at=started)
+        object.__setattr__(state, "read_at", now)  # made for this reading alone, and a copy costs as much as making it
+        object.__setattr__(state, "started_at", started)
+        return state
 
 
 class SimDoors:

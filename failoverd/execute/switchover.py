@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from failoverd.execute.hands import Hands
 from failoverd.model.errors import StepFailed, TimedOut
+from failoverd.model.plans import Verb
 from failoverd.model.steps import CatchUp, CloseWrites, GetReady, KeepOut, LetIn
 from failoverd.model.work import Work
 from failoverd.ports import ClaimedServer
@@ -21,6 +22,8 @@ NEAR = 0.25
 # Two looks this far apart tell old work from what a busy primary always has going on: the server lists its open
 # transactions anew only when nobody has asked for 0.1 s.
 APART = 0.15
+# What a person says who wants it taken back.
+GIVING_UP = frozenset({Verb.UNDO, Verb.ABORT})
 # No limit is shorter than that (seconds).
 LEAST = 0.001
 # Past the point of no return nobody counts seconds any more.
@@ -34,6 +37,7 @@ def get_ready(step: GetReady, hands: Hands) -> str:
     end = clock.now() + PATIENCE
     while True:
         hands.lease.check()
+        heed(hands)
         why, took = not_ready(elect, old, hands)
         if not why:
             return f"{step.server} was {took:.3f} s behind"
@@ -43,6 +47,14 @@ def get_ready(step: GetReady, hands: Hands) -> str:
         if clock.now() > end:
             raise StepFailed(f"no good moment came within {PATIENCE:g} s", why)
         clock.sleep(REST)
+
+
+def heed(hands: Hands) -> None:
+    """Give up where a person wants this operation taken back: nothing is frozen yet. Who asked is told at its end."""
+    for _, request in hands.coordination.requests(hands.cluster):
+        if request.verb in GIVING_UP and request.operation == hands.operation.id:
+            hands.given_up_for = f"{request.by.user} on {request.by.host} wants it taken back"
+            raise StepFailed("given up", hands.given_up_for)
 
 
 def not_ready(elect: ClaimedServer, old: ClaimedServer, hands: Hands) -> tuple[str, float]:
@@ -102,6 +114,7 @@ def let_work_end(claim: ClaimedServer, hands: Hands) -> list[str]:
     deeds: list[str] = []
     while before:
         clock.sleep(APART)
+        heed(hands)
         left = tuple(work for work in claim.work() if work.key in before)
         waited = clock.now() - begun
         before = {work.key for work in left}

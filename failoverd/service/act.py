@@ -7,7 +7,7 @@ from dataclasses import replace
 from failoverd.execute.hooks import run_ending
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
 from failoverd.model.history import Recorded
-from failoverd.model.plans import Kind, Report, Request, Verb
+from failoverd.model.plans import Kind, Report, Request, Result, Verb
 from failoverd.model.published import report_json
 from failoverd.model.verdict import Advice, VerdictName
 from failoverd.service.closing import close
@@ -123,7 +123,17 @@ def operate(world: World, memory: Memory, occasion: Occasion, kind: Kind, reques
     report = account(world, occasion, hands, course)
     run_ending(hands, report)
     close(world, memory, occasion, report)
+    answer_who_gave_up(world, occasion, report)
     return report
+
+
+def answer_who_gave_up(world: World, occasion: Occasion, report: Report) -> None:
+    """Whoever wanted this operation taken back while it ran, and was heard."""
+    if report.result is not Result.UNDONE:
+        return
+    for request_id, request in waiting(world, occasion):
+        if request.verb in {Verb.UNDO, Verb.ABORT} and request.operation == report.operation:
+            world.coordination.answer(occasion.lease, world.cluster, request_id, dict(report_json(report)))
 
 
 def take_up(world: World, memory: Memory, occasion: Occasion) -> None:

@@ -314,6 +314,40 @@ def test_of_two_at_once_one_wins() -> None:
     whole_again(whole, manager, "db2")
 
 
+@pytest.mark.parametrize("verb", [Verb.UNDO, Verb.ABORT])
+def test_a_person_gives_it_up_before_anything_is_frozen(verb: Verb) -> None:
+    whole = cluster()
+    manager = watched(whole)
+    wished: list[str] = []
+
+    def gives_up() -> None:
+        open_id = manager.coordination.open_operation(CLUSTER)
+        wished.append(ask(whole, manager, verb=verb, operation=open_id))
+
+    at(manager, "before:GetReady", gives_up)
+    document = switched(whole, manager)
+    assert document["outcome"] == "undone"
+    assert not any(step["title"] == "close db1 for writes" for step in document["steps"])
+    assert answer(manager, wished[0])["outcome"] == "undone"
+    whole_again(whole, manager, "db1")
+
+
+def test_nobody_gives_up_what_was_chosen() -> None:
+    whole = cluster()
+    manager = watched(whole)
+    wished: list[str] = []
+
+    def gives_up() -> None:
+        open_id = manager.coordination.open_operation(CLUSTER)
+        wished.append(ask(whole, manager, verb=Verb.ABORT, operation=open_id))
+
+    at(manager, "after:promote-intent", gives_up)
+    assert switched(whole, manager)["outcome"] == "done"
+    manager.turns(1)
+    assert "no operation is open" in str(answer(manager, wished[0])["error"])
+    whole_again(whole, manager, "db2")
+
+
 def test_the_preferred_server_takes_over_unless_it_cannot() -> None:
     whole = cluster()
     manager = watched(whole)

@@ -93,3 +93,19 @@ def test_clients_of_haproxy_follow_a_failover_its_restart_and_need_no_manager(la
         going_on(writer)
         one_way(play, proxy, elect)
         no_number_twice(writer.stop())
+
+
+def test_clients_follow_a_switchover_there_and_back(lab: LabFactory) -> None:
+    with led_rehearsal(lab()) as (play, proxy):
+        play.begin()
+        one_way(play, proxy, "db1")
+        play.writer.stop()
+        writer = anew(play, "db1", address(play.lab))
+        for primary in ("db2", "db1"):
+            code, document, _ = play.command("switchover", "shop", "--to", primary, "--yes")
+            assert (code, document["outcome"]) == (0, "done"), document
+            assert not [step for step in document["steps"] if step["outcome"] == "failed"]
+            assert holding(play.lab) == (primary,)
+            assert proxy.ready() == (primary,)
+            going_on(writer)
+        no_number_twice(writer.stop())

@@ -32,7 +32,7 @@ bench: setup ## how long a failover takes, as a table and as JSON
 	@$(PYTHON) -m tests.bench
 
 remedies: setup ## the cases of recovery with their remedies left out: each must show its symptom
-	@$(PYTHON) -m pytest tests/contract/mysql/remedies_recovery.py --timeout=180
+	@$(PYTHON) -m pytest tests/contract/mysql/remedies_recovery.py tests/unit/service/remedies_manager.py --timeout=180
 
 soak: setup ## half an hour of random delay, loss and load: nobody may be failed over
 	@FAILOVERD_SOAK=1800 $(PYTHON) -m pytest tests/acceptance/test_soak.py --timeout=2400

@@ -19,6 +19,8 @@ SESSION = re.compile(r"SET SESSION [a-z_]+ = ")
 CHANGES = (
     r"SET GLOBAL (read_only = OFF|super_read_only = ON|offline_mode = (ON|OFF))",
     r"SET GLOBAL (rpl_stop_replica_timeout|replica_net_timeout) = %s",
+    r"SET GLOBAL sync_binlog = %s, GLOBAL innodb_flush_log_at_trx_commit = %s",
+    r"FLUSH LOCAL (BINARY|ENGINE) LOGS",
     r"KILL CONNECTION %s",
     r"(START|STOP) REPLICA (IO_THREAD |SQL_THREAD )?FOR CHANNEL %s",
     r"RESET REPLICA (ALL )?FOR CHANNEL %s",

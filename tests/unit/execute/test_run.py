@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from failoverd.execute.hands import Hands, Means
@@ -13,6 +15,7 @@ from failoverd.model.host import LogKind
 from failoverd.model.plans import Group, Kind, Operation, Plan, Requester, StepResult
 from failoverd.model.sight import Thread
 from failoverd.model.steps import IfItFails, Stage, Step, Task
+from failoverd.ports import ClaimedServer
 from tests.fakes.whole import CLUSTER, START, InTurn, Manager, Whole, uuid_of
 
 
@@ -157,3 +160,33 @@ def test_a_claim_taken_again_replaces_a_session_that_was_lost(hands: Hands, whol
     hands.claim_again({"db2"})
     assert hands.claims["db2"] is not lost
     assert run(of(s.StopReceiver("db2")), hands).complete
+
+
+@pytest.mark.parametrize("given_up", ["left out", "released"])
+def test_a_claim_that_comes_too_late_is_given_back(
+    hands: Hands, whole: Whole, monkeypatch: pytest.MonkeyPatch, given_up: str
+) -> None:
+    plain = hands.servers.claim
+
+    def slow(*args: Any) -> ClaimedServer:
+        found = plain(*args)
+        if given_up == "released":
+            hands.release()
+        else:
+            hands.leave_out("db2")
+        return found
+
+    monkeypatch.setattr(hands.servers, "claim", slow)
+    ended = run(of(s.ClaimServer("db2")), hands)
+    assert ended.outcomes[0].result is StepResult.FAILED
+    assert "db2" not in hands.claims
+    assert "failoverd/shop" not in whole.mysqlds["db2"].locks
+
+
+def test_a_lost_claim_is_not_renewed_where_the_operation_has_another_one_by_now(hands: Hands) -> None:
+    run(of(s.ClaimServer("db2")), hands)
+    lost = hands.claims["db2"]
+    hands.claim_again(["db2"])
+    now = hands.claims["db2"]
+    assert not hands.claim_anew(lost)
+    assert hands.claims["db2"] is now

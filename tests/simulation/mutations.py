@@ -123,18 +123,6 @@ def no_fence(put: Put) -> None:
     put(failover, "fence_tasks", empty)
 
 
-def history_unrecorded(put: Put) -> None:
-    plain = errant.legitimate
-
-    def by_looks(gtids: GtidSet, snapshot: Any, history: Any) -> GtidSet:
-        recorded = history.recorded
-        looked = history if recorded is None else replace(history, recorded=replace(recorded, inherited=None))
-        return plain(gtids, snapshot, looked)
-
-    put(candidate, "legitimate", by_looks)
-    put(errant, "legitimate", by_looks)
-
-
 def fence_told_too_early(put: Put) -> None:
     put(Unfinished, "beside", lambda _: False)
 
@@ -239,13 +227,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("no-drain", "nobody waits until received transactions are executed", drain_that_does_not_wait, 38),
     Mutation("no-freeze", "receivers run on while positions are compared", no_freeze, 937, returns_meanwhile),
     Mutation("no-fence", "the old primary is not shut out", no_fence, 302, lambda script: script.blow is Blow.FROZEN),
-    Mutation(
-        "no-history",
-        "nobody writes down what a primary has inherited",
-        history_unrecorded,
-        1926,
-        lambda s: s.errant > 0,
-    ),
     Mutation("late-fence", "a fence after the opening is told as one before it", fence_told_too_early, 491, DEPOSED),
     Mutation("no-salvage", "the dead primary's logs are not read", dead_logs_unread, 2),
     Mutation("late-intent", "the elect is written down after it was opened", intent_after_the_act, 1),

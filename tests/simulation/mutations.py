@@ -244,7 +244,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         lambda script: script.errant > 0,
     ),
     Mutation("left-open", "nobody takes up an operation that was left open", open_operation_forgotten, 1, DEPOSED),
-    Mutation("not-kept", "nobody mends the clients' ways", clients_not_kept, 4, lambda script: script.vip),
+    Mutation("not-kept", "nobody mends the clients' ways", clients_not_kept, 13, lambda script: script.vip),
     Mutation(
         "one-witness",
         "a failover needs nobody's word but the manager's",

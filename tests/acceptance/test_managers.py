@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from pathlib import Path
+from subprocess import DEVNULL
 
 from failoverd.lab.managers import armed
 from tests.acceptance.conftest import LabFactory
@@ -103,6 +104,26 @@ def test_a_manager_that_is_told_to_stop_hands_over_within_a_second(lab: LabFacto
 
 def sets(play: Rehearsal) -> list[tuple[object, ...]]:
     return [play.lab.sql(server, "SELECT @@GLOBAL.gtid_executed")[0] for server in play.lab.servers]
+
+
+def test_of_three_managers_two_of_them_with_one_name_one_acts(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        status = play.begin()
+        active, standby = roles(play)
+        twin = play.lab.run_in(standby, play.lab.manager_argv(active, "run"), stdout=DEVNULL, stderr=DEVNULL)
+        try:
+            three = play.managers.wait_for("three managers", lambda s: len(s["standby_managers"]) == 2, PATIENCE)
+            assert (three["active_manager"], three["standby_managers"]) == (active, [standby, active])
+            play.managers.kill(active)
+            play.kill_primary()
+            elect = failed_over_by(play, status["epoch"] + 1)
+            play.managers.kill(standby)
+            last = play.managers.wait_for("the twin as active", lambda s: s["active_manager"] == active, PATIENCE)
+            assert (last["epoch"], last["primary"]) == (status["epoch"] + 2, elect)
+            assert len(play.operations()) == 1
+        finally:
+            twin.terminate()
+            twin.wait(timeout=15)
 
 
 def test_a_full_disk_of_the_manager_stops_no_failover(lab: LabFactory) -> None:

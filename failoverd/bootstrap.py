@@ -15,7 +15,8 @@ from failoverd.decide.grants import held
 from failoverd.decide.rights import rights_findings
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.failpoint import VARIABLE, failpoint
-from failoverd.drivers.files import replace_file
+from failoverd.drivers.files import keeper_of
+from failoverd.drivers.flight import FlightRecorder
 from failoverd.drivers.haproxy import HaproxyBalancers
 from failoverd.drivers.hooks import ProcessHooks
 from failoverd.drivers.http import HttpServer
@@ -230,7 +231,13 @@ def run_manager(config: Config, read_again: Callable[[], Config]) -> int:
         log.warning("no ZooKeeper is configured: this manager works alone, there is no standby")
     built.agents.keep_warm()
     board = Board(built.clock, tuple(config.clusters), keeper_of(config.manager.run_dir))
-    watches = [Watch(built.world(name), bell, Published(board.keep)) for name, bell in built.bells.items()]
+    flight = FlightRecorder(config.manager.state_dir / "flight")
+    built.tasks.start("flight recorder", flight.run)
+
+    def watch(name: str, bell: Bell) -> Watch:
+        return Watch(replace(built.world(name), flight=flight), bell, Published(board.keep))
+
+    watches = [watch(name, bell) for name, bell in built.bells.items()]
     http = HttpServer(config.manager.listen, answers.responder(board, exposition), lambda why: no_http(log, why))
     http.start()
     bell = Bell()
@@ -248,15 +255,6 @@ def run_manager(config: Config, read_again: Callable[[], Config]) -> int:
 def no_http(log: logs.Log, why: str) -> None:
     """The manager goes on: nobody's database waits for a port."""
     log.warning("no HTTP", why=why, hint="another program has it: change manager.listen, or set it to null")
-
-
-def keeper_of(run_dir: Path) -> Callable[[str, str], None]:
-    """What writes the last status of a cluster where this host's people and programs find it."""
-
-    def keep(cluster: str, document: str) -> None:
-        replace_file(run_dir / cluster / "status.json", document.encode())
-
-    return keep
 
 
 class Application:

@@ -21,6 +21,7 @@ from failoverd.cli.plan import plan
 from failoverd.cli.rejoin import rejoin
 from failoverd.cli.reopen import reopen
 from failoverd.cli.repair import repair
+from failoverd.cli.replay import replay
 from failoverd.cli.run import run
 from failoverd.cli.session import Session
 from failoverd.cli.status import status
@@ -86,6 +87,7 @@ for command in (
     rejoin,
     reopen,
     repair,
+    replay,
     resume,
     run,
     status,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from failoverd.model.errors import CoordinationError
@@ -108,3 +109,12 @@ def unwritable(path: Path, error: OSError) -> CoordinationError:
     """The error for a file that cannot be written."""
     hint = "manager.state_dir and manager.run_dir must be writable and have room"
     return CoordinationError(f"{path} cannot be written", error.strerror or str(error), hint)
+
+
+def keeper_of(run_dir: Path) -> Callable[[str, str], None]:
+    """What writes the last status of a cluster where this host's people and programs find it."""
+
+    def keep(cluster: str, document: str) -> None:
+        replace_file(run_dir / cluster / "status.json", document.encode())
+
+    return keep

@@ -30,6 +30,7 @@ def close(world: World, memory: Memory, occasion: Occasion, report: Report) -> N
         world.moment("before:end")
         world.coordination.end(occasion.lease, operation, report)
         world.moment("after:end")
+        world.flight.keep(world.cluster, operation.id)
     say(world, "operation ended", report)
     memory.operation = None
     memory.left = Left()

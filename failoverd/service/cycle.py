@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from failoverd.decide.judge import judge
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
+from failoverd.model.flight import Moment
 from failoverd.model.history import History
 from failoverd.model.host import HostFacts
 from failoverd.model.snapshot import TopologySnapshot
@@ -102,7 +103,9 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
         memory.detected_at = None
         if due:
             tell_agents(world, memory, snapshot)
-    verdict = judge(snapshot, memory.history, world.policy, clock.now(), clock.wall().timestamp())
+    now, wall = clock.now(), clock.wall().timestamp()
+    verdict = judge(snapshot, memory.history, world.policy, now, wall)
+    world.flight.note(Moment(snapshot, memory.history, world.policy, now, wall, verdict))
     return snapshot, verdict
 
 

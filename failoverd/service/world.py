@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from failoverd.execute.hands import Outside, unwatched
 from failoverd.model.comings import Comings
+from failoverd.model.flight import Flight, Unrecorded
 from failoverd.model.history import History
 from failoverd.model.host import HostSight
 from failoverd.model.plans import Operation, Report
@@ -35,6 +36,7 @@ class World:
     log: Log
     moment: Callable[[str], None] = unwatched
     outside: Outside = field(default_factory=Outside)
+    flight: Flight = field(default_factory=Unrecorded)
 
     @property
     def cluster(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import PATIENCE, rehearsal, writable
+from tests.acceptance.rehearsal import PATIENCE, eventually, rehearsal, writable
 from tests.acceptance.test_main_job_by_hand import BY_HAND
 
 
@@ -21,6 +21,12 @@ def test_a_paused_cluster_is_failed_over_when_it_is_resumed(lab: LabFactory) -> 
         code, told, _ = play.command("resume", "shop", "--yes")
         assert (code, told["paused"], told["before"]["reason"]) == (0, None, "moving racks")
         shown = play.ended()
+        (recording,) = eventually(
+            lambda: list(play.lab.folder.glob(f"**/flight/shop/kept/{shown['operation']}.flight")), bool, "a recording"
+        )
+        code, told, _ = play.command("replay", str(recording))
+        assert (code, told["differences"]) == (0, [])
+        assert [v["verdict"] for v in told["verdicts"]][-1] == "primary-dead"
         elect = str(shown["new_primary"])
         play.settled(elect, tuple(set(play.replicas()) - {elect}))
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from failoverd.drivers.flight import read
+from failoverd.service.replaying import replay
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import PATIENCE, eventually, rehearsal, writable
 from tests.acceptance.test_main_job_by_hand import BY_HAND
@@ -24,9 +28,9 @@ def test_a_paused_cluster_is_failed_over_when_it_is_resumed(lab: LabFactory) -> 
         (recording,) = eventually(
             lambda: list(play.lab.folder.glob(f"**/flight/shop/kept/{shown['operation']}.flight")), bool, "a recording"
         )
-        code, told, _ = play.command("replay", str(recording))
-        assert (code, told["differences"]) == (0, [])
-        assert [v["verdict"] for v in told["verdicts"]][-1] == "primary-dead"
+        replayed: Any = replay(read(recording))
+        assert replayed["differences"] == []
+        assert replayed["verdicts"][-1]["verdict"] == "primary-dead"
         elect = str(shown["new_primary"])
         play.settled(elect, tuple(set(play.replicas()) - {elect}))
 

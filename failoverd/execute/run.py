@@ -196,7 +196,11 @@ def tried(step: s.Step, hands: Hands) -> tuple[StepResult, str]:
         if claim is None or not hands.claim_anew(claim):
             raise
         hands.tell(f"{error}; claimed anew, and looked at what has become of it")
-        return attempt(step, hands)
+        _, detail = attempt(step, hands)
+        return (
+            StepResult.DONE,
+            detail,
+        )  # also where it took effect the first time: it is ours, and an undo takes it back
 
 
 def attempt(step: s.Step, hands: Hands) -> tuple[StepResult, str]:

@@ -271,12 +271,12 @@ class Witness:
         """No replica is left with the receiver that we have stopped, unless a report names it."""
         if self.open_operation() or not self.reports() or not self.recorded(primary.name):
             return
-        told = str(self.reports())
+        told = str([report["findings"] for report in self.reports()])
         for server in self.mysqlds.values():
             main = server.channels.get("")
             if main is None or not server.answers or main.source != primary.endpoint or main.receiver is not Thread.NO:
                 continue
-            if f"{server.name} " not in told.rsplit("'findings'", maxsplit=1)[-1]:
+            if server.name not in told:
                 self.say("nobody is left standing still", f"{server.name} does not receive from {primary.name}")
 
     def one_content(self) -> None:

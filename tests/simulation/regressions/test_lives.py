@@ -56,6 +56,7 @@ SEEDS: tuple[tuple[str, Script, str], ...] = (
     ("1882", script_of(1882), "an elect that died unopened was recorded while the old primary served its clients"),
     ("120", script_of(120), "receivers that were stopped beside a fence that failed stayed stopped"),
     ("426", script_of(426), "a claim that came after its operation had ended killed the manager"),
+    ("6130", script_of(6130), "what took effect though its answer was lost was not taken back by the undo"),
     ("475", script_of(475), "two histories, told as such"),
     ("82", replace(script_of(82), planned=True), "an elect's hold outlived the switchover that gave it up"),
 )

@@ -301,6 +301,29 @@ def test_a_lost_answer_costs_a_new_claim_and_not_the_operation(
     assert shown["outcome"] == "done"
 
 
+def test_what_took_effect_without_an_answer_is_taken_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Whole(fencing="required")
+    manager = watching(whole)
+    whole.mysqlds["db1"].kill()
+    lost: list[FakeClaimed] = []
+    stop = FakeClaimed.stop_receiver
+
+    def unanswered(claim: FakeClaimed, patience: float) -> None:
+        stop(claim, patience)
+        if not lost:
+            lost.append(claim)
+            raise TimedOut(f"{claim.name} did not answer", "its outcome is unknown")
+
+    def silent(*_: object) -> FenceProof:
+        raise AgentError("the agent of db1 is silent")
+
+    monkeypatch.setattr(FakeClaimed, "stop_receiver", unanswered)
+    manager.agents.fence = silent  # type: ignore[assignment, method-assign]
+    manager.turns(3)
+    assert len(lost) == 1
+    assert [whole.mysqlds[name].channels[""].receiver for name in ("db2", "db3")] == [Thread.CONNECTING] * 2
+
+
 def test_what_ran_beside_a_fence_that_failed_is_taken_back_too() -> None:
     whole = Whole(fencing="required")
     manager = watching(whole)

@@ -213,7 +213,7 @@ DEPOSED = with_ill(Ill.KILL_BEFORE, Ill.KILL_AFTER, Ill.FREEZE_BEFORE, Ill.FREEZ
 UNANSWERED = with_ill(Ill.LOST_ANSWER, Ill.LATE_EFFECT, Ill.LOST_WORD, Ill.CUT_HERE, Ill.CUT_THERE_HERE)
 
 MUTATIONS: tuple[Mutation, ...] = (
-    Mutation("no-epoch-check", "agents obey any epoch", no_epoch_check_by_agents, 194, FROZEN_LONG),
+    Mutation("no-epoch-check", "agents obey any epoch", no_epoch_check_by_agents, 986, FROZEN_LONG),
     Mutation("no-eviction", "a claim leaves an older holder alone", claims_that_evict_nobody, 51, FROZEN_LONG),
     Mutation("no-session-lock", "servers are changed without the session lock", claims_without_a_lock, 1),
     Mutation(

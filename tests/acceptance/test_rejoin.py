@@ -22,6 +22,10 @@ from tests.acceptance.rehearsal import (
 )
 
 
+# A host out of reach, its failover, its return: much waiting, and a busy machine waits longer.
+pytestmark = pytest.mark.timeout(300)
+
+
 def operations(play: Rehearsal) -> list[tuple[str, str]]:
     return [(o["kind"], o["outcome"]) for o in play.operations()]
 

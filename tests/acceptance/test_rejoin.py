@@ -21,7 +21,6 @@ from tests.acceptance.rehearsal import (
     writable,
 )
 
-
 # A host out of reach, its failover, its return: much waiting, and a busy machine waits longer.
 pytestmark = pytest.mark.timeout(300)
 

@@ -32,6 +32,7 @@ from failoverd.model.steps import (
     Repoint,
     RunHooks,
     Stage,
+    StartApplier,
     Step,
     StopWaiting,
     Task,
@@ -109,6 +110,8 @@ def taking(
     ]
     ending = (
         Task(LetIn(old), STATEMENT, IfItFails.GO_ON),
+        # whoever died between giving it a source and starting that left an applier that nobody would start
+        Task(StartApplier(old), STATEMENT, IfItFails.GO_ON),
         Task(ForgetSource(elect), STATEMENT, IfItFails.GO_ON),
         *leaving(snapshot, policy, elect, alive=old),
         *hook_tasks(policy, elect, Point.ON_PROMOTED, Point.ON_TRAFFIC_MOVED),

@@ -11,7 +11,7 @@ import pytest
 from failoverd.gtid import GtidSet
 from failoverd.model.plans import Kind, Request, Requester, Verb
 from failoverd.model.policy import LongTransactions, SwitchoverPolicy
-from failoverd.model.sight import Thread
+from failoverd.model.sight import Channel, Thread
 from failoverd.service import desk
 from tests.fakes.whole import CLUSTER, Manager, StillClock, Whole, uuid_of
 
@@ -241,6 +241,21 @@ def test_a_manager_that_dies_after_the_choice_is_finished_for(moment: str, *, lo
     early = lossless and moment.endswith(":Repoint")  # there the others follow before the choice
     assert listed["outcome"] == ("undone" if early else "done")
     whole_again(whole, second, "db1" if early else "db2")
+
+
+def test_an_old_primary_that_was_given_a_source_and_not_started_is_started() -> None:
+    whole = cluster()
+    first, second = watched(whole), whole.manager("m2").turns(2)
+    ask(whole, first)
+    at(first, "before:Repoint", dies)
+    with pytest.raises(Died):
+        first.turns(2)
+    halfway = Channel("", whole.mysqlds["db2"].endpoint, "", Thread.NO, Thread.NO)
+    whole.mysqlds["db1"].channels[""] = halfway
+    whole.store.depose(CLUSTER)
+    second.turns(4)
+    whole_again(whole, second, "db2")
+    assert whole.mysqlds["db1"].channels[""].applier is Thread.YES
 
 
 def test_a_person_takes_back_what_was_chosen_and_never_opened() -> None:

@@ -233,7 +233,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("loose-intent", "the record of the elect is sent and not awaited", intent_not_awaited, 226, DEPOSED),
     Mutation("lost-intent", "a resuming manager forgets the elect of the journal", intent_forgotten, 38, DEPOSED),
     Mutation(
-        "other-elect", "the elect is changed after the point of no return", another_elect_after_the_intent, 38, DEPOSED
+        "other-elect", "the elect is changed after the point of no return", another_elect_after_the_intent, 250, DEPOSED
     ),
     Mutation("lost-replies", "a record without an answer counts as durable", lost_replies_ignored, 106, UNANSWERED),
     Mutation(

@@ -49,6 +49,7 @@ class Interrupted:
         self.play = play
         self.standby = ""
         self.ended = 0
+        self.rounds = 0
 
     def begin(self) -> None:
         """Start the first manager and the client."""
@@ -125,8 +126,9 @@ class Interrupted:
     def whole(self) -> Mapping[str, Any]:
         """One writable server, nothing lost, the other replica attached, the journal closed."""
         play = self.play
-        operation = eventually(play.operations, lambda found: found[0]["outcome"] is not None, "a closed journal")[0]
-        shown = play.shown(operation["operation"])
+        found = eventually(self.failovers, lambda now: len(now) > self.rounds and now[0]["ended"], "a closed journal")
+        self.rounds = len(found)
+        shown = play.shown(found[0]["operation"])
         assert (shown["kind"], shown["outcome"], shown["lost"]["transactions"]) == ("failover", "done", 0), shown
         elect = str(shown["new_primary"])
         eventually(lambda: play.writer.account.acks[-1].server, lambda server: server == elect, f"a row on {elect}")
@@ -141,6 +143,10 @@ class Interrupted:
         finally:
             play.writer.resume()
         return shown
+
+    def failovers(self) -> list[Mapping[str, Any]]:
+        """All failovers, newest first: managers also bring back what returns."""
+        return [one for one in self.play.operations() if one["kind"] == "failover"]
 
     def wakes(self, name: str) -> None:
         """The frozen manager goes on, finds that it was deposed, and changes nothing."""

@@ -99,7 +99,11 @@ def cut_off(rounds: Interrupted, cut: Cut) -> Mapping[str, Any]:
     eventually(lambda: words(play), lambda now: now > said, f"a word on how it stands after {cut}")
     assert len(writable(play.lab)) <= 1
     play.lab.fault.heal()
-    eventually(lambda: play.operations()[0]["outcome"], lambda outcome: outcome == "done", f"the end after {cut}")
+    eventually(
+        rounds.failovers,
+        lambda now: len(now) > rounds.rounds and now[0]["outcome"] == "done",
+        f"the end after {cut}",
+    )
     shown = rounds.whole()
     play.managers.end("mgr1")
     return shown

@@ -148,8 +148,12 @@ def test_managers_that_start_together_share_the_clusters(zookeeper: ZooKeeperSer
         for manager in managers:
             manager.campaign(cluster)
     until(lambda: all(managers[0].contenders(cluster) for cluster in clusters), "everybody in every line")
-    held = [sum(manager.lease(cluster) is not None for cluster in clusters) for manager in managers]
-    assert sorted(held) == [2, 2]
+
+    def held() -> list[int]:
+        return [sum(manager.lease(cluster) is not None for cluster in clusters) for manager in managers]
+
+    until(lambda: sum(held()) == len(clusters), "an owner for each lock")
+    assert min(held()) >= 1  # two and two where both are equally fast; nobody has all
     managers[0].close()
     until(lambda: all(managers[1].lease(cluster) is not None for cluster in clusters), "the rest of the locks")
     world.close()

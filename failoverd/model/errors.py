@@ -7,7 +7,8 @@ FailoverdError(what, detail, hint)
 │   └── TimedOut         no answer within the deadline: the outcome of the statement is unknown
 ├── AgentError           an agent: missing, of another version, or it refused; `code` is its word
 ├── CoordinationError    the lock, the epoch or the journal
-│   └── LockLost         this manager may change nothing any more
+│   ├── LockLost         this manager may change nothing any more
+│   └── LockRefused      the lock could be had, and the records forbid to take it: a person is needed
 ├── FencedOut            somebody with a higher epoch has the server; never retried
 ├── PlanRefused          a table row forbids the operation; carries the refusals
 ├── StepFailed           a step of a plan could not be done
@@ -82,6 +83,13 @@ class CoordinationError(FailoverdError):
 
 class LockLost(CoordinationError):
     """The lease has ended, for good: this manager starts again from the lock before it changes anything."""
+
+
+class LockRefused(CoordinationError):
+    """Our turn for the lock has come, and what is on record forbids to take it: lost, or older than ours.
+
+    Nobody acts until a person has adopted them.
+    """
 
 
 class FencedOut(FailoverdError):

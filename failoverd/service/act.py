@@ -15,7 +15,7 @@ from failoverd.service.course import Course, carry_out
 from failoverd.service.lossless import keep_lossless
 from failoverd.service.operation import foresee, hands_for, open_operation
 from failoverd.service.phases import Event, Phase, after
-from failoverd.service.records import keep_history, paused_meanwhile
+from failoverd.service.records import keep_history, nobody_acts, paused_meanwhile
 from failoverd.service.rejoin import due
 from failoverd.service.results import account, refused
 from failoverd.service.resume import resume
@@ -80,9 +80,7 @@ def say_behind(world: World, memory: Memory) -> None:
     """
     history = memory.history
     why = f"agents remember epoch {history.agents_epoch}, coordination gave us {history.epoch}"
-    if memory.left.problem != why:
-        memory.left = replace(memory.left, problem=why)
-        world.log.warning("nobody acts", why=why, hint=f"failoverd init {world.cluster} --adopt")
+    nobody_acts(world, memory, why, f"failoverd init {world.cluster} --adopt")
 
 
 def record_primary(world: World, memory: Memory, occasion: Occasion, name: str) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from failoverd.decide.judge import judge
-from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
+from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut, LockRefused
 from failoverd.model.flight import Moment
 from failoverd.model.history import History
 from failoverd.model.host import HostFacts
@@ -26,7 +26,7 @@ from failoverd.service import act
 from failoverd.service.hooks import tell_verdict
 from failoverd.service.phases import Event, Phase, after
 from failoverd.service.publish import Published
-from failoverd.service.records import catch_up, heeding
+from failoverd.service.records import catch_up, heeding, nobody_acts
 from failoverd.service.remember import tell_agents
 from failoverd.service.world import Left, Memory, Occasion, World
 
@@ -46,14 +46,22 @@ def turn(world: World, memory: Memory, published: Published) -> float:
 
 def take_or_keep_lock(world: World, memory: Memory) -> Lease | None:
     """The lease if we are active; a change of it moves the phase and makes us read the records anew."""
-    lease = lease_now(world)
+    lease, refused = None, None
+    try:
+        lease = lease_now(world)
+    except LockRefused as error:
+        refused = error
     if lease is None:
         if memory.phase is not Phase.STANDBY:
             memory.phase = after(memory.phase, Event.LOCK_LOST)
             memory.operation, memory.left = None, Left()
             world.log.warning("lock lost", epoch=memory.epoch)
+        if refused is not None:
+            nobody_acts(world, memory, f"{refused.what}: {refused.detail}", refused.hint)
         catch_up(world, memory)  # the active manager may have moved the primary since
         return None
+    if memory.phase is Phase.STANDBY:
+        memory.left = Left()
     if memory.phase is Phase.STANDBY or memory.epoch != lease.epoch:
         memory.phase = after(Phase.STANDBY, Event.LOCK_WON)
         memory.epoch = lease.epoch
@@ -72,11 +80,13 @@ def note_settings(world: World, memory: Memory) -> None:
 
 
 def lease_now(world: World) -> Lease | None:
-    """The lease, or None while coordination cannot be reached or another manager has it."""
+    """The lease, or None while coordination cannot be reached or another manager has it. Raises LockRefused."""
     try:
         lease = world.coordination.lease(world.cluster)
         if lease is not None:
             lease.check()
+    except LockRefused:
+        raise
     except CoordinationError as error:
         world.log.debug("no lease", why=str(error))
         return None

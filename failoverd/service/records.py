@@ -27,6 +27,13 @@ def catch_up(world: World, memory: Memory) -> None:
         world.log.debug("records not read", why=str(error))
 
 
+def nobody_acts(world: World, memory: Memory, why: str, hint: str) -> None:
+    """Say once that the records forbid to act: lost, or older than what was done. A person adopts them."""
+    if memory.left.problem != why:
+        memory.left = replace(memory.left, problem=why)
+        world.log.warning("nobody acts", why=why, hint=hint)
+
+
 def with_pauses(history: History, pauses: tuple[Pause, ...]) -> History:
     """The memory with these pauses and no others."""
     whole = next((pause for pause in pauses if not pause.server), None)

@@ -75,6 +75,7 @@ def test_an_old_primary_that_nobody_could_fence_is_closed_when_it_is_back(lab: L
         held = executed(play.lab, "db1")
         for server in play.replicas():
             eventually(lambda server=server: inside(play.lab, server, held), bool, f"{server} at {held}")  # type: ignore[misc]
+        hang_up(play, "db1")
         play.lab.fault.link("db1", up=False)
         play.writer.resume()
         eventually(lambda: play.logged("operation ended"), bool, "the end of the failover")
@@ -96,6 +97,14 @@ def test_an_old_primary_that_nobody_could_fence_is_closed_when_it_is_back(lab: L
             return
         left_alone(play, elect)
         play.settled(elect, (other,))
+
+
+def hang_up(play: Rehearsal, server: str) -> None:
+    """End the client's session: what it writes into a dead link arrives when the link is back, seconds later."""
+    sessions = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'app'"
+    for (number,) in play.lab.sql(server, sessions):
+        play.lab.sql(server, f"KILL {number}")
+    eventually(lambda: play.lab.sql(server, sessions), lambda left: not left, f"no client on {server}")
 
 
 def left_alone(play: Rehearsal, elect: str) -> None:

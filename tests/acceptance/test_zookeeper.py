@@ -20,7 +20,7 @@ from kazoo.exceptions import NoAuthError
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.interruptions import SETTINGS, Interrupted
-from tests.acceptance.rehearsal import MANAGERS, NOTHING_LOST, PATIENCE, Rehearsal, eventually, rehearsal, writable
+from tests.acceptance.rehearsal import MANAGERS, MANAGERS, NOTHING_LOST, PATIENCE, Rehearsal, eventually, rehearsal, writable
 from tests.acceptance.test_resume import elect_of, ended_as, interrupted, next_one
 
 
@@ -136,9 +136,11 @@ def test_what_zookeeper_interrupts_is_read_from_the_copy_and_ended_when_it_is_ba
         play.settled(elect, (other,))
 
 
-def test_a_zookeeper_that_lost_everything_is_adopted_by_a_person(lab: LabFactory) -> None:
+@pytest.mark.parametrize("managers", [("mgr1",), MANAGERS], ids=["alone", "with a standby"])
+def test_a_zookeeper_that_lost_everything_is_adopted_by_a_person(lab: LabFactory, managers: tuple[str, ...]) -> None:
+    """Whoever is first in line then: the manager that was active and remembers its epoch, or one that does not."""
     with rehearsal(lab(settings=SETTINGS)) as play:
-        play.begin()
+        play.begin(managers)
         play.kill_primary()
         first = play.ended()
         elect = str(first["new_primary"])

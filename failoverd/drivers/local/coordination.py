@@ -17,7 +17,7 @@ from failoverd.drivers.identity import Identity
 from failoverd.drivers.local import lock
 from failoverd.drivers.local.journal import LocalJournal
 from failoverd.drivers.local.lock import LocalLease
-from failoverd.model.errors import CoordinationError
+from failoverd.model.errors import CoordinationError, LockRefused
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
@@ -233,9 +233,9 @@ class LocalCoordination:
         data = files.read_file(path)
         hint = f"write it with `failoverd init --adopt` after looking at the servers; file {path}"
         if data is None and (self._file(cluster, "primary").exists() or self._journal.operations(cluster)):
-            raise CoordinationError("the lock is not taken", "the epoch is missing while other records exist", hint)
+            raise LockRefused("the lock is not taken", "the epoch is missing while other records exist", hint)
         if data is not None and not data.strip().isdigit():
-            raise CoordinationError("the lock is not taken", f"the epoch is {data[:40]!r}, not a number", hint)
+            raise LockRefused("the lock is not taken", f"the epoch is {data[:40]!r}, not a number", hint)
         epoch = int(data or b"0") + 1
         files.replace_file(path, str(epoch).encode())
         return epoch

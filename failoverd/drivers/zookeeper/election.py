@@ -18,7 +18,7 @@ from failoverd.drivers.zookeeper.layout import Layout, in_line
 from failoverd.drivers.zookeeper.lease import ZooKeeperLease
 from failoverd.drivers.zookeeper.session import ABSENT, Away, Session
 from failoverd.drivers.zookeeper.writes import Create, Set, found, write
-from failoverd.model.errors import CoordinationError
+from failoverd.model.errors import CoordinationError, LockRefused
 from failoverd.ports import Clock, Wakeups
 
 _FIRST_EPOCH = b"0"  # what stands there before anybody was active; the first lease has epoch 1
@@ -34,7 +34,7 @@ class Election:
 
     def __init__(self, layout: Layout, session: Session, entry: bytes, clock: Clock, wakeups: Wakeups) -> None:
         self.layout = layout
-        self.refusal: CoordinationError | None = None
+        self.refusal: LockRefused | None = None
         self.trouble: CoordinationError | None = None
         self._session = session
         self._entry = entry
@@ -227,7 +227,7 @@ class Election:
 
     def _refuse(self, why: str) -> None:
         hint = f"write it with `failoverd init --adopt` after looking at the servers; entry {self.layout.epoch}"
-        self.refusal = CoordinationError("the lock is not taken", why, hint)
+        self.refusal = LockRefused("the lock is not taken", why, hint)
 
     def _renew(self) -> None:
         lease = self._lease

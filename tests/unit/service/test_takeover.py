@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from failoverd.model.errors import FailoverdError
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from failoverd.model.errors import FailoverdError, LockRefused
 from failoverd.model.history import EPOCHS_UNSEEN
+from failoverd.ports import Lease
 from failoverd.service.desk import initialise
 from failoverd.service.phases import Phase
+from tests.fakes.coordination import FakeCoordination
 from tests.fakes.whole import CLUSTER, Whole
 
 
@@ -75,6 +81,26 @@ def test_where_the_records_are_gone_an_epoch_as_low_as_the_agents_is_not_trusted
     initialise(manager.world, adopt=True)
     manager.turns(4)
     assert manager.coordination.recorded(CLUSTER) is not None
+
+
+def test_a_lock_that_the_records_forbid_to_take_is_said_once_and_aloud() -> None:
+    whole = Whole()
+    manager = whole.manager("m1").turns(4)
+    hint = "write it with `failoverd init --adopt`"
+
+    class Refusing(FakeCoordination):
+        def lease(self, cluster: str) -> Lease | None:
+            raise LockRefused("the lock is not taken", f"the epoch of {cluster} went back from 1 to 0", hint)
+
+    manager.world = replace(manager.world, coordination=Refusing(whole.store, "m1"), log=structlog.get_logger())
+    whole.mysqlds["db1"].kill()
+    with capture_logs() as told:
+        manager.turns(4)
+    why = f"the lock is not taken: the epoch of {CLUSTER} went back from 1 to 0"
+    assert [(t["log_level"], t["why"], t["hint"]) for t in told if t["event"] == "nobody acts"] == [
+        ("warning", why, hint)
+    ]
+    assert writable(whole) == []
 
 
 def test_a_cluster_is_initialised_once() -> None:

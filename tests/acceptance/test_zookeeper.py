@@ -20,7 +20,15 @@ from kazoo.exceptions import NoAuthError
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.interruptions import SETTINGS, Interrupted
-from tests.acceptance.rehearsal import MANAGERS, MANAGERS, NOTHING_LOST, PATIENCE, Rehearsal, eventually, rehearsal, writable
+from tests.acceptance.rehearsal import (
+    MANAGERS,
+    NOTHING_LOST,
+    PATIENCE,
+    Rehearsal,
+    eventually,
+    rehearsal,
+    writable,
+)
 from tests.acceptance.test_resume import elect_of, ended_as, interrupted, next_one
 
 

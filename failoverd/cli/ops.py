@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import click
 
 from failoverd.cli.app import App
+from failoverd.cli.carrying import end_with
 from failoverd.cli.documents import Document, word
-from failoverd.cli.failover import exit_code
-from failoverd.cli.render import operation_lines, operation_view, operations_view, show
+from failoverd.cli.render import operation_lines, operations_view, show
 from failoverd.cli.session import Session, examples, json_option, person, reason_option, yes_option
 from failoverd.cli.timeline import timeline
 from failoverd.model.errors import FailoverdError
@@ -118,12 +117,7 @@ def about_open(session: Session, verb: Verb, operation: str | None, reason: str,
     name, cluster = word(found, "operation"), word(found, "cluster")
     session.agree(f"{verb.capitalize()} operation {name}?", yes)
     request = Request(cluster, Kind(word(found, "kind")), person(reason), verb=verb, operation=name)
-    document = app.failover(request, session.say)
-    if session.as_json:
-        session.document(document)
-    else:
-        show(operation_view(document))
-    sys.exit(exit_code(document))
+    end_with(session, app.failover(request, session.say))
 
 
 def open_one(app: App, operation: str | None) -> Document:

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from failoverd.cli.failover import exit_code
-from failoverd.cli.plan import show_plan
-from failoverd.cli.render import operation_view, show
-from failoverd.cli.session import (
-    DONE,
-    FINDING,
-    Session,
-    dry_run_option,
-    examples,
-    json_option,
-    person,
-    reason_option,
-    yes_option,
-)
+from failoverd.cli.carrying import Wish, acting, carry_through
+from failoverd.cli.session import Session, examples, person
 from failoverd.model.plans import Kind, Request
-from failoverd.plan.render import render_plan
 
 
 @click.command(epilog=examples("repair shop db2 --dry-run", "repair shop db2 --reason 'disk error' --yes"))
 @click.argument("cluster")
 @click.argument("server")
-@reason_option
-@yes_option
-@dry_run_option
-@json_option
+@acting
 @click.pass_obj
-def repair(session: Session, /, cluster: str, server: str, reason: str, yes: bool, dry_run: bool) -> None:
+def repair(session: Session, /, cluster: str, server: str, reason: str, **how: bool) -> None:
     """Mend a replica whose relay log is damaged.
 
     Its files are kept, its applier reads what it can, and the rest is fetched anew from a living server that has it,
@@ -42,15 +24,12 @@ def repair(session: Session, /, cluster: str, server: str, reason: str, yes: boo
     session.config.server(cluster, server)
     app = session.app()
     made = app.repair_plan(cluster, server)
-    if dry_run:
-        show_plan(session, made)
-        sys.exit(FINDING if made.refusals else DONE)
-    session.say(render_plan(made))
-    session.agree(f"Repair {server}?", yes)
     request = Request(cluster=cluster, kind=Kind.REPAIR, by=person(reason), to=server)
-    document = app.repair(request, session.say)
-    if session.as_json:
-        session.document(document)
-    else:
-        show(operation_view(document))
-    sys.exit(exit_code(document))
+    wish = Wish(
+        plan=made,
+        against=made.refusals,
+        refusal=None,  # what nobody can give back is only known when its files are read
+        question=f"Repair {server}?",
+        act=lambda: app.repair(request, session.say),
+    )
+    carry_through(session, wish, **how)

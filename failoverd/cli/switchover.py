@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from failoverd.cli.app import App
-from failoverd.cli.documents import word
-from failoverd.cli.failover import exit_code
+from failoverd.cli.carrying import Wish, acting, carry_through
+from failoverd.cli.documents import Document, word
 from failoverd.cli.holding import hold, moment
-from failoverd.cli.plan import show_plan
-from failoverd.cli.render import operation_view, show
-from failoverd.cli.session import (
-    DONE,
-    FINDING,
-    Session,
-    dry_run_option,
-    examples,
-    json_option,
-    person,
-    reason_option,
-    yes_option,
-)
+from failoverd.cli.session import Session, examples, person
 from failoverd.model.errors import ConfigError, FailoverdError, PlanRefused
 from failoverd.model.plans import Kind, Plan, Request
-from failoverd.plan.render import render_plan
 
 
 @click.command(
@@ -47,12 +33,9 @@ from failoverd.plan.render import render_plan
 )
 @click.option("--at", default="", metavar="TIME", help="Hold until then: 03:00, or a whole time with its zone.")
 @click.option("--revert", is_flag=True, help="Back to the primary before the last switchover.")
-@reason_option
-@yes_option
-@dry_run_option
-@json_option
+@acting
 @click.pass_obj
-def switchover(session: Session, /, cluster: str, to: str, *, revert: bool, dry_run: bool, **wish: object) -> None:
+def switchover(session: Session, /, cluster: str, to: str, *, revert: bool, **said: object) -> None:
     """Make another server the primary; nothing is lost, and the old one becomes a replica.
 
     Writes are held up for as long as the candidate needs for its last transactions, at most for
@@ -62,36 +45,31 @@ def switchover(session: Session, /, cluster: str, to: str, *, revert: bool, dry_
     session.config.cluster(cluster)
     if to and revert:
         raise ConfigError("--to and --revert exclude each other", "", "name the server, or go back")
-    at = moment(str(wish["at"]), session.clock.wall()) if wish["at"] else None
+    at = moment(str(said["at"]), session.clock.wall()) if said["at"] else None
     app = session.app()
     if revert:
         to = former(app, cluster)
     if to:
         session.config.server(cluster, to)
-    request = Request(cluster=cluster, kind=Kind.SWITCHOVER, by=person(str(wish["reason"])), to=to)
+    request = Request(cluster=cluster, kind=Kind.SWITCHOVER, by=person(str(said["reason"])), to=to)
     made = app.foresee(request)
-    if dry_run:
-        show_plan(session, made)
-        sys.exit(FINDING if made.refusals else DONE)
-    session.say(render_plan(made))
-    unrefused(made)
-    session.agree(f"Make {made.elect} the primary of {cluster}?", bool(wish["yes"]))
-    request = replace(request, to=made.elect)  # what was agreed to, and no other
-    file = wish["postpone_file"]
-    if hold(session, at, file if isinstance(file, Path) else None):
-        unrefused(app.foresee(request))
-    document = app.failover(request, session.say)
-    if session.as_json:
-        session.document(document)
-    else:
-        show(operation_view(document))
-    sys.exit(exit_code(document))
+    agreed = replace(request, to=made.elect)  # what was agreed to, and no other
+    file = said["postpone_file"]
+
+    def act() -> Document:
+        refusal = refused(app.foresee(agreed)) if hold(session, at, file if isinstance(file, Path) else None) else None
+        if refusal is not None:
+            raise refusal
+        return app.failover(agreed, session.say)
+
+    wish = Wish(made, made.refusals, refused(made), f"Make {made.elect} the primary of {cluster}?", act)
+    carry_through(session, wish, yes=bool(said["yes"]), dry_run=bool(said["dry_run"]))
 
 
-def unrefused(made: Plan) -> None:
-    """Return where nothing stands against it; PlanRefused names what does."""
-    if made.refusals:
-        raise PlanRefused(f"switchover of {made.cluster} is refused", made.refusals, "mend what is named first")
+def refused(made: Plan) -> PlanRefused | None:
+    """What stands against it, as the error that says so."""
+    hint = "mend what is named first"
+    return PlanRefused(f"switchover of {made.cluster} is refused", made.refusals, hint) if made.refusals else None
 
 
 def former(app: App, cluster: str) -> str:

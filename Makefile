@@ -21,8 +21,8 @@ SLOW := tests/properties tests/contract tests/simulation tests/acceptance
 test: setup check ## everything: set-up, check, properties, contracts, real servers
 	@$(PYTHON) -m pytest $(SLOW) -n 2 --dist loadscope --durations=20 --timeout=180
 
-matrix: setup ## the active manager killed and frozen at every moment of a failover, every cell
-	@FAILOVERD_MATRIX=1 $(PYTHON) -m pytest tests/acceptance/test_matrix.py -n 2 --durations=8 --timeout=3000
+matrix: setup ## the active manager killed and frozen at every moment of a failover and a switchover
+	@FAILOVERD_MATRIX=1 $(PYTHON) -m pytest tests/acceptance/test_matrix.py tests/acceptance/test_switchover_matrix.py -n 2 --durations=8 --timeout=3000
 
 SEEDS ?= 100000
 simulate: setup ## many lives of clusters on virtual time, faults in every operation; SEEDS=100000

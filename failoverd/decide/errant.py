@@ -36,4 +36,7 @@ def legitimate(gtids: GtidSet, snapshot: TopologySnapshot, history: History) -> 
 
 def errant(state: ServerState, snapshot: TopologySnapshot, history: History) -> GtidSet:
     """What this server has executed or received that is not legitimate."""
-    return state.holds - legitimate(state.holds, snapshot, history)
+    holds = state.holds
+    if holds <= history.last_executed:  # as nearly always: the primary was seen to have it all
+        return GtidSet()
+    return holds - legitimate(holds, snapshot, history)

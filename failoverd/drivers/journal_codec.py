@@ -24,11 +24,16 @@ KEPT = 200  # operations per cluster
 KEPT_ALWAYS = 20  # of these, however old they are
 KEPT_SECONDS = 400 * 86400.0
 Data = dict[str, Any]
+_PLAIN = frozenset({str, int, float, bool})
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def plain(value: object) -> Any:
     """Nouns as JSON data: dataclasses by field, steps with their class, GTID sets as text, sets sorted."""
+    if value is None or type(value) in _PLAIN:
+        return value
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, GtidSet):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -40,7 +45,7 @@ def plain(value: object) -> Any:
         return sorted(plain(item) for item in value)
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
-    return value.value if isinstance(value, Enum) else value
+    return value
 
 
 def checked_name(what: str, name: str) -> str:

@@ -110,10 +110,10 @@ class GtidSet:
             return self
         if not self.entries:
             return other
-        mine, theirs = self._by_origin(), other._by_origin()
-        return GtidSet.of(
-            {origin: algebra.union(mine.get(origin, ()), theirs.get(origin, ())) for origin in {**mine, **theirs}}
-        )
+        both = self._by_origin()
+        for origin, found in other.entries:
+            both[origin] = algebra.union(both.get(origin, ()), found)
+        return GtidSet(tuple(sorted(both.items())))
 
     def __and__(self, other: GtidSet) -> GtidSet:
         return self._each(other, algebra.intersection)
@@ -136,7 +136,8 @@ class GtidSet:
 
     def _each(self, other: GtidSet, work: Callable[[Intervals, Intervals], Intervals]) -> GtidSet:
         theirs = other._by_origin()
-        return GtidSet.of({origin: work(found, theirs.get(origin, ())) for origin, found in self.entries})
+        worked = ((origin, work(found, theirs.get(origin, ()))) for origin, found in self.entries)
+        return GtidSet(tuple(entry for entry in worked if entry[1]))
 
     def _by_origin(self) -> dict[Origin, Intervals]:
         return dict(self.entries)

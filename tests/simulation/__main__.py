@@ -41,7 +41,10 @@ def many(wanted: argparse.Namespace) -> Sum:
     with ProcessPoolExecutor(max_workers=wanted.jobs) as pool:
         work = [pool.submit(portion, n, min(PORTION, end - n), until) for n in range(wanted.start, end, PORTION)]
         for number, one in enumerate(work, 1):
-            total.add(one.result())
+            lived = one.result()
+            total.add(lived)
+            for life in lived.failing:  # at once: many lives take hours, and a seed is all that it takes to look into it
+                print(f"seed {life.script.seed}: {life.broken[0]}", flush=True)
             if number % 25 == 0 and number < len(work):
                 print(total.text(), flush=True)
     return total

@@ -83,11 +83,7 @@ class Process:
         thread = Thread(live, parent=self.loop.hub)
         thread.process = self
         self.threads.add(thread)
-        self.loop.at(self.loop.now, lambda: _begin(thread), self)
-
-
-def _begin(thread: greenlet) -> None:
-    thread.switch()
+        self.loop.at(self.loop.now, thread.switch, self)
 
 
 class Loop:
@@ -128,6 +124,9 @@ class Loop:
                 raise Stuck(f"{self.events} events by {when:.1f} s")
             if owner is None:
                 act()
+            elif owner.alive and not owner.frozen:  # nearly everything: spare the call
+                self.acting = owner
+                act()
             else:
                 owner.run(act)
             if stop is not None and stop():
@@ -156,7 +155,7 @@ class Loop:
             self.run(self.now + seconds)
             return
         leave_if_dead(owner)
-        self.at(self.now + max(seconds, 0.0), lambda: _begin(me), owner)
+        self.at(self.now + seconds, me.switch, owner)
         self.hub.switch()
         leave_if_dead(owner)
 
@@ -198,26 +197,25 @@ class Box(Generic[T]):
 
     def put(self, answer: T) -> None:
         """The answer has come."""
-        self._fill(answer, None)
+        if not self.full:
+            self.full, self._answer = True, answer
+            self._wake()
 
     def fail(self, error: Exception) -> None:
         """An error has come in its place."""
-        self._fill(None, error)
-
-    def _fill(self, answer: Any, error: Exception | None) -> None:
-        if self.full:
-            return
-        self.full, self._answer, self._error = True, answer, error
-        self._wake()
+        if not self.full:
+            self.full, self._error = True, error
+            self._wake()
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            loop = self._owner.loop
-            if getcurrent() is loop.hub:
-                self._owner.run(waiting.switch)
-            else:
-                loop.at(loop.now, lambda: _begin(waiting), self._owner)
+        if waiting is None:
+            return
+        loop = self._owner.loop
+        if getcurrent() is loop.hub:
+            self._owner.run(waiting.switch)
+        else:
+            loop.at(loop.now, waiting.switch, self._owner)
 
     def late(self) -> None:
         """The wait is over without an answer."""
@@ -231,7 +229,7 @@ class Box(Generic[T]):
             return self.full
         owner, loop, me = self._owner, self._owner.loop, getcurrent()
         if seconds is not None:
-            loop.at(loop.now + max(seconds, 0.0), self.late, None)
+            loop.at(loop.now + seconds, self.late)
         if me is loop.hub:
             while not self._over():
                 loop.run(loop.now + 0.01, self._over)
@@ -247,9 +245,13 @@ class Box(Generic[T]):
         return self.full or self._late
 
     def value(self) -> T:
-        """What came."""
-        if self._error is not None:
-            raise self._error
+        """What came; an error can be had once."""
+        error, self._error = self._error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # what it has passed through would keep it, and it all that
         return cast("T", self._answer)
 
 

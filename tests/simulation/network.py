@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from tests.simulation.loop import Box, Loop, Process
 
 T = TypeVar("T")
+A = TypeVar("A")
 RESEND = 0.2  # what a line does not take is sent again, and so it can arrive after its sender gave up
 RESENDING = 10.0
 
@@ -57,37 +58,57 @@ Hear = Callable[[Word], Twist]
 
 
 @dataclass(slots=True)
-class Sending:
-    """A word that has arrived, and the way back of its answer."""
+class Sending(Generic[T]):
+    """One word on its way, and the way back of its answer.
+
+    Its methods are what happens next: a life sends thousands of words, and functions that name themselves would keep
+    each of them until somebody looks for such circles.
+    """
 
     net: Net
     word: Word
     twist: Twist
     end: float
+    box: Box[T]
+    serve: Callable[[], T]
 
-    def answer(self, box: Box[T], serve: Callable[[], T]) -> None:
-        """Do it and let the answer go back, if the line and the faults let it. Again leaves as it is."""
-        deaf = self.twist.deaf
+    def arrive(self) -> None:
+        """Be served, or be sent again: by the line until its sender gives up, and what changes something longer."""
+        net, word, twist, loop = self.net, self.word, self.twist, self.net.loop
+        if twist.lost or (net.cuts and not net.open(word.here, word.there)):
+            loop.at(self.end, self.box.late)
+            if not twist.lost and (word.changes or loop.now < self.end) and loop.now < self.end + RESENDING:
+                loop.at(loop.now + RESEND, self.arrive)
+            return
         try:
-            answer = serve()
+            self.answer()
+        except Again as again:
+            if loop.now + again.seconds >= self.end:
+                loop.at(self.end, self.box.late)
+            loop.at(loop.now + again.seconds, self.arrive)
+
+    def answer(self) -> None:
+        """Do it and let the answer go back, if the line and the faults let it. Again leaves as it is."""
+        try:
+            answer = self.serve()
         except Again:
             raise
         except NoAnswer:
-            deaf = True
+            self.net.loop.at(self.end, self.box.late)
         except Exception as error:  # noqa: BLE001 - an error is the answer
-            error_kept = error
-            self._back(box, lambda: box.fail(error_kept), deaf=deaf)
-            return
-        self._back(box, lambda: box.put(answer), deaf=deaf)
+            self._back(self.box.fail, error)
+        else:
+            self._back(self.box.put, answer)
 
-    def _back(self, box: Box[T], give: Callable[[], None], *, deaf: bool) -> None:
-        loop = self.net.loop
-        if not deaf and self.net.open(self.word.there, self.word.here):
-            give()
+    def _back(self, give: Callable[[A], None], answer: A) -> None:
+        net, deaf = self.net, self.twist.deaf
+        if not deaf and (not net.cuts or net.open(self.word.there, self.word.here)):
+            give(answer)
             return
-        loop.at(self.end, box.late)
+        loop = net.loop
+        loop.at(self.end, self.box.late)
         if not deaf and loop.now < self.end:
-            loop.at(loop.now + RESEND, lambda: self._back(box, give, deaf=deaf))
+            loop.at(loop.now + RESEND, lambda: self._back(give, answer))
 
 
 @dataclass
@@ -135,22 +156,7 @@ class Net:
         arrives = loop.now + self.way() + twist.late
         if arrives > end:
             loop.at(end, box.late)
-        sent = Sending(self, word, twist, end)
-
-        def arrive() -> None:
-            if twist.lost or not self.open(word.here, word.there):
-                loop.at(end, box.late)
-                if not twist.lost and (word.changes or loop.now < end) and loop.now < end + RESENDING:
-                    loop.at(loop.now + RESEND, arrive)
-                return
-            try:
-                sent.answer(box, serve)
-            except Again as again:
-                if loop.now + again.seconds >= end:
-                    loop.at(end, box.late)
-                loop.at(loop.now + again.seconds, arrive)
-
-        loop.at(arrives, arrive)
+        loop.at(arrives, Sending(self, word, twist, end, box, serve).arrive)
         return box
 
     def ask(self, word: Word, serve: Callable[[], T], limit: float) -> T:

@@ -62,6 +62,7 @@ def run(seeds: Iterable[int], until: float | None = None, enough: int = 20) -> S
     found = Sum()
     gc.collect()
     gc.disable()  # a life leaves little behind, and looking for it all the time costs a third
+    gc.freeze()
     begun = time.process_time()
     for seed in seeds:
         if (until is not None and time.monotonic() > until) or len(found.failing) >= enough:
@@ -69,6 +70,7 @@ def run(seeds: Iterable[int], until: float | None = None, enough: int = 20) -> S
         found.take(live(script_of(seed)))
         if found.lives % 100 == 0:
             gc.collect()
+    gc.unfreeze()
     gc.enable()
     found.seconds = time.process_time() - begun
     return found

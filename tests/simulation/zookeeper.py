@@ -66,10 +66,10 @@ class Tree:
 
     def create(self, path: str, data: bytes, owner: int = 0) -> str:
         self.can_create(path)
-        parent = path.rpartition("/")[0]
+        parent, _, name = path.rpartition("/")
         self.entries[path] = Entry(data, owner=owner)
         self.below[path] = set()
-        self.below[parent].add(path)
+        self.below[parent].add(name)
         self._fire(path, parent)
         return path
 
@@ -91,14 +91,14 @@ class Tree:
 
     def delete(self, path: str) -> None:
         self.can_delete(path)
-        parent = path.rpartition("/")[0]
+        parent, _, name = path.rpartition("/")
         del self.entries[path], self.below[path]
-        self.below[parent].discard(path)
+        self.below[parent].discard(name)
         self._fire(path, parent)
 
     def children(self, path: str) -> list[str]:
         self.get(path)
-        return sorted(child.rpartition("/")[2] for child in self.below[path])
+        return sorted(self.below[path])
 
     def watch(self, path: str, told: Callable[[], None]) -> None:
         self.watches.setdefault(path, []).append(told)

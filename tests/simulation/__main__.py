@@ -43,7 +43,7 @@ def many(wanted: argparse.Namespace) -> Sum:
         for number, one in enumerate(work, 1):
             lived = one.result()
             total.add(lived)
-            for life in lived.failing:  # at once: many lives take hours, and a seed is all that it takes to look into it
+            for life in lived.failing:  # at once: many lives take hours
                 print(f"seed {life.script.seed}: {life.broken[0]}", flush=True)
             if number % 25 == 0 and number < len(work):
                 print(total.text(), flush=True)

@@ -163,6 +163,9 @@ class ClaimedServer(Protocol):
         back.
         """
 
+    def stay_closed(self) -> None:
+        """Let a closed server come back closed from every restart; StepFailed where it is open, or does not show it."""
+
     def work(self) -> tuple[Work, ...]:
         """What is going on there that closing would break or wait for, as far as it can be seen."""
 

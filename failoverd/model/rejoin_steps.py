@@ -10,7 +10,7 @@ from failoverd.model.stage import Stage
 
 @dataclass(frozen=True, slots=True)
 class CloseReturned:
-    """Close a server that is not the primary any more: super_read_only, its client sessions ended."""
+    """Close a server that is not the primary any more, also for its next start: super_read_only, clients ended."""
 
     server: str
     stage = Stage.FENCE
@@ -20,6 +20,6 @@ class CloseReturned:
         return f"close {self.server}, which is not the primary"
 
     def achieved(self, snapshot: TopologySnapshot) -> bool:
-        """Whether the server itself says that nobody writes there."""
+        """Whether the server itself says that nobody writes there, now and after a restart."""
         state = snapshot.state(self.server)
-        return state is not None and state.super_read_only
+        return state is not None and state.super_read_only and state.settings.read_only_at_start is True

@@ -84,6 +84,7 @@ def test_an_old_primary_that_nobody_could_fence_is_closed_when_it_is_back(lab: L
         (other,) = set(play.replicas()) - {elect}
         assert shown["fenced"]["how"] == "UNFENCED"
         play.go_on()
+        play.lab.sql("db1", "SET PERSIST super_read_only = OFF; SET PERSIST read_only = OFF")
         if diverged:
             play.lab.sql("db1", "CREATE DATABASE only_here")
         play.lab.fault.link("db1", up=True)
@@ -93,10 +94,20 @@ def test_an_old_primary_that_nobody_could_fence_is_closed_when_it_is_back(lab: L
         if not diverged:
             attached(play, "db1", elect)
             eventually(lambda: operations(play)[0], lambda o: o == ("rejoin", "done"), "the operation")
+            starts_closed(play)
+            attached(play, "db1", elect)
             play.settled(elect, (other, "db1"))
             return
         left_alone(play, elect)
+        starts_closed(play)
         play.settled(elect, (other,))
+
+
+def starts_closed(play: Rehearsal) -> None:
+    """What was persisted before is outdone: a crash and a restart do not open it."""
+    play.lab.fault.kill("db1")
+    play.lab.start_mysqld("db1")
+    assert not takes_writes(play.lab, "db1")
 
 
 def hang_up(play: Rehearsal, server: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from failoverd.gtid import GtidSet
 from failoverd.model.durability import Durability
 from failoverd.model.semisync import SemiSync
-from failoverd.model.sight import Channel, Endpoint, ServerState, Thread, Trouble
+from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Thread, Trouble
 
 FORCED = Durability()
 # Both plugins are loaded and neither side is on.
@@ -46,6 +46,8 @@ class FakeMysqld:
     behind: GtidSet = field(default_factory=GtidSet)
     prepared: tuple[str, ...] = ()
     durability: Durability = FORCED
+    starts_closed: bool | None = None
+    keeps_settings: bool = True
 
     def state(self, now: float) -> ServerState:
         """What a read of the server says."""
@@ -63,6 +65,7 @@ class FakeMysqld:
             started_at=self.started_at,
             read_at=now,
             offline_mode=self.offline,
+            settings=Settings(read_only_at_start=self.starts_closed),
             semi_sync=self.semi_sync,
         )
 

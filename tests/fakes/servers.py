@@ -309,6 +309,15 @@ class FakeClaimed:
             self.end_clients()
         self._mysqld.read_only = self._mysqld.super_read_only = True
 
+    def stay_closed(self) -> None:
+        """Start closed from now on."""
+        self._change()
+        if not self._mysqld.super_read_only:
+            raise StepFailed(f"{self.name} is open")
+        if not self._mysqld.keeps_settings:
+            raise ServerError(f"{self.name} cannot write its settings")
+        self._mysqld.starts_closed = True
+
     def work(self) -> tuple[Work, ...]:
         """Whoever holds tables."""
         self._alive()

@@ -126,6 +126,8 @@ PLANTED = (
             "SET GTID_NEXT = %s",
             "COMMIT AND CHAIN",
             "SET PERSIST read_only = OFF",
+            "SET PERSIST super_read_only = ON, read_only = OFF",
+            "SET PERSIST_ONLY super_read_only = OFF",
             "RESET BINARY LOGS AND GTIDS",
             "SET GLOBAL gtid_purged = %s",
             "SET GLOBAL sql_replica_skip_counter = 1",

@@ -241,6 +241,7 @@ _TABLE: dict[str, Does] = {
     said.ADOPT_FILES.text: _adopt,
     said.OPEN.text: _writes(read_only=False, super_read_only=False),
     said.CLOSE.text: _close,
+    said.STAY_CLOSED.text: _nothing,  # its configuration says it already
     said.OFFLINE.text: _offline,
     said.AWAIT_ACKS.text: _await_acks,
     said.GIVE_UP_ACKS.text: _give_up_acks,

@@ -30,9 +30,9 @@ class ClaimSession:
         self._lease = lease
         self._reader = reader
 
-    def read(self) -> ServerState:
-        """The server's state."""
-        return self._reader.read(self._session, READ_LIMIT)
+    def read(self, *, anew: bool = False) -> ServerState:
+        """The server's state; `anew` asks for its settings again too."""
+        return self._reader.read(self._session, READ_LIMIT, anew=anew)
 
     def rows(self, statement: Statement, *values: object, limit: float = LIMIT) -> tuple[Row, ...]:
         """Run a statement that changes nothing."""

@@ -175,6 +175,14 @@ class Claimed:
         if not self.read().super_read_only:
             raise StepFailed(f"{self._session.where} does not stay super_read_only")
 
+    def stay_closed(self) -> None:
+        """Persist that it is closed, read back; StepFailed on a server that is open now."""
+        if not self.read().super_read_only:
+            raise StepFailed(f"{self._session.where} is open", "it is closed first")
+        self._session.change(statements.STAY_CLOSED)
+        if self._session.read(anew=True).settings.read_only_at_start is not True:
+            raise StepFailed(f"{self._session.where} does not show that it starts closed")
+
     def _crowbar(self, wait: int) -> None:
         """Throw the holders of locks out; some have the right to stay in offline_mode, they are ended one by one.
 

@@ -2,7 +2,7 @@
 
 None of them may write a transaction: on a replica it would be an errant one (FLUSH TABLES, ANALYZE and OPTIMIZE do it,
 and so would any write of a marker). Statements about replication name their channel, or they would hit every channel.
-`SET PERSIST` is absent: a persisted OFF would bring a killed primary back writable.
+Nothing is persisted but super_read_only = ON: a persisted OFF would bring a killed primary back writable.
 """
 
 from __future__ import annotations
@@ -229,6 +229,7 @@ FORCE_ENGINE_LOG = Statement("FLUSH LOCAL ENGINE LOGS", "force its redo log to t
 
 OPEN = Statement("SET GLOBAL read_only = OFF", "open for writes", changes=True)
 CLOSE = Statement("SET GLOBAL super_read_only = ON", "close for writes", changes=True)
+STAY_CLOSED = Statement("SET PERSIST super_read_only = ON", "stay closed after a restart", changes=True)
 OFFLINE = Statement("SET GLOBAL offline_mode = ON", "go offline", changes=True)
 ONLINE = Statement("SET GLOBAL offline_mode = OFF", "come back from offline", changes=True)
 

@@ -224,6 +224,23 @@ def test_a_server_is_opened_and_closed(world: World) -> None:
     assert claimed.read().super_read_only
 
 
+def test_a_closed_server_is_told_to_start_closed_and_can_be_opened_all_the_same(world: World) -> None:
+    claimed = claim(world, "db2")
+    claimed.open_writes()
+    with pytest.raises(StepFailed):
+        claimed.stay_closed()
+    claimed.close_writes(1.0)
+    before = claimed.read().executed
+    claimed.stay_closed()
+    state = claimed.read()
+    assert state.settings.read_only_at_start is True
+    assert state.super_read_only
+    assert before.without_uuid(state.server_uuid) <= state.executed
+    assert not state.executed.of_uuid(state.server_uuid), "it is no transaction"
+    assert claimed.open_writes().settings.read_only_at_start is True, "what it starts with outlives an opening"
+    claimed.close_writes(1.0)
+
+
 def test_a_table_lock_does_not_keep_a_server_open(world: World) -> None:
     claimed = claim(world, "db1")
     with world.client("db1") as client:

@@ -28,6 +28,7 @@ CONNECTING = look("db2 replica receiver=connecting")
 ALONE = look("db2 alone")
 NOWHERE = look("db2 replica from=failoverd.invalid")
 OPEN = look("db2 alone rw")
+STARTS_CLOSED = look("db2 replica starts-closed")
 BEHIND = look("db2 replica executed=db1:1-99")
 AWAY = look("db2 down")
 FENCED = look("db2 down", "agent db2 dead fenced=7")
@@ -85,7 +86,11 @@ CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapsh
     steps.CatchUp: (steps.CatchUp("db2", "db1"), (), (FOLLOWS, AWAY)),
     steps.KeepOut: (steps.KeepOut("db2"), (), (look("db2 alone offline"), FOLLOWS, AWAY)),
     steps.LetIn: (steps.LetIn("db2"), (FOLLOWS, OPEN), (look("db2 alone rw offline"), AWAY)),
-    steps.CloseReturned: (steps.CloseReturned("db2"), (FOLLOWS, ALONE), (OPEN, look("db2 replica plain"), AWAY)),
+    steps.CloseReturned: (
+        steps.CloseReturned("db2"),
+        (STARTS_CLOSED,),
+        (OPEN, FOLLOWS, look("db2 replica plain"), AWAY),
+    ),
     steps.Refetch: (steps.Refetch("db2", "db1", endpoint("db1"), HUNDRED), (), (FOLLOWS, AWAY)),
 }
 

@@ -87,6 +87,34 @@ def test_an_old_primary_that_comes_back_clean_becomes_a_replica(whole: Whole) ->
     assert kinds(manager)[0] == ("rejoin", "done")
 
 
+def test_the_hold_on_an_old_primary_ends_by_itself_when_it_is_attached(whole: Whole) -> None:
+    manager = failed_over(whole)
+    assert whole.hosts["db1"].fenced is not None
+    old = start(whole, "db1")
+    manager.turns(3)
+    assert follows(whole, "db1", "db2")
+    assert old.starts_closed is True
+    assert whole.hosts["db1"].fenced is None
+
+
+def test_who_reads_on_a_server_that_came_back_closed_is_left_alone(whole: Whole) -> None:
+    manager = failed_over(whole)
+    old = start(whole, "db1")
+    reader = old.connect("app")
+    manager.turns(3)
+    assert follows(whole, "db1", "db2")
+    assert reader in old.sessions
+
+
+def test_a_hold_stays_where_the_next_start_cannot_be_told_to_be_closed(whole: Whole) -> None:
+    manager = failed_over(whole)
+    old = start(whole, "db1")
+    old.keeps_settings = False
+    manager.turns(3)
+    assert follows(whole, "db1", "db2")
+    assert whole.hosts["db1"].fenced is not None
+
+
 def test_an_old_primary_that_takes_writes_is_closed_before_anything_is_asked(whole: Whole) -> None:
     manager = failed_over(whole)
     old = start(whole, "db1", closed=False)

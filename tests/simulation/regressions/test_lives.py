@@ -58,6 +58,11 @@ SEEDS: tuple[tuple[str, Script, str], ...] = (
     ("426", script_of(426), "a claim that came after its operation had ended killed the manager"),
     ("6130", script_of(6130), "what took effect though its answer was lost was not taken back by the undo"),
     ("475", script_of(475), "two histories, told as such"),
+    (
+        "225",
+        script_of(225),
+        "what a primary inherited that nobody saw alive was held to be lost, and nobody was opened",
+    ),
     ("82", replace(script_of(82), planned=True), "an elect's hold outlived the switchover that gave it up"),
 )
 

@@ -15,6 +15,7 @@ from failoverd.lab import keeping
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.interruptions import Interrupted
 from tests.acceptance.rehearsal import (
+    MANAGERS,
     PATIENCE,
     Rehearsal,
     eventually,
@@ -148,6 +149,28 @@ def test_a_manager_that_is_cut_off_from_servers_alone_fails_nobody_over(lab: Lab
         now = play.managers.status()
         assert (now["active_manager"], now["primary"]) == (active, "db1")
         assert (play.writer.account.unknown, dict(play.writer.account.errors)) == ([], errors)
+
+
+def test_a_replica_that_managers_cannot_reach_is_passed_over_and_brought_to_the_new_primary_later(
+    lab: LabFactory,
+) -> None:
+    with rehearsal(lab(replicas=3)) as play:
+        play.begin()
+        for manager in MANAGERS:
+            play.lab.fault.cut(manager, "db4")
+        eventually(
+            lambda: {s["name"] for s in play.managers.status()["servers"] if not s["reachable"]},
+            lambda found: found == {"db4"},
+            "a status without db4",
+        )
+        play.kill_primary()
+        shown = play.ended()
+        elect = str(shown["new_primary"])
+        assert elect in {"db2", "db3"}
+        assert [r["name"] for r in shown["replicas"] if not r["attached"]] == ["db4"]
+        play.lab.fault.heal()
+        (other,) = {"db2", "db3"} - {elect}
+        play.settled(elect, (other, "db4"))
 
 
 def test_a_standby_that_is_cut_off_is_not_missed(lab: LabFactory) -> None:

@@ -31,6 +31,9 @@ from tests.acceptance.rehearsal import (
 )
 from tests.acceptance.test_resume import elect_of, ended_as, interrupted, next_one
 
+# Above what an ensemble takes to find a new leader on a busy machine.
+LONG_SESSION = {"zookeeper": {"session_timeout": "4s"}}
+
 
 @contextmanager
 def entries(lab: Lab, account: str = "") -> Iterator[Any]:
@@ -92,10 +95,10 @@ def test_without_zookeeper_everybody_watches_and_nobody_acts(lab: LabFactory) ->
 
 def test_an_ensemble_loses_its_leader_and_then_its_quorum(lab: LabFactory) -> None:
     """The loss of one member costs nobody the lock; without a quorum nobody acts, and afterwards everything goes on."""
-    with rehearsal(lab(zookeepers=3, settings={"zookeeper": {"session_timeout": "4s"}})) as play:
+    with rehearsal(lab(zookeepers=3, settings=LONG_SESSION)) as play:
         status = play.begin()
-        members = [name for name in play.lab.hosts if name.startswith("zk")]
-        (leader,) = [name for name in members if mode_of(play.lab, name) == "leader"]
+        members = members_of(play.lab)
+        leader = leader_of(play.lab)
         play.lab.fault.kill(leader)
         play.kill_primary()
         shown = play.ended()
@@ -111,6 +114,59 @@ def test_an_ensemble_loses_its_leader_and_then_its_quorum(lab: LabFactory) -> No
         (other,) = {"db2", "db3"} - {elect}
         play.settled(elect, (other,))
         assert len(play.operations()) == 1
+
+
+def test_a_frozen_leader_of_the_ensemble_holds_no_failover_up_and_makes_no_second_actor(lab: LabFactory) -> None:
+    with rehearsal(lab(zookeepers=3, settings=LONG_SESSION)) as play:
+        status = play.begin()
+        leader = leader_of(play.lab)
+        play.lab.fault.stop(leader)
+        play.kill_primary()
+        shown = play.ended()
+        elect = str(shown["new_primary"])
+        assert shown["lost"] == NOTHING_LOST
+        assert shown["epoch"] >= status["epoch"]
+        assert writable(play.lab) == (elect,)
+        play.lab.fault.cont(leader)
+        says(play, "ok")
+        (other,) = {"db2", "db3"} - {elect}
+        play.settled(elect, (other,))
+        assert len(play.operations()) == 1
+
+
+def test_a_manager_far_from_zookeeper_steps_down_and_the_other_one_acts(lab: LabFactory) -> None:
+    with rehearsal(lab(switch=True, settings=LONG_SESSION)) as play:
+        status = play.begin()
+        active, (standby,) = str(status["active_manager"]), status["standby_managers"]
+        play.lab.fault.slow(active, "zk1", 2000)
+        play.lab.fault.loss(active, "zk1", 20)
+        eventually(
+            lambda: play.managers.kept(standby).get("active_manager"),
+            lambda name: name == standby,
+            f"{standby} in place of {active}",
+        )
+        play.kill_primary()
+        eventually(lambda: play.logged("operation ended", standby), bool, f"the failover by {standby}")
+        assert not play.logged("operation ended", active)
+        play.lab.fault.heal()
+        says(play, "ok")
+        shown = play.ended()
+        elect = str(shown["new_primary"])
+        assert (shown["lost"], shown["epoch"] > status["epoch"]) == (NOTHING_LOST, True)
+        (other,) = {"db2", "db3"} - {elect}
+        play.settled(elect, (other,))
+        assert len(play.operations()) == 1
+
+
+def members_of(lab: Lab) -> list[str]:
+    """The hosts of ZooKeeper."""
+    return [name for name in lab.hosts if name.startswith("zk")]
+
+
+def leader_of(lab: Lab) -> str:
+    """The member that leads."""
+    (leader,) = [name for name in members_of(lab) if mode_of(lab, name) == "leader"]
+    return leader
 
 
 def mode_of(lab: Lab, member: str) -> str:

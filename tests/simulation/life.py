@@ -24,7 +24,7 @@ from tests.simulation.managers import START, Manager, Place, installed
 from tests.simulation.mysqld import Gtid, Mysqld
 from tests.simulation.network import Net
 from tests.simulation.promises import PASSING, Broken, Witness
-from tests.simulation.script import Blow, Ill, Script, Wish
+from tests.simulation.script import RIGHT, Blow, Ill, Script, Wish
 from tests.simulation.zookeeper import Ensemble
 
 CLUSTER = "shop"
@@ -129,7 +129,8 @@ class World:
             self.script.publishes, see.sent, see.done, see.acted, see.refused, tell,
         )  # fmt: skip
         for number, rate in enumerate(self.script.rates, 1):
-            self.managers[f"m{number}"] = Manager(place, f"m{number}", rate)
+            day = self.script.walls[number - 1] if self.script.walls else RIGHT
+            self.managers[f"m{number}"] = Manager(place, f"m{number}", rate, day)
 
     def tell(self, text: str) -> None:
         """A line of the story."""

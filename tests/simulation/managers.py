@@ -27,6 +27,7 @@ from tests.simulation.agents import BYTES_EACH, Host, SimAgents
 from tests.simulation.loop import Box, Condition, Loop, Process, Signal, Turnstile
 from tests.simulation.mysqld import Mysqld
 from tests.simulation.network import Net
+from tests.simulation.script import RIGHT, Wall
 from tests.simulation.servers import SimServers, Viewpoint, Witness
 from tests.simulation.zookeeper import Ensemble, SimZooKeeperSession
 
@@ -36,16 +37,18 @@ PART = 3 * BYTES_EACH  # lives are short: what travels in parts has few transact
 
 
 class SimClock:
-    """Time as one process reads it: its rate may be a little off, its zero is its own."""
+    """Time as one process reads it: its rate may be a little off, its zero is its own, its time of day may be wrong."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, day: Wall = RIGHT) -> None:
         self._process = process
+        self._day = day
 
     def now(self) -> float:
         return 1000.0 + self._process.loop.now * self._process.rate
 
     def wall(self) -> datetime:
-        return datetime.fromtimestamp(START + self._process.loop.now, UTC)
+        now = self._process.loop.now
+        return datetime.fromtimestamp(START + now + self._day.shows(now), UTC)
 
     def sleep(self, seconds: float) -> None:
         self._process.loop.sleep(self._process, seconds / self._process.rate)
@@ -144,10 +147,11 @@ class Place:
 class Manager:
     """One manager and its incarnations."""
 
-    def __init__(self, place: Place, name: str, rate: float) -> None:
+    def __init__(self, place: Place, name: str, rate: float, day: Wall) -> None:
         self.place = place
         self.name = name
         self.rate = rate
+        self.day = day
         self.process = place.loop.process(name, rate)
         self.watch: Watch | None = None
         self.boot()
@@ -163,7 +167,7 @@ class Manager:
 
     def _live(self) -> None:
         place, process = self.place, self.process
-        clock, tasks, bell = SimClock(process), SimTasks(process), SimBell(process)
+        clock, tasks, bell = SimClock(process, self.day), SimTasks(process), SimBell(process)
         settings = ZooKeeperSettings(("zk",), session_timeout=place.session)
         identity = Identity(name=self.name, pid=1, host=self.name, version="simulated")
         coordination = zookeeper.ZooKeeperCoordination(settings, identity, clock, tasks, bell)

@@ -74,6 +74,22 @@ WISHES = (Wish.NOTHING, Wish.FAILOVER, Wish.CHOSEN, Wish.RESUME, Wish.UNDO)
 
 
 @dataclass(frozen=True, slots=True)
+class Wall:
+    """How far a manager's time of day is off (seconds), and how far it is set at some moment."""
+
+    off: float = 0.0
+    jump: float = 0.0
+    at: float = 0.0
+
+    def shows(self, now: float) -> float:
+        """What it shows more than it should."""
+        return self.off + (self.jump if now >= self.at else 0.0)
+
+
+RIGHT = Wall()
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """One life, whole: the same script is the same life.
 
@@ -101,6 +117,7 @@ class Script:
     wish: Wish = Wish.NOTHING
     wished_after: float = 0.0
     planned: bool = False
+    walls: tuple[Wall, ...] = ()
 
     @property
     def gone_for(self) -> float:
@@ -172,7 +189,16 @@ def script_of(seed: int) -> Script:
         wish=person.choice((*(Wish.NOTHING,) * 16, *WISHES)),
         planned=random.Random(f"planned {seed}").random() < 0.15,
         wished_after=person.choice((-0.2, 0.05, 0.3, 1.0, 2.5, 6.0, 12.0)),
+        walls=walls(random.Random(f"time of day {seed}"), managers),
     )
+
+
+def walls(chance: random.Random, managers: int) -> tuple[Wall, ...]:
+    """Every manager's time of day: right in most lives, in the others wrong, or set by hours in the middle."""
+    if chance.random() >= 0.15:
+        return (RIGHT,) * managers
+    hours = (0.0, 0.0, -3600.0, 3600.0, 0.8, -86400.0)
+    return tuple(Wall(chance.choice(hours), chance.choice(hours), 1.0 + 6.0 * chance.random()) for _ in range(managers))
 
 
 def delay(chance: random.Random) -> float:

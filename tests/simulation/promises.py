@@ -42,12 +42,11 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """A client was told that this is safe."""
+    """A client was told that this is safe; `beside` says by a server in whose place another one had been opened."""
 
     gtid: Gtid
     content: int
-    server: str
-    at: float
+    beside: bool
 
 
 @dataclass
@@ -94,16 +93,19 @@ class Witness:
 
     def told(self, server: Mysqld, gtid: Gtid, content: int) -> None:
         """A client has heard that its write is safe."""
-        self.acks.append(Ack(gtid, content, server.name, self.loop.now))
+        self.acks.append(Ack(gtid, content, beside=server.name != self.newest()))
+
+    def newest(self) -> str:
+        """The server that was opened last."""
+        return self.opened[-1][2] if self.opened else "db1"
 
     def one_writer(self) -> None:
         """At no time do two servers take writes."""
         writers = [s.name for s in self.mysqlds.values() if s.writable and not s.frozen and answers_clients(s)]
         if len(writers) < 2:
             return
-        newest = self.opened[-1][2] if self.opened else ""
         for name in writers:
-            if name == newest:
+            if self.opened and name == self.newest():
                 continue
             if name not in self.out_of_reach or self.script.fencing == "required":
                 self.say("one writer", f"{' and '.join(writers)} take writes")
@@ -162,8 +164,8 @@ class Witness:
         if self.journalled() != elect.name:
             self.say("intent before the act", f"{elect.name} was opened, the journal names {self.journalled() or '-'}")
         for ack in self.acks:
-            if ack.gtid in elect.disk.executed or ack.gtid in self.excused:
-                continue
+            if ack.beside or ack.gtid in elect.disk.executed or ack.gtid in self.excused:
+                continue  # two histories are never made one
             holders = [s.name for s in self.mysqlds.values() if s is not elect and self.gives(s, ack.gtid)]
             if ack.gtid in relayed(elect):
                 holders.append(f"the relay log of {elect.name}")
@@ -262,13 +264,14 @@ class Witness:
 
     def nothing_lost(self, primary: Mysqld) -> None:
         """Every acknowledged write that somebody could give is on the primary."""
+        apart = primary.name != self.newest()
         for ack in self.acks:
             if self.script.lossless and primary.disk.executed.get(ack.gtid) != ack.content:
                 self.say("lossless: nothing acknowledged is lost", f"{primary.name} lacks {shown(ack.gtid)}")
             if ack.gtid in self.excused or primary.disk.executed.get(ack.gtid) == ack.content:
                 continue
-            if self.unfenced and ack.server != primary.name:
-                continue  # acknowledged by a server that nobody could shut: said as UNFENCED, checked below
+            if self.unfenced and ack.beside is not apart:
+                continue  # of the other one of two histories: nobody could shut the old one, which is checked below
             self.say("nothing lost that a disk holds", f"{primary.name} lacks {shown(ack.gtid)}")
 
     def nobody_stands_still(self, primary: Mysqld) -> None:

@@ -101,10 +101,11 @@ class ClaimedServer(Protocol):
     def disarm_source(self) -> None:
         """Point the default channel at a name that never resolves, with the applier running: relay logs are kept."""
 
-    def follow(self, source: Endpoint) -> None:
+    def follow(self, source: Endpoint, keep: Callable[[], None]) -> GtidSet:
         """Let the default channel follow another source: receiver stopped, changed, started; options kept; one made
-        where there is
-        none. Raises StepFailed where that would throw away unapplied relay logs.
+        where there is none. Where something is received and not executed then, `keep` is called first, and returns only
+        when its relay logs are linked or not needed any more. Raises StepFailed where the applier does not run
+        and they are needed. Gives what went all the same, because the applier died; it is fetched anew.
         """
 
     def refetch(self, source: Endpoint, elsewhere: GtidSet) -> None:

@@ -6,6 +6,7 @@ import contextlib
 
 from failoverd.execute.drain import Drainage
 from failoverd.execute.hands import Hands
+from failoverd.execute.keeping import keeping
 from failoverd.execute.losses import give_up, refuse
 from failoverd.execute.pace import Pace
 from failoverd.model.errors import FailoverdError, RecoveryIncomplete
@@ -67,7 +68,7 @@ def fetched(step: Fetch, claim: ClaimedServer, hands: Hands) -> str:
     lacking = step.gtids - claim.read().holds
     if main := claim.read().main:
         Drainage(claim, main.received, hands, hands.policy.failover.drain_timeout).run()
-    claim.follow(step.endpoint)
+    claim.follow(step.endpoint, keeping(step.server, hands))
     pace, stall = Pace(hands.clock), hands.policy.failover.salvage_timeout
     while left := step.gtids - (state := claim.read()).holds:
         if state.main is not None and state.main.applier is Thread.NO:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
@@ -176,15 +176,18 @@ class FakeClaimed:
         if main is not None and main.source.host != NOWHERE.host:
             self._repoint(main, NOWHERE)
 
-    def follow(self, source: Endpoint) -> None:
+    def follow(self, source: Endpoint, keep: Callable[[], None]) -> GtidSet:
         """Let the default channel follow another source."""
         main = self._changeable()
         if main is None:
             channel = Channel("", source, "", Thread.CONNECTING, Thread.YES)
             self._mysqld.channels[""] = channel
-            return
+            return GtidSet()
+        if main.received - self._mysqld.executed:
+            keep()
         self._repoint(main, source)
         self._mysqld.change("", receiver=Thread.CONNECTING)
+        return GtidSet()
 
     def refetch(self, source: Endpoint, elsewhere: GtidSet) -> None:
         """Begin new relay logs."""

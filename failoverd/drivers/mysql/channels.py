@@ -57,15 +57,19 @@ class Channels:
         main = self._changeable(self._session.read())
         if main is None or main.source.host == NOWHERE.host:
             return
-        self._change(main, {"SOURCE_HOST": NOWHERE.host, "SOURCE_PORT": NOWHERE.port})
+        if lost := self._change({"SOURCE_HOST": NOWHERE.host, "SOURCE_PORT": NOWHERE.port}, self._refuse):
+            raise StepFailed(f"{self._session.where} lost relay logs in a CHANGE", lost.shorten())
 
-    def follow(self, source: Endpoint) -> None:
-        """Let the default channel follow `source`, making one where there is none."""
+    def follow(self, source: Endpoint, keep: Callable[[], None]) -> GtidSet:
+        """Let the default channel follow `source`, making one where there is none; gives what went of its relay logs.
+
+        `keep` is called where they are still needed, before anything is changed.
+        """
         state = self._session.read()
         main = self._changeable(state)
         if main is None:
             self._begin(source)
-            return
+            return GtidSet()
         if not main.auto_position:
             raise StepFailed(
                 f"{self._session.where} follows by file and position",
@@ -76,8 +80,16 @@ class Channels:
         if self._replication.tls in {"off", "preferred"}:
             options["GET_SOURCE_PUBLIC_KEY"] = 1
         self._tune()
-        self._change(main, options)
-        self._session.change(statements.START_RECEIVER, MAIN)
+        try:
+            lost = self._change(options, keep)
+        except StepFailed:
+            if main.receiver is not Thread.NO:
+                self.start_receiver()
+            raise
+        self.start_receiver()
+        if lost:
+            self.start_applier(MAIN)
+        return lost
 
     def refetch(self, source: Endpoint, elsewhere: GtidSet, partial: Partial) -> None:
         """Throw the relay logs of the default channel away and fetch anew, options kept; guarded as the module says.
@@ -99,7 +111,7 @@ class Channels:
         if state.main.source == source:
             self._session.change(statements.START_CHANNEL, MAIN)
             return
-        self.follow(source)
+        self.follow(source, self._refuse)
         self.start_applier(MAIN)
 
     def _must_be_elsewhere(self, state: ServerState, elsewhere: GtidSet) -> None:
@@ -208,17 +220,23 @@ class Channels:
             self._must_be_executed(state, MAIN)
         return state.main
 
-    def _change(self, before: Channel, options: Mapping[str, object]) -> None:
-        """Stop the receiver, look again, change: what came in meanwhile counts, and so does an applier that died."""
+    def _change(self, options: Mapping[str, object], keep: Callable[[], None]) -> GtidSet:
+        """Stop the receiver, look again, change: what came in meanwhile counts, and so does an applier that died.
+
+        Gives what is received no more and was not executed.
+        """
         self.stop_receiver(_STOP_PATIENCE)
         state = self._session.read()
         self._changeable(state)
+        if state.unapplied:
+            keep()
         self._send(options)
         after = self._session.read()
-        kept = after.received | after.executed
-        if not before.received <= kept:
-            lost = (before.received - kept).shorten()
-            raise StepFailed(f"{self._session.where} lost relay logs in a CHANGE", lost, "its agent may have kept them")
+        return state.holds - after.holds
+
+    def _refuse(self) -> None:
+        """Where nobody keeps relay logs, all of them must be executed."""
+        self._must_be_executed(self._session.read(), MAIN)
 
     def _send(self, options: Mapping[str, object]) -> None:
         names = [name for name in statements.SOURCE_OPTIONS if name in options]

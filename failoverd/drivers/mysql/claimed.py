@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
@@ -73,9 +74,9 @@ class Claimed:
         """Point the default channel at a name that never resolves; StepFailed where that would lose relay logs."""
         self._channels.disarm()
 
-    def follow(self, source: Endpoint) -> None:
-        """Let the default channel follow `source`; StepFailed where that would lose relay logs."""
-        self._channels.follow(source)
+    def follow(self, source: Endpoint, keep: Callable[[], None]) -> GtidSet:
+        """Let the default channel follow `source`; gives what went of its relay logs, which `keep` had kept before."""
+        return self._channels.follow(source, keep)
 
     def refetch(self, source: Endpoint, elsewhere: GtidSet) -> None:
         """Begin new relay logs for the default channel; StepFailed where the old ones may be the last copy."""

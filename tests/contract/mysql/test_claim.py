@@ -9,7 +9,7 @@ from failoverd.model.errors import FencedOut, LockLost, ServerError, StepFailed
 from failoverd.model.sight import Channel, Endpoint, ServerState, Thread
 from failoverd.model.steps import NOWHERE
 from failoverd.ports import ClaimedServer
-from tests.contract.mysql.worlds import CLUSTER, World, within
+from tests.contract.mysql.worlds import CLUSTER, World, unasked, within
 from tests.fakes.coordination import FakeLease
 
 LONG = 5.0
@@ -137,7 +137,7 @@ def test_following_another_source_keeps_what_the_replica_has(world: World) -> No
     claimed = claim(world, "db3")
     within(LONG, lambda: len(claimed.read().executed) == 3, "db3 caught up")
     within(LONG, lambda: len(world.executed("db2")) == 3, "db2 caught up")
-    claimed.follow(world.endpoint("db2"))
+    claimed.follow(world.endpoint("db2"), unasked)
     within(LONG, lambda: _main(claimed).receiver is Thread.YES, "the new source was reached")
     main = _main(claimed)
     assert main.source == world.endpoint("db2")
@@ -150,7 +150,7 @@ def test_a_server_without_a_source_begins_to_follow(world: World) -> None:
     claimed = claim(world, "db3")
     claimed.forget_source()
     assert claimed.read().main is None
-    claimed.follow(world.endpoint("db1"))
+    claimed.follow(world.endpoint("db1"), unasked)
     world.write("db1", 2)
     within(LONG, lambda: claimed.read().executed == world.executed("db1"), "it replicated")
     assert _main(claimed).auto_position
@@ -164,7 +164,7 @@ def test_relay_logs_of_a_stopped_applier_are_never_thrown_away(world: World, cha
     with pytest.raises(StepFailed):
         {
             "disarm": claimed.disarm_source,
-            "follow": lambda: claimed.follow(world.endpoint("db3")),
+            "follow": lambda: claimed.follow(world.endpoint("db3"), unasked),
             "forget": claimed.forget_source,
         }[change]()
     state = claimed.read()
@@ -283,7 +283,7 @@ def test_the_dead_cannot_be_claimed(world: World) -> None:
 
 def test_following_nobody_known_leaves_the_receiver_trying(world: World) -> None:
     claimed = claim(world, "db2")
-    claimed.follow(Endpoint("127.0.0.1", 9))
+    claimed.follow(Endpoint("127.0.0.1", 9), unasked)
     within(LONG, lambda: _main(claimed).receiver is Thread.CONNECTING, "the receiver tried")
     assert _main(claimed).applier is Thread.YES
 

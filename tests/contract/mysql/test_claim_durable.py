@@ -13,7 +13,7 @@ from failoverd.model.errors import StepFailed
 from failoverd.model.semisync import INFINITE
 from failoverd.model.sight import ServerState, Thread
 from failoverd.ports import ClaimedServer
-from tests.contract.mysql.worlds import CLUSTER, FakeWorld, RealWorld, World, within
+from tests.contract.mysql.worlds import CLUSTER, FakeWorld, RealWorld, World, unasked, within
 from tests.fakes.coordination import FakeLease
 
 LONG = 10.0
@@ -139,8 +139,8 @@ def test_giving_up_is_giving_up(world: World) -> None:
 def test_a_server_that_waits_for_nobody_any_more_acknowledges_to_another(world: World) -> None:
     primary = lossless(world)
     primary.close_writes(1.0)
-    claim(world, "db3").follow(world.endpoint("db2"))
-    primary.follow(world.endpoint("db2"))
+    claim(world, "db3").follow(world.endpoint("db2"), unasked)
+    primary.follow(world.endpoint("db2"), unasked)
     primary.acknowledge()
     within(LONG, lambda: primary.read().semi_sync.acknowledges, "the old primary acknowledges")
     assert not primary.read().semi_sync.source_on

@@ -16,7 +16,7 @@ from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.steps import SPLICE_CHANNEL
 from failoverd.ports import ClaimedServer
-from tests.contract.mysql.worlds import CLUSTER, RealWorld, within
+from tests.contract.mysql.worlds import CLUSTER, RealWorld, unasked, within
 from tests.fakes.coordination import FakeLease
 
 LONG = 5.0
@@ -52,7 +52,7 @@ def test_laid_out_files_are_applied_beside_the_default_channel(real: RealWorld) 
     assert (state.main.receiver, state.main.applier) == (Thread.NO, Thread.YES)
     for refused in (
         claimed.disarm_source,
-        lambda: claimed.follow(real.endpoint("db3")),
+        lambda: claimed.follow(real.endpoint("db3"), unasked),
         lambda: claimed.adopt_spliced("x"),
     ):
         with pytest.raises(StepFailed):
@@ -162,6 +162,49 @@ def test_forgetting_the_source_of_a_half_received_transaction_does_not_hang(real
     assert claimed.read().main is None
 
 
+def delay(real: RealWorld, seconds: int) -> None:
+    """Let the applier of db2 run and wait that long before each transaction."""
+    stop, start = (f"{verb} REPLICA SQL_THREAD FOR CHANNEL ''" for verb in ("STOP", "START"))
+    real.mysqlds["db2"].rows(stop, f"CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {seconds} FOR CHANNEL ''", start)
+
+
+def behind(real: RealWorld) -> tuple[ClaimedServer, GtidSet]:
+    """A claim of a server whose applier runs, and has four transactions before it that all others have."""
+    claimed = real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG)
+    delay(real, 3600)
+    real.write("db1", 4)
+    within(LONG, lambda: len(claimed.read().unapplied) == 4, "the receiver got it all")
+    within(LONG, lambda: real.executed("db3") == real.executed("db1"), "db3 caught up")
+    return claimed, real.executed("db1")
+
+
+def test_no_source_is_changed_before_what_is_not_executed_was_kept(real: RealWorld) -> None:
+    claimed, everything = behind(real)
+    kept: list[str] = []
+
+    def nobody_keeps() -> None:
+        raise StepFailed("its agent does not answer")
+
+    with pytest.raises(StepFailed, match="its agent"):
+        claimed.follow(real.endpoint("db3"), nobody_keeps)
+    main = claimed.read().main
+    assert main is not None
+    assert (main.source, main.receiver is Thread.NO) == (real.endpoint("db1"), False), "as it was"
+    assert not claimed.follow(real.endpoint("db3"), lambda: kept.append("db2"))
+    assert kept == ["db2"]
+    assert everything <= claimed.read().holds
+    delay(real, 0)
+    within(LONG, lambda: everything <= real.executed("db2"), "it was applied from the relay logs")
+
+
+def test_what_goes_with_an_applier_that_dies_before_the_change_is_fetched_anew(real: RealWorld) -> None:
+    claimed, everything = behind(real)
+    lost = claimed.follow(real.endpoint("db3"), lambda: real.stop_applier("db2"))
+    assert (lost.count(), lost <= everything) == (4, True), "with both threads stopped its relay logs go"
+    delay(real, 0)
+    within(LONG, lambda: real.executed("db2") == everything, "it was received anew")
+
+
 def test_nothing_we_do_makes_a_transaction(real: RealWorld) -> None:
     real.write("db1", 2)
     within(LONG, lambda: real.executed("db2") == real.executed("db1"), "db2 caught up")
@@ -172,7 +215,7 @@ def test_nothing_we_do_makes_a_transaction(real: RealWorld) -> None:
     claimed.stop_receiver(LONG)
     claimed.kill_partial()
     claimed.start_receiver()
-    claimed.follow(real.endpoint("db3"))
+    claimed.follow(real.endpoint("db3"), unasked)
     claimed.disarm_source()
     had = claimed.durability()
     for wanted in (RELAXED, Durability(), had):
@@ -184,7 +227,7 @@ def test_nothing_we_do_makes_a_transaction(real: RealWorld) -> None:
     with real.client("db2") as client:
         client.lock_tables()
         claimed.close_writes(1.0)
-    claimed.follow(real.endpoint("db1"))
+    claimed.follow(real.endpoint("db1"), unasked)
     claimed.start_applier("")
     claimed.read()
     claimed.release()
@@ -228,7 +271,7 @@ def test_stopping_puts_the_servers_own_limit_back(real: RealWorld) -> None:
 def test_following_sets_the_timing_and_keeps_other_options(real: RealWorld) -> None:
     server = real.mysqlds["db2"]
     server.rows("STOP REPLICA", "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 7 FOR CHANNEL ''", "START REPLICA")
-    real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG).follow(real.endpoint("db3"))
+    real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG).follow(real.endpoint("db3"), unasked)
     row = server.rows("SHOW REPLICA STATUS")[0]
     assert (row["SQL_Delay"], row["Connect_Retry"], row["Source_Retry_Count"]) == (7, 1, 100000)
     assert server.value("SELECT @@GLOBAL.replica_net_timeout") == "10"

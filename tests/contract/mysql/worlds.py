@@ -49,6 +49,11 @@ GRANTS = (
 )
 
 
+def unasked() -> None:
+    """For a change of a source beside which no relay log needs to be kept."""
+    raise AssertionError("it holds what is not executed")
+
+
 def within(seconds: float, true: Callable[[], bool], what: str) -> None:
     """Wait until something is true; generous limits only, nothing is measured here."""
     end = CLOCK.now() + seconds

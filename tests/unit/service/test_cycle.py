@@ -216,11 +216,11 @@ def test_what_could_not_be_repointed_is_tried_again(whole: Whole, monkeypatch: p
     done = getattr(FakeClaimed, step)
     failures: list[str] = []
 
-    def once_in_vain(claim: FakeClaimed, *args: object) -> None:
+    def once_in_vain(claim: FakeClaimed, *args: object) -> object:
         if not failures:
             failures.append(step)
             raise StepFailed("a replication thread did not stop", "within 10 s")
-        done(claim, *args)
+        return done(claim, *args)
 
     monkeypatch.setattr(FakeClaimed, step, once_in_vain)
     manager.turns(3)

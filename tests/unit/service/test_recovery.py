@@ -60,6 +60,21 @@ def test_the_session_in_the_way_is_ended_and_named() -> None:
     assert whole.mysqlds["db3"].tables_locked_by is not None, "a replica's blocker is nobody's business"
 
 
+@pytest.mark.parametrize("agent", ["", "unreachable"])
+def test_a_replica_follows_another_only_when_its_relay_logs_are_kept(agent: str) -> None:
+    whole = Whole()
+    manager, _ = behind_a_lock(whole)
+    whole.hosts["db3"].silent = agent
+    manager.turns(2)
+    shown = manager.coordination.operations(CLUSTER)[-1]
+    assert (shown["outcome"], shown["new_primary"]) == ("done", "db2")
+    assert whole.hosts["db3"].kept == ([] if agent else [shown["operation"]])
+    kept = whole.mysqlds["db3"].channels[""]
+    assert kept.source == whole.mysqlds["db1" if agent else "db2"].endpoint
+    assert len(kept.received - whole.mysqlds["db3"].executed) == 5
+    assert ("db3: follows db1" in str(shown["findings"])) == bool(agent)
+
+
 def test_without_leave_to_end_it_the_failover_is_refused_and_everything_taken_back() -> None:
     whole = Whole(kill_blockers=False)
     manager, session = behind_a_lock(whole)

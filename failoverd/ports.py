@@ -102,10 +102,10 @@ class ClaimedServer(Protocol):
         """Point the default channel at a name that never resolves, with the applier running: relay logs are kept."""
 
     def follow(self, source: Endpoint, keep: Callable[[], None]) -> GtidSet:
-        """Let the default channel follow another source: receiver stopped, changed, started; options kept; one made
-        where there is none. Where something is received and not executed then, `keep` is called first, and returns only
-        when its relay logs are linked or not needed any more. Raises StepFailed where the applier does not run
-        and they are needed. Gives what went all the same, because the applier died; it is fetched anew.
+        """Let the default channel follow another source, its options kept; one is made where there is none.
+
+        Where relay logs are still needed `keep` is called first; StepFailed where the applier does not run either.
+        Gives what went all the same, because the applier died; it is fetched anew.
         """
 
     def refetch(self, source: Endpoint, elsewhere: GtidSet) -> None:

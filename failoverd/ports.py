@@ -103,8 +103,7 @@ class ClaimedServer(Protocol):
 
     def follow(self, source: Endpoint, keep: Callable[[], None]) -> GtidSet:
         """Let the default channel follow another source, its options kept; one is made where there is none.
-
-        Where relay logs are still needed `keep` is called first; StepFailed where the applier does not run either.
+        `keep` is called first where relay logs are needed; StepFailed where the applier does not run either.
         Gives what went all the same, because the applier died; it is fetched anew.
         """
 

@@ -190,8 +190,11 @@ def waiting(world: World, occasion: Occasion) -> tuple[tuple[str, Request], ...]
 def serve_requests(world: World, memory: Memory, occasion: Occasion) -> None:
     """Do what people have asked this manager for: the oldest request, answered with a report.
 
-    Only one, because then the world has moved: the next request is served after another look.
+    Only one, because then the world has moved: the next request is served after another look. None in the first silence
+    of the primary: its agent, who can fence it, has not been asked yet, and the next look, which asks, comes at once.
     """
+    if occasion.history.misses == 1 and not occasion.snapshot.hosts:
+        return
     for request_id, request in waiting(world, occasion)[:1]:
         if request.verb is not Verb.BEGIN:
             serve_about_open(world, memory, occasion, request_id, request)

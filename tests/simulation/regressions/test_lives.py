@@ -58,6 +58,11 @@ SEEDS: tuple[tuple[str, Script, str], ...] = (
     ("426", script_of(426), "a claim that came after its operation had ended killed the manager"),
     ("6130", script_of(6130), "what took effect though its answer was lost was not taken back by the undo"),
     ("475", script_of(475), "two histories, told as such"),
+    (
+        "4160",
+        script_of(4160),
+        "a person's failover at the first silence opened another one without fencing the frozen primary",
+    ),
     ("1987", script_of(1987), "two histories, and then the newer one's primary died as well"),
     (
         "225",

@@ -151,6 +151,20 @@ def test_a_living_primary_is_not_failed_over_by_request(whole: Whole) -> None:
     assert writable(whole) == ["db1"]
 
 
+def test_in_the_first_silence_of_a_primary_a_person_waits_until_its_agent_was_asked(whole: Whole) -> None:
+    manager = watching(whole)
+    whole.mysqlds["db1"].frozen = True
+    now, sure = whole.clock.wall().timestamp(), frozenset({"blind"})
+    request = Request(CLUSTER, Kind.FAILOVER, Requester("person", "anna"), overrides=sure, asked_at=now)
+    name = manager.coordination.ask(request)
+    manager.turns(1)
+    assert manager.coordination.answered(CLUSTER, name) is None
+    manager.turns(1)
+    answer = manager.coordination.answered(CLUSTER, name)
+    assert answer is not None
+    assert [r["id"] for r in answer["refusals"]] == ["primary-alive"], "by the word of an agent"  # type: ignore[attr-defined]
+
+
 def test_what_nobody_can_give_back_is_refused_and_everything_is_put_back(whole: Whole) -> None:
     manager = watching(whole)
     for name in ("db2", "db3"):

@@ -23,7 +23,7 @@ from failoverd.observe.look import Interest, look
 from failoverd.observe.relay import verify_received, with_verified
 from failoverd.ports import Lease
 from failoverd.service import act
-from failoverd.service.cycle import look_and_judge
+from failoverd.service.cycle import look_and_judge, with_epochs
 from failoverd.service.operation import AUTOMATIC, foresee
 from failoverd.service.phases import Phase
 from failoverd.service.publish import contenders, describe, holder
@@ -252,7 +252,9 @@ def alone(world: World, request: Request, tell: Tell) -> Document:
     try:
         lease = wait_for_lease(world, tell)
         memory, snapshot = own_look(patient(world))
-        memory.phase = Phase.WATCHING
+        memory.phase, memory.epoch = Phase.WATCHING, lease.epoch
+        memory.history = with_epochs(memory, memory.history)
+        refuse_behind(world, memory)
         occasion = occasion_of(world, memory, snapshot, lease)
         if request.verb is not Verb.BEGIN:
             return report_json(deal_with_open(world, memory, occasion, request))
@@ -260,6 +262,18 @@ def alone(world: World, request: Request, tell: Tell) -> Document:
         return report_json(report)
     finally:
         world.coordination.resign(world.cluster)
+
+
+def refuse_behind(world: World, memory: Memory) -> None:
+    """FailoverdError where agents have acted under an epoch that ours is not above: another manager leads, or records
+    were lost.
+    """
+    if memory.history.behind:
+        raise FailoverdError(
+            f"agents remember epoch {memory.history.agents_epoch}, coordination gave us {memory.epoch}",
+            "another manager has acted on this cluster",
+            f"ask on the host of that manager; if there is none any more: failoverd init {world.cluster} --adopt",
+        )
 
 
 def deal_with_open(world: World, memory: Memory, occasion: Occasion, request: Request) -> Report:

@@ -10,7 +10,9 @@ from structlog.testing import capture_logs
 
 from failoverd.model.errors import FailoverdError, LockRefused
 from failoverd.model.history import EPOCHS_UNSEEN
+from failoverd.model.plans import Kind, Request, Requester
 from failoverd.ports import Lease
+from failoverd.service import desk
 from failoverd.service.desk import initialise
 from failoverd.service.phases import Phase
 from tests.fakes.coordination import FakeCoordination
@@ -81,6 +83,20 @@ def test_where_the_records_are_gone_an_epoch_as_low_as_the_agents_is_not_trusted
     initialise(manager.world, adopt=True)
     manager.turns(4)
     assert manager.coordination.recorded(CLUSTER) is not None
+
+
+def test_a_person_without_a_manager_does_not_act_under_an_epoch_that_agents_have_seen() -> None:
+    whole = Whole()
+    for host in whole.hosts.values():
+        host.epoch, host.remembered = 1, True
+    manager = whole.manager("m1")
+    manager.coordination.resign(CLUSTER)
+    whole.mysqlds["db1"].kill()
+    request = Request(CLUSTER, Kind.FAILOVER, Requester("person", "anna"), overrides=frozenset({"blind"}))
+    with pytest.raises(FailoverdError, match="remember epoch 1, coordination gave us 1"):
+        desk.failover(manager.world, request, lambda _: None)
+    assert manager.coordination.recorded(CLUSTER) is None
+    assert writable(whole) == []
 
 
 def test_a_lock_that_the_records_forbid_to_take_is_said_once_and_aloud() -> None:

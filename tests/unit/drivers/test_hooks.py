@@ -109,15 +109,16 @@ def test_what_others_may_write_to_is_not_run(hooks: ProcessHooks, write: Write, 
 def test_news_are_told_aside_and_only_the_newest_waits(
     hooks: ProcessHooks, write: Write, heard: Heard, tmp_path: Path
 ) -> None:
-    go = tmp_path / "go"
+    go, begun = tmp_path / "go", tmp_path / "begun"
     os.mkfifo(go)
-    call = write(f"#!/bin/sh\nread _ < {go}\n")
+    call = write(f"#!/bin/sh\ntouch {begun}\nread _ < {go}\n")
     hooks.post(())
-    for _ in range(5):
+    hooks.post((call,))
+    until(begun.exists, "the first one")
+    for _ in range(4):
         hooks.post((call,))
-    for _ in range(2):
+    for expected in (1, 2):
         go.write_text("go\n")
-        expected = len(heard) + 1
         until(lambda expected=expected: len(heard) == expected, "its end")  # type: ignore[misc]
     assert [result.ok for _, result in heard] == [True, True]
     hooks.post((write("#!/bin/sh\n"),))

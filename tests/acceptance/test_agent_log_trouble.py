@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +9,8 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from failoverd.agent.build import build
 from failoverd.gtid import GtidSet
-from tests.acceptance.agent_process import AgentProcess
+from tests.acceptance.agent_ground import TwoServers, agent_ground
 from tests.acceptance.real_mysqld import RealMysqld
 
 UNAPPLIED = 40
@@ -21,28 +18,16 @@ UNAPPLIED = 40
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="failoverd-trouble-", dir="/dev/shm"))
-    try:
-        build(folder / "agent.pyz")
-        RealMysqld(folder / "template", 9).initialise()
+    with agent_ground() as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
-class Trouble:
+class Trouble(TwoServers):
     """A source, a replica that has received and not executed UNAPPLIED transactions, an agent for both."""
 
-    def __init__(self, home: Path, ground: Path) -> None:
-        self.source = RealMysqld(home / "source", 1)
-        self.replica = RealMysqld(home / "replica", 2)
-        for server in (self.source, self.replica):
-            server.initialise(ground / "template/data")
-            server.start()
-            server.rows("RESET BINARY LOGS AND GTIDS")
-        self.agent = AgentProcess(ground / "agent.pyz", home / "agent")
-        for name, server in (("db1", self.source), ("db2", self.replica)):
-            self.agent.call("remember", server.facts(name))
+    def __init__(self, ground: Path) -> None:
+        super().__init__(ground)
+        self.source, self.replica = self.first, self.second
 
     def receive(self) -> None:
         """Let the replica receive everything and execute only the beginning."""
@@ -94,11 +79,6 @@ class Trouble:
         assert self.replica.value(f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{put['gtids']}', 60)") == "0"
         self.replica.rows(f"STOP REPLICA {channel}", f"RESET REPLICA ALL {channel}")
 
-    def close(self) -> None:
-        self.source.kill()
-        self.replica.kill()
-        assert self.agent.close() == 0
-
 
 def inserts(numbers: range) -> list[str]:
     return [f"INSERT INTO t.a VALUES ({n}, REPEAT('v', 700))" for n in numbers]
@@ -106,13 +86,11 @@ def inserts(numbers: range) -> list[str]:
 
 @pytest.fixture
 def trouble(ground: Path) -> Iterator[Trouble]:
-    home = Path(tempfile.mkdtemp(dir=ground))
-    made = Trouble(home, ground)
+    made = Trouble(ground)
     try:
         yield made
     finally:
         made.close()
-        shutil.rmtree(home)
 
 
 def test_what_a_kill_leaves_is_what_the_server_finds_when_it_starts_again(trouble: Trouble) -> None:

@@ -3,45 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pymysql
 import pytest
 
-from failoverd.agent.build import build
 from failoverd.gtid import GtidSet
-from tests.acceptance.agent_process import AgentProcess, AgentRefused
+from tests.acceptance.agent_ground import TwoServers, agent_ground
+from tests.acceptance.agent_process import AgentRefused
 from tests.acceptance.real_mysqld import RealMysqld
 
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Path]:
-    """A folder in memory, with an initialised data directory to copy."""
-    folder = Path(tempfile.mkdtemp(prefix="failoverd-agent-", dir="/dev/shm"))
-    try:
-        build(folder / "agent.pyz")
-        RealMysqld(folder / "template", 9).initialise()
+    with agent_ground() as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
-class Pair:
+class Pair(TwoServers):
     """A primary, a candidate that never received anything, and an agent for both."""
 
-    def __init__(self, home: Path, ground: Path) -> None:
-        self.primary = RealMysqld(home / "primary", 1)
-        self.candidate = RealMysqld(home / "candidate", 2)
-        for server in (self.primary, self.candidate):
-            server.initialise(ground / "template/data")
-            server.start()
-            server.rows("RESET BINARY LOGS AND GTIDS")
-        self.agent = AgentProcess(ground / "agent.pyz", home / "agent")
-        for name, server in (("db1", self.primary), ("db2", self.candidate)):
-            self.agent.call("remember", server.facts(name))
+    def __init__(self, ground: Path) -> None:
+        super().__init__(ground)
+        self.primary, self.candidate = self.first, self.second
 
     def fill(self) -> None:
         """Transactions of every kind, in several files."""
@@ -78,14 +63,11 @@ class Pair:
 
 @pytest.fixture
 def pair(ground: Path) -> Iterator[Pair]:
-    home = Path(tempfile.mkdtemp(dir=ground))
-    pair = Pair(home, ground)
+    pair = Pair(ground)
     try:
         yield pair
     finally:
-        pair.primary.kill()
-        pair.candidate.kill()
-        assert pair.agent.close() == 0
+        pair.close()
 
 
 def test_a_dead_servers_transactions_reach_the_candidate(pair: Pair) -> None:

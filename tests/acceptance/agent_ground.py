@@ -1,4 +1,4 @@
-"""Two real servers and an agent that knows both, on a folder in memory: the ground for tests of an agent and its logs."""
+"""Two real servers and an agent that knows both, in memory: the ground for tests of an agent and its logs."""
 
 from __future__ import annotations
 

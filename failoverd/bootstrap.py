@@ -14,6 +14,7 @@ from failoverd.config.schema import Access, Config
 from failoverd.decide.grants import held
 from failoverd.decide.rights import rights_findings
 from failoverd.drivers.clock import SystemClock
+from failoverd.drivers.control import WAITING, SocketRooms, Visitor
 from failoverd.drivers.failpoint import VARIABLE, failpoint
 from failoverd.drivers.files import keeper_of
 from failoverd.drivers.flight import FlightRecorder
@@ -37,6 +38,7 @@ from failoverd.drivers.wakeups import Bell
 from failoverd.drivers.zookeeper.coordination import ZooKeeperCoordination
 from failoverd.drivers.zookeeper.settings import Digest, Tls, ZooKeeperSettings
 from failoverd.execute.hands import Outside
+from failoverd.model.control import Controls, Standing, Wishes
 from failoverd.model.errors import CoordinationError
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
@@ -68,6 +70,7 @@ class Built:
     servers: MysqlServers
     agents: SshAgents
     outside: Outside
+    rooms: SocketRooms
 
     def world(self, cluster: str) -> World:
         """One cluster as this process serves it."""
@@ -119,16 +122,9 @@ def build(config: Config) -> Built:
     agents = SshAgents(
         tuple(agent_access(config, access) for access in accesses), shipped_sha256(), clock, tasks, coordination.lease
     )
-    return Built(
-        config,
-        clock,
-        tasks,
-        bells,
-        coordination,
-        servers,
-        agents,
-        Outside(HaproxyBalancers(), ProcessHooks(hook_heard)),
-    )
+    rooms = SocketRooms(config.manager.run_dir, clock, warn)
+    outside = Outside(HaproxyBalancers(), ProcessHooks(hook_heard), rooms)
+    return Built(config, clock, tasks, bells, coordination, servers, agents, outside, rooms)
 
 
 def hook_heard(point: Point, result: HookResult) -> None:
@@ -343,6 +339,14 @@ class Application:
             if built.coordination.state() != "lost":
                 raise
             return read_copy(copies_folder(self._config), built.clock, operation, away)
+
+    def say(self, cluster: str, line: str) -> Document:
+        """Say a line to the operation that runs on this host."""
+        return Visitor(self._config.manager.run_dir).say(cluster, line)
+
+    def controls(self, standing: Standing) -> Controls:
+        """Let people of this host talk to a command that waits."""
+        return self._built().rooms.open(f"{WAITING}{os.getpid()}", standing, Wishes())
 
     def agents_install(self, install: Install, on_progress: Callable[[str], None]) -> tuple[Document, ...]:
         """Put the agent on the hosts, one after the other."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from failoverd.config.install import Install
 from failoverd.config.schema import Config
+from failoverd.model.control import Controls, Standing
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.plans import Plan, Request
@@ -60,6 +61,12 @@ class App(Protocol):
 
     def operation(self, operation: str) -> Document | None:
         """One operation with its steps, None where the journals know none of that id."""
+
+    def say(self, cluster: str, line: str) -> Document:
+        """Say a line to the operation of this cluster that runs on this host; the answer of its control socket."""
+
+    def controls(self, standing: Standing) -> Controls:
+        """Let people of this host talk to a command that waits; the caller closes it."""
 
     def agents_install(self, install: Install, on_progress: Callable[[str], None]) -> tuple[Document, ...]:
         """Put the agent on the hosts; for each server `{"server", "outcome", "key_line", "sudoers_line", "detail"}`."""

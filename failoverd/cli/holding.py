@@ -1,23 +1,46 @@
 """Waiting with everything checked and agreed to, before anything is asked for: until a time, and while a file exists.
 
 The command waits, no manager does: whatever happens meanwhile is dealt with as ever, and ending the command leaves
-nothing behind.
+nothing behind. `failoverd ops attach` talks to it as to an operation.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from failoverd.cli.session import Session
+from failoverd.execute.control import waiting_with
+from failoverd.model.control import Wishes
 from failoverd.model.errors import ConfigError
+from failoverd.model.plans import Plan
 
 # How often it is looked whether it is time (seconds).
 GLANCE = 0.5
 # How often a person is told that it still waits (seconds).
 WORD = 60.0
 _CLOCK_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """What is waited for: a time, a file to go; nothing where both are None."""
+
+    at: datetime | None = None
+    file: Path | None = None
+
+    def waits_for(self, now: datetime) -> str:
+        """What it still waits for, empty where for nothing."""
+        if self.at is not None and now < self.at:
+            return self.at.isoformat(timespec="seconds")
+        return f"{self.file} to go" if self.file is not None and self.file.exists() else ""
+
+    def rest(self, now: datetime) -> float:
+        """Seconds until it is worth looking again."""
+        left = (self.at - now).total_seconds() if self.at is not None else 0.0
+        return min(GLANCE, left) if left > 0 else GLANCE
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -38,16 +61,25 @@ def moment(text: str, now: datetime) -> datetime:
     return then
 
 
-def hold(session: Session, at: datetime | None, file: Path | None) -> bool:
-    """Return when the time has come and the file is gone; whether that took any waiting."""
-    clock, told, begun = session.clock, float("-inf"), session.clock.now()
-    while True:
-        left = (at - clock.wall()).total_seconds() if at is not None else 0.0
-        held = file is not None and file.exists()
-        if left <= 0 and not held:
-            return clock.now() > begun
-        if clock.now() - told >= WORD:
-            told = clock.now()
-            for_what = at.isoformat(timespec="seconds") if at is not None and left > 0 else f"{file} to go"
-            session.say(f"everything is checked; waiting for {for_what}")
-        clock.sleep(min(GLANCE, left) if left > 0 else GLANCE)
+def hold(session: Session, made: Plan, until: Until) -> Wishes | None:
+    """Return when what is waited for has come, or somebody said go or abort: what people want then. None where there
+    was nothing to wait for.
+    """
+    clock, told = session.clock, float("-inf")
+    if not until.waits_for(clock.wall()):
+        return None
+    standing = waiting_with(made, session.config.policy(made.cluster))
+    controls = session.app().controls(standing)
+    try:
+        while True:
+            wishes, waiting = controls.wishes(), until.waits_for(clock.wall())
+            why = wishes.waited_for() or (waiting if not wishes.released else "")
+            if wishes.given_up_by or not why:
+                return wishes
+            controls.stands(standing.waits(f"everything is checked; waiting for {why}"))
+            if clock.now() - told >= WORD:
+                told = clock.now()
+                session.say(f"everything is checked; waiting for {why} (failoverd ops attach {made.cluster})")
+            clock.sleep(until.rest(clock.wall()))
+    finally:
+        controls.close()

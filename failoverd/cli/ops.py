@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from failoverd.cli.app import App
+from failoverd.cli.attach import attach
 from failoverd.cli.carrying import end_with
 from failoverd.cli.documents import Document, word
 from failoverd.cli.render import operation_lines, operations_view, show
@@ -19,6 +20,9 @@ from failoverd.model.plans import Kind, Request, Verb
 @click.group()
 def ops() -> None:
     """Look at operations and their steps; go on with one that has no end, take it back, or end it."""
+
+
+ops.add_command(attach)
 
 
 @ops.command("list", epilog=examples("ops list", "ops list shop --json"))

@@ -10,10 +10,12 @@ import click
 from failoverd.cli.app import App
 from failoverd.cli.carrying import Wish, acting, carry_through
 from failoverd.cli.documents import Document, word
-from failoverd.cli.holding import hold, moment
+from failoverd.cli.holding import Until, hold, moment
 from failoverd.cli.session import Session, examples, person
+from failoverd.decide.controlling import lines_of
 from failoverd.model.errors import ConfigError, FailoverdError, PlanRefused
-from failoverd.model.plans import Kind, Plan, Request
+from failoverd.model.plans import Kind, Plan, Report, Request, Result, Stamps
+from failoverd.model.published import report_json
 
 
 @click.command(
@@ -55,15 +57,40 @@ def switchover(session: Session, /, cluster: str, to: str, *, revert: bool, **sa
     made = app.foresee(request)
     agreed = replace(request, to=made.elect)  # what was agreed to, and no other
     file = said["postpone_file"]
+    until = Until(at, file if isinstance(file, Path) else None)
 
     def act() -> Document:
-        refusal = refused(app.foresee(agreed)) if hold(session, at, file if isinstance(file, Path) else None) else None
-        if refusal is not None:
-            raise refusal
-        return app.failover(agreed, session.say)
+        return held(session, made, agreed, until) or app.failover(agreed, session.say)
 
     wish = Wish(made, made.refusals, refused(made), f"Make {made.elect} the primary of {cluster}?", act)
     carry_through(session, wish, yes=bool(said["yes"]), dry_run=bool(said["dry_run"]))
+
+
+def held(session: Session, made: Plan, agreed: Request, until: Until) -> Document | None:
+    """Hold, then check again and act as people want it by then; None where there was nothing to wait for."""
+    wishes = hold(session, made, until)
+    if wishes is None:
+        return None
+    if wishes.given_up_by:
+        return never_begun(session, made, agreed, wishes.given_up_by)
+    wanted = replace(agreed, to=wishes.candidate or agreed.to, settings=lines_of(wishes))
+    refusal = refused(session.app().foresee(wanted))
+    if refusal is not None:
+        raise refusal
+    return session.app().failover(wanted, session.say)
+
+
+def never_begun(session: Session, made: Plan, agreed: Request, by: str) -> Document:
+    """The account of a switchover that was given up while it was held: nothing had been begun."""
+    now = session.clock.wall().timestamp()
+    cause, why = "asked for by a person", f"given up while it was held: {by} wants that"
+    stamps = Stamps(started=now, ended=now)
+    return report_json(
+        Report(
+            "", made.kind, made.cluster, Result.UNDONE, made.old_primary, "", cause, agreed.by, 0, stamps,
+            findings=(why,),
+        )
+    )  # fmt: skip
 
 
 def refused(made: Plan) -> PlanRefused | None:

@@ -163,6 +163,7 @@ def request_from(data: Mapping[str, Any]) -> Request:
         asked_at=float(data.get("asked_at", 0.0)),
         verb=Verb(data.get("verb", "begin")),
         operation=str(data.get("operation", "")),
+        settings=tuple(str(line) for line in data.get("settings", ())),
     )
 
 

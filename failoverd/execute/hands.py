@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from failoverd.execute.control import Conduct, standing_of
 from failoverd.gtid import GtidSet
+from failoverd.model.control import ControlRooms, Controls, Unattended
 from failoverd.model.durability import Durability
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.host import FenceProof
@@ -18,22 +20,35 @@ from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.stage import Stage
 from failoverd.model.verdict import Refusal
-from failoverd.ports import Agents, Balancers, ClaimedServer, Clock, Coordination, Hooks, Lease, Servers, Tasks
+from failoverd.ports import (
+    Agents,
+    Balancers,
+    ClaimedServer,
+    Clock,
+    Coordination,
+    Hooks,
+    Lease,
+    Servers,
+    Tasks,
+)
 
 # A killed session gives its locks back when its statement has ended: so long is that waited for (seconds).
 ENDING = 5.0
 
 
 def unwatched(moment: str) -> None:
-    """Nobody wants to be told about the moments of an operation."""
+    """Unattended wants to be told about the moments of an operation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What is neither server nor host: HAProxies, people's own programs; None where this process was built without."""
+    """What is neither server nor host: HAProxies, people's own programs, people; None where this process was built
+    without.
+    """
 
     balancers: Balancers | None = None
     hooks: Hooks | None = None
+    rooms: ControlRooms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,7 @@ class Means:
     clock: Clock
     moment: Callable[[str], None] = unwatched
     outside: Outside = Outside()
+    controls: Controls = field(default_factory=Unattended)
 
 
 class Hands:
@@ -69,6 +85,7 @@ class Hands:
         self.clock = means.clock
         self.moment = means.moment
         self.outside = means.outside
+        self.conduct = Conduct(means.controls, standing_of(operation, policy))
         self.lease = lease
         self.policy = policy
         self.operation = operation
@@ -92,9 +109,16 @@ class Hands:
         self._frozen_until: float | None = None
 
     def begin_freeze(self) -> None:
-        """The time without writes begins: from here on the freeze budget runs."""
+        """The time without writes begins: from here on the freeze budget runs. StepFailed where people want to wait."""
+        now = self.clock.now()
+        self.conduct.freeze(now)
         self.closed_at = self.clock.wall().timestamp()
-        self._frozen_until = self.clock.now() + self.policy.switchover.freeze_budget
+        self._frozen_until = now + self.conduct.limits.freeze_budget
+
+    def intend(self) -> None:
+        """The elect is about to be chosen for good. StepFailed where people want it otherwise at that very moment."""
+        self.conduct.choose()
+        self.intended = True
 
     def left(self, otherwise: float) -> float:
         """Seconds that are left of the freeze budget; `otherwise` where none runs."""
@@ -106,6 +130,8 @@ class Hands:
         """Take up what this operation's journal tells: the proof of a fence, what was saved, when it was opened."""
         intent = found.intent()
         self.intended, self.beside = intent is not None, found.beside()
+        if self.intended:
+            self.conduct.go_forward()
         self.fence = found.fence()
         self.saved = list(found.saved())
         self.relaxed = found.relaxed()
@@ -141,6 +167,7 @@ class Hands:
         """The elect was read back writable: when that was, and the set that every replica must reach."""
         if self.opened_at is None:
             self.opened_at = self.clock.wall().timestamp()
+            self.conduct.thaw()
         if not self.opened_with:
             self.opened_with = state.executed
 
@@ -187,6 +214,11 @@ class Hands:
         claim = self.claims.pop(server, None)
         if claim is not None:
             claim.release()
+
+    def end(self) -> None:
+        """Give every session lock back; nobody talks to this operation any more."""
+        self.release()
+        self.conduct.close()
 
     def release(self) -> None:
         """Give every session lock back."""

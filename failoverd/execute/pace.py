@@ -40,11 +40,15 @@ class Pace:
         """Seconds without progress."""
         return self._clock.now() - self._moved_at
 
-    def eta(self, left: int) -> str:
-        """The rate and the rest in words; empty while too little was seen."""
+    def rate(self) -> float | None:
+        """How much is done in a second; None while too little was seen."""
         seconds = self._clock.now() - self._begun
         done = self._last - (self._first if self._first is not None else self._last)
-        if seconds < _SEEN or done <= 0:
+        return None if seconds < _SEEN or done <= 0 else done / seconds
+
+    def eta(self, left: int) -> str:
+        """The rate and the rest in words; empty while too little was seen."""
+        rate = self.rate()
+        if rate is None:
             return ""
-        rate = done / seconds
         return f", {rate:.0f}/s, about {left / rate:.0f} s more"

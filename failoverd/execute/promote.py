@@ -37,7 +37,7 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
         "own": before.executed.of_uuid(before.server_uuid),
         "inherited": before.inherited,
     }
-    hands.intended = True
+    hands.intend()
     hands.write(EntryKind.PROMOTE_INTENT, intent, wait=True)
     hands.moment("after:promote-intent")
     hands.lease.check()

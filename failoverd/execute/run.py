@@ -115,6 +115,7 @@ def run(plan: Plan, hands: Hands) -> Ended:
     done: list[tuple[s.Step, StepOutcome]] = []
     for group in plan.groups:
         hands.lease.check()
+        hands.conduct.begin(group)
         write_intent(group, hands)
         stopped_by: StepOutcome | None = None
         for task, outcome in run_group(group, hands):  # every one of them has run, also beside one that failed
@@ -153,7 +154,7 @@ def run_group(group: Group, hands: Hands) -> list[tuple[s.Task, StepOutcome]]:
         return lambda: [(task, do(task, hands)) for task in tasks]
 
     deadline = max(sum(t.timeout for t in tasks) for tasks in by_server.values())
-    deadline += RECOVERY_GRACE if group.stage is s.Stage.RECOVER else GROUP_GRACE
+    deadline += RECOVERY_GRACE if group.stage is s.Stage.RECOVER else GROUP_GRACE + 2 * hands.conduct.longer
     answers = hands.tasks.gather({name: work(tasks) for name, tasks in by_server.items()}, deadline)
     done: list[tuple[s.Task, StepOutcome]] = []
     for name, tasks in by_server.items():
@@ -175,6 +176,7 @@ def do(task: s.Task, hands: Hands) -> StepOutcome:
     started, begun = hands.clock.wall().timestamp(), hands.clock.now()
     try:
         hands.moment(f"before:{type(step).__name__}")
+        hands.conduct.heed_before(step)
         result, detail = tried(step, hands)
         hands.moment(f"after:{type(step).__name__}")
     except DEPOSED:

@@ -6,6 +6,7 @@ Before the promote-intent every wait is bounded by the freeze budget; whoever ru
 from __future__ import annotations
 
 from failoverd.execute.hands import Hands
+from failoverd.execute.pace import Pace
 from failoverd.model.errors import StepFailed, TimedOut
 from failoverd.model.plans import Verb
 from failoverd.model.steps import CatchUp, CloseWrites, GetReady, KeepOut, LetIn
@@ -33,17 +34,22 @@ UNHURRIED = 10.0
 def get_ready(step: GetReady, hands: Hands) -> str:
     """Wait until the candidate is right behind and the primary is calm; nothing is frozen meanwhile."""
     elect, old = hands.claimed(step.server), hands.claimed(step.source)
-    clock, told = hands.clock, ""
+    clock, told, pace = hands.clock, "", Pace(hands.clock)
     end = clock.now() + PATIENCE
     while True:
         hands.lease.check()
         heed(hands)
-        why, took = not_ready(elect, old, hands)
-        if not why:
+        why, took = not_ready(elect, old, hands, pace)
+        wanted = hands.conduct.wishes.waited_for()
+        if not why and not wanted:
             return f"{step.server} was {took:.3f} s behind"
+        why = f"{wanted} is waited for" if wanted else why
         if why != told:
             hands.tell(f"waiting: {why}")
+            hands.conduct.wait(why)
         told = why
+        if wanted:  # people may take their time
+            end = clock.now() + PATIENCE
         if clock.now() > end:
             raise StepFailed(f"no good moment came within {PATIENCE:g} s", why)
         clock.sleep(REST)
@@ -51,15 +57,16 @@ def get_ready(step: GetReady, hands: Hands) -> str:
 
 def heed(hands: Hands) -> None:
     """Give up where a person wants this operation taken back: nothing is frozen yet. Who asked is told at its end."""
+    hands.conduct.heed()
     for _, request in hands.coordination.requests(hands.cluster):
         if request.verb in GIVING_UP and request.operation == hands.operation.id:
             hands.given_up_for = f"{request.by.user} on {request.by.host} wants it taken back"
             raise StepFailed("given up", hands.given_up_for)
 
 
-def not_ready(elect: ClaimedServer, old: ClaimedServer, hands: Hands) -> tuple[str, float]:
+def not_ready(elect: ClaimedServer, old: ClaimedServer, hands: Hands, pace: Pace) -> tuple[str, float]:
     """Why now is no good moment, empty where it is one; and how long the candidate took to get level."""
-    policy, clock = hands.policy.switchover, hands.clock
+    policy, clock = hands.conduct.limits, hands.clock
     busy = old.threads_running()
     if busy > policy.max_threads_running:
         return f"{busy} sessions of {old.name} are busy, the limit is {policy.max_threads_running}", 0.0
@@ -74,7 +81,10 @@ def not_ready(elect: ClaimedServer, old: ClaimedServer, hands: Hands) -> tuple[s
     level = elect.wait_executed(wanted, SLICE)
     took = clock.now() - begun
     if not level or took > near:
-        left = wanted - elect.read().executed
+        executed = elect.read().executed
+        left = wanted - executed
+        pace.moved(len(executed))
+        hands.conduct.measure(len(left), pace)
         return f"{elect.name} is {took:.1f} s or more behind, {len(left)} transactions", took
     return "", took
 
@@ -108,7 +118,7 @@ def tried(claim: ClaimedServer, hands: Hands) -> bool:
 
 def let_work_end(claim: ClaimedServer, hands: Hands) -> list[str]:
     """Wait for what was going on when this began; what begins meanwhile is short, or met by the next attempt."""
-    policy, clock = hands.policy.switchover, hands.clock
+    policy, clock = hands.conduct.limits, hands.clock
     begun = clock.now()
     before = {work.key for work in claim.work()}
     deeds: list[str] = []

@@ -123,7 +123,7 @@ class Request:
     """A person's wish: which server should win, which loss is accepted, which refusals are overridden.
 
     A verb other than `begin` is about the open `operation`. `asked_at` is wall-clock seconds: a request that was not
-    served in its time is not served later.
+    served in its time is not served later. `settings` are words for its controls, as they are said at them.
     """
 
     cluster: str
@@ -135,6 +135,7 @@ class Request:
     asked_at: float = 0.0
     verb: Verb = Verb.BEGIN
     operation: str = ""
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from failoverd.execute.hands import Hands
 from failoverd.execute.hooks import run_ending
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
 from failoverd.model.history import Recorded
@@ -109,9 +110,17 @@ def operate(world: World, memory: Memory, occasion: Occasion, kind: Kind, reques
     def tell(text: str) -> None:
         world.log.info("step", operation=operation.id, epoch=operation.epoch, text=text)
 
-    hands = hands_for(world, occasion, operation, tell)
+    hands = hands_for(world, occasion, operation, tell, request.settings if request else ())
     try:
-        course = carry_out(world, occasion, hands, request, Course(plan))
+        return conducted(world, memory, occasion, hands, request)
+    finally:
+        hands.conduct.close()
+
+
+def conducted(world: World, memory: Memory, occasion: Occasion, hands: Hands, request: Request | None) -> Report:
+    """The operation that was opened, until its journal is closed."""
+    try:
+        course = carry_out(world, occasion, hands, request, Course(hands.operation.plan))
     except BaseException:
         # The journal stays open: whoever is active next, maybe we ourselves, takes it up before anything else.
         memory.phase = after(memory.phase, Event.OPERATION_LEFT)

@@ -19,12 +19,13 @@ from failoverd.model.published import plan_json
 from failoverd.model.stage import Stage
 from failoverd.model.steps import OpenWrites, Step
 from failoverd.model.verdict import Refusal
+from failoverd.observe.look import Interest, look
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen
 from failoverd.plan.finishing import plan_finishing
 from failoverd.plan.switchover import plan_completion, plan_taking_back
 from failoverd.plan.undo import plan_undo
 from failoverd.service.frozen import look_at_frozen
-from failoverd.service.operation import situation_of
+from failoverd.service.operation import foresee, situation_of
 from failoverd.service.rejoin import connects, judged_again, wish_for
 from failoverd.service.repair import left_to_mend, unmended
 from failoverd.service.world import Occasion, World
@@ -90,18 +91,52 @@ def fail_over(world: World, occasion: Occasion, hands: Hands, request: Request |
 
 
 def switch_over(world: World, occasion: Occasion, hands: Hands, request: Request | None, course: Course) -> Course:
-    """Try within the freeze budget, take everything back, rest, try again; past the point of no return only forward."""
-    del occasion, request  # the plan was made on them
-    for attempt in range(1, world.policy.switchover.attempts + 1):
+    """Try within the freeze budget, take everything back, rest, try again; past the point of no return only forward.
+
+    Where people want another candidate meanwhile, or want to wait, that was no attempt.
+    """
+    left = world.policy.switchover.attempts
+    while True:
         course.result = Result.DONE
         forward(world, hands, course)
-        if course.result is not Result.UNDONE or hands.given_up_for or attempt == world.policy.switchover.attempts:
-            break
+        wishes = hands.conduct.wishes
+        if course.result is not Result.UNDONE or hands.given_up_for or wishes.given_up_by:
+            return course
         course.changed.clear()
         hands.release()
-        hands.tell(f"attempt {attempt} was undone, the next one follows")
-        world.eyes.clock.sleep(ATTEMPT_PAUSE * 2 ** (attempt - 1))
-    return course
+        hands.conduct.thaw()
+        another = wishes.candidate not in {"", course.plan.elect}
+        if another and not planned_anew(world, occasion, hands, wished_for(hands, request, wishes.candidate), course):
+            return course
+        if hands.conduct.put_off() or another:
+            continue
+        left -= 1
+        if not left:
+            return course
+        tried = world.policy.switchover.attempts - left
+        hands.tell(f"attempt {tried} was undone, the next one follows")
+        world.eyes.clock.sleep(ATTEMPT_PAUSE * 2 ** (tried - 1))
+
+
+def wished_for(hands: Hands, request: Request | None, candidate: str) -> Request:
+    """The wish that this operation was begun with, for another candidate."""
+    operation = hands.operation
+    return replace(request or Request(operation.cluster, operation.kind, operation.by), to=candidate)
+
+
+def planned_anew(world: World, occasion: Occasion, hands: Hands, request: Request, course: Course) -> bool:
+    """Plan for another candidate on a fresh look; False where something stands against it: nothing is done then."""
+    snapshot = look(world.eyes, world.policy, Interest())
+    plan = foresee(world, replace(occasion, snapshot=snapshot), hands.operation.kind, request)
+    if plan.refusals:
+        course.refusals = plan.refusals
+        course.remarks.append(f"{request.to} was wanted instead, and that is refused")
+        return False
+    course.plan = plan
+    hands.conduct.plan_anew(plan)
+    hands.write(EntryKind.PLAN, dict(plan_json(plan)), wait=False)
+    hands.tell(f"planned anew: {plan.elect} is to take over")
+    return True
 
 
 def reopen(world: World, occasion: Occasion, hands: Hands, request: Request | None, course: Course) -> Course:

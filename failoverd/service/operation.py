@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from failoverd.decide.controlling import wished
 from failoverd.decide.judge import forbidden, prospect
 from failoverd.decide.refusals import LATE, standing
 from failoverd.decide.situation import Situation
 from failoverd.decide.switching import switching
+from failoverd.execute.control import standing_of
 from failoverd.execute.hands import Hands, Means
+from failoverd.model.control import Controls, Unattended
 from failoverd.model.plans import Kind, Operation, Plan, Request, Requester
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Refusal
@@ -95,8 +98,22 @@ def name_of(cluster: str, epoch: int, wall: datetime) -> str:
     return f"{cluster}-{wall.astimezone(UTC).strftime('%Y%m%dT%H%M%S.%f')[:-3]}Z-{epoch}"
 
 
-def hands_for(world: World, occasion: Occasion, operation: Operation, tell: Tell) -> Hands:
-    """The means of acting for one operation."""
-    eyes = world.eyes
-    means = Means(eyes.servers, eyes.agents, world.coordination, eyes.tasks, eyes.clock, world.moment, world.outside)
+def hands_for(
+    world: World, occasion: Occasion, operation: Operation, tell: Tell, settings: tuple[str, ...] = ()
+) -> Hands:
+    """The means of acting for one operation, at which people can talk to it; `settings` is what they have said so
+    far.
+    """
+    eyes, controls = world.eyes, opened(world, operation, settings)
+    means = Means(
+        eyes.servers, eyes.agents, world.coordination, eyes.tasks, eyes.clock, world.moment, world.outside, controls
+    )
     return Hands(means, occasion.lease, world.policy, operation, tell)
+
+
+def opened(world: World, operation: Operation, settings: tuple[str, ...]) -> Controls:
+    """Where people talk to this operation."""
+    if world.outside.rooms is None:
+        return Unattended()
+    standing = standing_of(operation, world.policy)
+    return world.outside.rooms.open(operation.id, standing, wished(settings, standing))

@@ -94,7 +94,7 @@ def resume(world: World, memory: Memory, occasion: Occasion, wish: Verb | None =
         memory.phase = after(memory.phase, Event.OPERATION_LEFT)
         raise
     finally:
-        hands.release()
+        hands.end()
     report = account(world, about_old, hands, course)
     run_ending(hands, report)
     attempted = memory.history.last_attempt_at

@@ -15,10 +15,12 @@ from failoverd.cli.main import main
 from failoverd.cli.session import Session
 from failoverd.config.install import Install
 from failoverd.config.schema import Config
+from failoverd.model.control import Standing, Wishes
 from failoverd.model.errors import FailoverdError
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.plans import Kind, Plan, Request
+from tests.fakes.controls import FakeControls, FakeRooms
 from tests.unit.config.folder import HEAD, SHOP, prepared
 
 EMPTY_PLAN = Plan("shop", Kind.FAILOVER, "db1", "db2", ())
@@ -30,6 +32,7 @@ class StandIn:
     def __init__(self, **answers: object) -> None:
         self.answers = answers
         self.asked: list[tuple[object, ...]] = []
+        self.rooms = FakeRooms()
 
     def answer(self, *asked: object) -> object:
         """The next answer to this question: the last of a list stays."""
@@ -85,6 +88,12 @@ class StandIn:
 
     def operation(self, operation: str) -> Document | None:
         return self.answer("operation", operation)  # type: ignore[return-value]
+
+    def say(self, cluster: str, line: str) -> Document:
+        return self.answer("say", cluster, line)  # type: ignore[return-value]
+
+    def controls(self, standing: Standing) -> FakeControls:
+        return self.rooms.open("waiting", standing, Wishes())
 
     def agents_install(self, install: Install, on_progress: Callable[[str], None]) -> tuple[Document, ...]:
         on_progress("going on")

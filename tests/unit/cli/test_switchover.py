@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from failoverd.cli.holding import moment
 from failoverd.model.plans import Group, Kind, Request
@@ -118,6 +119,49 @@ def test_what_stands_against_it_after_the_wait_stops_it(screen: Terminal) -> Non
     result = screen.call(app, "switchover", "shop", "--at", "1970-01-01T00:05:00Z", "--yes")
     assert result.exit_code == 1
     assert "use failover" in result.stderr
+
+
+def holding(screen: Terminal, monkeypatch: pytest.MonkeyPatch, app: StandIn, *lines: str) -> Result:
+    """A switchover that is held by a file which stays, while somebody says these lines to it, one in each rest."""
+    flag, slept, left = screen.folder / "not-yet", screen.clock.sleep, list(lines)
+    flag.touch()
+
+    def sleep(seconds: float) -> None:
+        slept(seconds)
+        app.rooms.room.say(left.pop(0))
+
+    monkeypatch.setattr(screen.clock, "sleep", sleep)
+    return screen.call(app, "switchover", "shop", "--postpone-file", str(flag), "--yes", "--json")
+
+
+def test_whoever_holds_it_can_be_talked_to_and_what_was_said_goes_with_it(
+    screen: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = StandIn(foresee=PLAN, failover=DONE)
+    words = ("candidate=db1", "freeze-budget-ms=500", "hold", "throttle", "go", "no-throttle")
+    result = holding(screen, monkeypatch, app, *words)
+    assert result.exit_code == 0, result.stderr
+    asked = requested(app)
+    assert (asked.to, asked.settings) == ("db1", ("freeze-budget-ms=500",))
+    assert app.rooms.room.closed
+    waits = {standing.waiting.partition(" for ")[2] for standing in app.rooms.room.told[1:]}
+    assert waits == {f"{screen.folder / 'not-yet'} to go", "go (held)", "no-throttle (throttled)"}
+
+
+def test_go_does_not_wait_for_the_file(screen: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = StandIn(foresee=PLAN, failover=DONE)
+    assert holding(screen, monkeypatch, app, "status", "go").exit_code == 0
+    assert len(screen.clock.slept) == 2
+
+
+def test_given_up_while_it_is_held_nothing_is_begun(screen: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = StandIn(foresee=PLAN, failover=DONE)
+    result = holding(screen, monkeypatch, app, "abort")
+    assert result.exit_code == 3
+    told = document(result)
+    assert (told["outcome"], told["new_primary"]) == ("undone", None)
+    assert told["findings"] == ["given up while it was held: anna wants that"]
+    assert [asked[0] for asked in app.asked] == ["foresee"]
 
 
 def test_without_the_file_nothing_is_waited_for(screen: Terminal) -> None:

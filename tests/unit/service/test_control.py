@@ -1,0 +1,190 @@
+"""People talk to a switchover while the production service runs it in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from failoverd.execute.hands import Outside
+from failoverd.model.control import Wishes
+from failoverd.model.plans import StepResult
+from failoverd.model.sight import Thread
+from tests.fakes.controls import FakeRooms
+from tests.fakes.whole import CLUSTER, Manager, StillClock, Whole
+from tests.unit.service.test_switchover import answer, ask, at, cluster, switched, watched, whole_again
+
+
+class Talking(StillClock):
+    """Time in which something is said after so many rests."""
+
+    def __init__(self, whole: Whole, said: dict[int, Callable[[], object]]) -> None:
+        super().__init__()
+        self.passed = whole.clock.passed
+        self._said = dict(said)
+        self.rests = 0
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self.rests += 1
+        self._said.pop(self.rests, lambda: None)()
+
+
+def attended(whole: Whole) -> tuple[Manager, FakeRooms]:
+    manager, rooms = watched(whole), FakeRooms()
+    manager.world = replace(manager.world, outside=Outside(rooms=rooms))
+    return manager, rooms
+
+
+def talked(whole: Whole, manager: Manager, said: dict[int, Callable[[], object]]) -> Talking:
+    """From now on what is said after so many rests of this manager."""
+    clock = Talking(whole, said)
+    manager.world = replace(manager.world, eyes=replace(manager.world.eyes, clock=clock))
+    return clock
+
+
+def closings(document: dict[str, Any]) -> list[str]:
+    return [step["outcome"] for step in document["steps"] if step["title"].startswith("close ")]
+
+
+@pytest.mark.parametrize(
+    ("keep", "let_go", "waits"),
+    [("hold", "go", "go (held) is waited for"), ("throttle", "no-throttle", "no-throttle (throttled) is waited for")],
+)
+def test_it_waits_for_a_word_and_longer_than_it_would_wait_for_calm(keep: str, let_go: str, waits: str) -> None:
+    whole = cluster()
+    manager, rooms = attended(whole)
+    seen: list[str] = []
+
+    def look() -> None:
+        seen.append(rooms.room.told[-1].waiting)
+        assert not whole.mysqlds["db1"].super_read_only
+
+    clock = talked(whole, manager, {10: look, 9000: lambda: rooms.room.say(let_go)})
+    at(manager, "before:GetReady", lambda: rooms.room.say(keep))
+    document = switched(whole, manager)
+    assert (document["outcome"], closings(document)) == ("done", ["done"])
+    assert seen == [waits]
+    assert clock.rests >= 9000
+    assert rooms.room.closed
+    whole_again(whole, manager, "db2")
+
+
+STEPS = ("GetReady", "CloseWrites", "CatchUp", "KeepOut", "DisarmSource", "OpenWrites")
+
+
+@pytest.mark.parametrize("moment", [*(f"before:{step}" for step in STEPS), "after:KeepOut", "after:DisarmSource"])
+@pytest.mark.parametrize("lossless", [False, True])
+def test_abort_takes_everything_back_until_the_choice(moment: str, *, lossless: bool) -> None:
+    whole = cluster(lossless=lossless)
+    manager, rooms = attended(whole)
+    at(manager, moment, lambda: rooms.room.say("abort"))
+    document = switched(whole, manager)
+    assert document["outcome"] == "undone"
+    assert any("anna wants it taken back" in step["detail"] for step in document["steps"])
+    assert len(closings(document)) <= 1, "it is not tried again"
+    whole_again(whole, manager, "db1")
+
+
+@pytest.mark.parametrize("moment", ["after:promote-intent", "after:OpenWrites", "before:Repoint", "before:end"])
+def test_after_the_choice_abort_is_refused_with_the_reason(moment: str) -> None:
+    whole = cluster()
+    manager, rooms = attended(whole)
+    heard: list[str] = []
+    at(manager, moment, lambda: heard.extend(rooms.room.say("abort").lines))
+    assert switched(whole, manager)["outcome"] == "done"
+    assert heard == ["not done: db2 is chosen, that is the point of no return: it goes on to its end"]
+    whole_again(whole, manager, "db2")
+
+
+@pytest.mark.parametrize("moment", ["before:GetReady", "before:CatchUp", "after:DisarmSource"])
+def test_another_candidate_is_planned_for_anew(moment: str) -> None:
+    whole = cluster(attempts=1)
+    manager, rooms = attended(whole)
+    at(manager, moment, lambda: rooms.room.say("candidate=db3"))
+    document = switched(whole, manager)
+    assert (document["outcome"], document["new_primary"]) == ("done", "db3"), document
+    assert rooms.room.told[-1].elect == "db3"
+    whole_again(whole, manager, "db3")
+
+
+def test_a_candidate_that_must_not_be_leaves_everything_as_it_was() -> None:
+    whole = cluster()
+    manager, rooms = attended(whole)
+
+    def wants() -> None:
+        whole.mysqlds["db3"].change("", receiver=Thread.NO)
+        rooms.room.say("candidate=db3")
+
+    at(manager, "before:GetReady", wants)
+    document = switched(whole, manager)
+    assert (document["outcome"], [r["id"] for r in document["refusals"]]) == ("undone", ["not-following"])
+    assert "db3 was wanted instead, and that is refused" in document["findings"]
+    whole.mysqlds["db3"].change("", receiver=Thread.YES)
+    whole_again(whole, manager, "db1")
+
+
+def test_a_hold_that_was_said_at_the_last_moment_counts_and_is_no_attempt() -> None:
+    whole = cluster(attempts=1)
+    manager, rooms = attended(whole)
+    talked(whole, manager, {30: lambda: rooms.room.say("go")})
+    at(manager, "before:CloseWrites", lambda: rooms.room.say("hold"))
+    document = switched(whole, manager)
+    assert (document["outcome"], closings(document)) == ("done", ["failed", "done"])
+    whole_again(whole, manager, "db2")
+
+
+def test_a_primary_that_dies_while_it_is_held_ends_it() -> None:
+    whole = cluster(attempts=2)
+    manager, rooms = attended(whole)
+    talked(whole, manager, {5: whole.mysqlds["db1"].kill})
+    at(manager, "before:GetReady", lambda: rooms.room.say("hold"))
+    asked = ask(whole, manager)
+    manager.turns(1)
+    assert answer(manager, asked)["outcome"] == "undone"
+
+
+def test_limits_count_from_the_moment_they_are_said() -> None:
+    whole = cluster(freeze_budget=2.0, attempts=1)
+    manager, rooms = attended(whole)
+    primary = whole.mysqlds["db1"]
+    primary.tables_locked_by = primary.connect("app")
+    at(manager, "before:GetReady", lambda: rooms.room.say("freeze-budget-ms=7000"))
+    document = switched(whole, manager)
+    (closing,) = (step for step in document["steps"] if step["title"] == "close db1 for writes")
+    assert closing["outcome"] == StepResult.FAILED
+    assert 7 <= closing["seconds"] < 8
+
+
+def test_limits_that_were_said_before_it_began_come_with_the_request() -> None:
+    whole = cluster()
+    manager, rooms = attended(whole)
+    asked = ask(whole, manager, settings=("freeze-budget-ms=300",))
+    manager.turns(2)
+    assert answer(manager, asked)["outcome"] == "done"
+    assert rooms.room.wanted == Wishes(freeze_budget=0.3)
+
+
+def test_a_failover_can_be_watched_and_is_not_given_up() -> None:
+    whole = cluster()
+    manager, rooms = attended(whole)
+    heard: list[bool] = []
+    at(manager, "before:OpenWrites", lambda: heard.append(rooms.room.say("abort").ok))
+    whole.mysqlds["db1"].kill()
+    manager.turns(6)
+    assert heard == [False]
+    assert manager.coordination.operations(CLUSTER)[0]["outcome"] == "done"
+    assert {standing.stage for standing in rooms.room.told} >= {"FENCE", "PROMOTE", "REPOINT"}
+
+
+def test_where_it_stands_is_told_stage_by_stage() -> None:
+    whole = cluster()
+    manager, rooms = attended(whole)
+    assert switched(whole, manager)["outcome"] == "done"
+    told = rooms.room.told
+    stages = [one.stage for one in told]
+    assert sorted(set(stages), key=stages.index) == ["", "CHECK", "FREEZE", "PROMOTE", "REPOINT"]
+    assert {one.stage for one in told if one.frozen_at is not None} == {"FREEZE", "PROMOTE"}
+    assert [one.chosen for one in told] == sorted(one.chosen for one in told)

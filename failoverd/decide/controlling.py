@@ -134,8 +134,8 @@ def wished(lines: tuple[str, ...], standing: Standing) -> Wishes:
 
 def lines_of(wishes: Wishes) -> tuple[str, ...]:
     """The lines that lead to the same limits elsewhere; who holds it and who is wanted is not among them."""
-    limits = {"freeze-budget-ms": wishes.freeze_budget, "max-lag-ms": wishes.max_lag}
-    return tuple(f"{word}={_milliseconds(seconds)}" for word, seconds in limits.items() if seconds is not None)
+    limits = (("freeze-budget-ms", wishes.freeze_budget), ("max-lag-ms", wishes.max_lag))
+    return tuple(f"{word}={_milliseconds(seconds)}" for word, seconds in limits if seconds is not None)
 
 
 def _row(word: str, given: bool) -> Word:

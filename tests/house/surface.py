@@ -25,6 +25,7 @@ JSON_MAKERS = (
     "failoverd/model/published.py",
     "failoverd/model/status.py",
     "failoverd/service/publish.py",
+    "failoverd/decide/controlling.py",
     "failoverd/cli/agent.py",
     "failoverd/cli/check.py",
     "failoverd/cli/config.py",

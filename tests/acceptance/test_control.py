@@ -1,0 +1,155 @@
+"""People talk to a switchover of real servers while it waits, while it is held, and when it is too late."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from failoverd.lab.managers import Managers
+from tests.acceptance.conftest import LabFactory
+from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, rehearsal, writable
+from tests.acceptance.test_hooks import stand
+from tests.acceptance.test_switchover import nothing_lost
+
+# A prepared transaction holds up every switchover before anything is frozen.
+PREPARED = "XA START 'x'; INSERT INTO app.numbered VALUES (1000000000, 0, 'xa'); XA END 'x'; XA PREPARE 'x'"
+Say = Callable[..., Mapping[str, Any]]
+
+
+class Asked:
+    """A switchover that a person has asked for and that goes on while other things are said."""
+
+    def __init__(self, play: Rehearsal, *words: str) -> None:
+        argv = [sys.executable, "-m", "failoverd", "-c", str(play.lab.config_path), "switchover", "shop", "--yes"]
+        self.process = subprocess.Popen(
+            [*argv, "--json", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def ended(self) -> tuple[int, dict[str, Any]]:
+        """Its exit code and its document."""
+        said, told = self.process.communicate(timeout=PATIENCE)
+        assert said, told
+        return self.process.returncode, json.loads(said)
+
+
+@contextmanager
+def asked(play: Rehearsal, *words: str) -> Iterator[Asked]:
+    """It goes on within; whatever happens, its process ends."""
+    one = Asked(play, *words)
+    try:
+        yield one
+    finally:
+        one.process.kill()
+        one.process.wait(10)
+
+
+def attached(play: Rehearsal, host: str = "") -> Say:
+    """Says a line to the operation on that host, or to a command of people's own."""
+    managers = Managers(play.lab, host)
+
+    def say(*lines: str, code: int = 0) -> Mapping[str, Any]:
+        answer = managers.command("ops", "attach", "shop", *lines, "--json")
+        assert answer.returncode == code, answer
+        told: Mapping[str, Any] = json.loads(answer.stdout)
+        return told
+
+    return say
+
+
+def waiting(play: Rehearsal, say: Callable[[], Mapping[str, Any]], for_what: str) -> Mapping[str, Any]:
+    """Its status once it waits for that."""
+    return eventually(say, lambda told: for_what in str(told.get("waiting")), for_what)
+
+
+def hopeful(play: Rehearsal, host: str = "") -> Callable[[], Mapping[str, Any]]:
+    """Its status; empty as long as there is nobody to be asked."""
+    managers = Managers(play.lab, host)
+
+    def look() -> Mapping[str, Any]:
+        told: Mapping[str, Any] = json.loads(managers.command("ops", "attach", "shop", "status", "--json").stdout)
+        return told
+
+    return look
+
+
+def test_it_is_talked_to_while_it_waits_and_given_up_until_it_is_too_late(lab: LabFactory) -> None:
+    one = lab()
+    gone, folder = one.folder / "gone", one.folder / "hooks.d"
+    stand(folder, "on-promoted/10-waits", f"until [ -e {gone} ]; do sleep 0.02; done")
+    one.configure({"clusters": {"shop": {"hooks_dir": str(folder), "hooks_timeout": "60s"}}})
+    with rehearsal(one) as play:
+        active = str(play.begin()["active_manager"])
+        say, look = attached(play, active), hopeful(play, active)
+        assert say("status", code=1)["error"]["what"] == "no operation of shop runs on this host"
+
+        given_up_while_it_waits(play, say, look)
+
+        with asked(play) as second:
+            eventually(look, lambda told: bool(told.get("chosen")), "the choice")
+            refused = say("abort", code=1)
+            assert "that is the point of no return" in refused["answer"][0]
+            gone.touch()
+            code, document = second.ended()
+        assert (code, document["outcome"], document["new_primary"]) == (0, "done", "db2")
+        play.primary = "db2"
+        nothing_lost(play)
+
+
+def given_up_while_it_waits(play: Rehearsal, say: Say, look: Callable[[], Mapping[str, Any]]) -> None:
+    """Everything is as it was before, and the client has noticed nothing."""
+    play.lab.sql("db1", PREPARED)
+    with asked(play) as first:
+        told = waiting(play, look, "XA transactions are prepared on db1")
+        assert (told["state"], told["candidate"], told["chosen"]) == ("waiting", "db2", False)
+        assert any("close db1" in line for line in say("plan")["answer"])
+        assert say("throttle")["state"] == "throttled"
+        assert say("freeze-budget-ms=1500")["freeze_budget"] == 1.5
+        assert "is not known" in say("panic", code=2)["error"]["detail"]
+        play.lab.sql("db1", "XA ROLLBACK 'x'")
+        waiting(play, look, "no-throttle")
+        play.go_on(20)
+        assert say("abort")["state"] == "given-up"
+        code, document = first.ended()
+    assert (code, document["outcome"], document["new_primary"]) == (3, "undone", None)
+    assert any("wants it taken back" in step["detail"] for step in document["steps"])
+    assert writable(play.lab) == ("db1",)
+    play.go_on(20)
+    assert not play.writer.account.errors
+
+
+def test_a_switchover_that_is_held_is_talked_to_before_it_begins(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        play.begin(("mgr1",))
+        flag = play.lab.folder / "not-yet"
+        flag.touch()
+        say, look = attached(play), hopeful(play)
+        with asked(play, "--postpone-file", str(flag)) as first:
+            waiting(play, look, "not-yet to go")
+            assert say("hold")["state"] == "held"
+            flag.unlink()
+            waiting(play, look, "go (held)")
+            assert play.operations() == []
+            say("abort")
+            code, document = first.ended()
+        assert (code, document["outcome"]) == (3, "undone")
+        assert play.operations() == []
+        assert writable(play.lab) == ("db1",)
+
+        flag.touch()
+        with asked(play, "--postpone-file", str(flag)) as second:
+            waiting(play, look, "not-yet to go")
+            assert say("candidate=db3", "max-lag-ms=4000", "go")["ok"]
+            code, document = second.ended()
+        assert (code, document["outcome"], document["new_primary"]) == (0, "done", "db3")
+        assert flag.exists()
+        assert list((play.lab.folder / "people/run/shop").glob("*.sock")) == []
+        play.primary = "db3"
+        nothing_lost(play)

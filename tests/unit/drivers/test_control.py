@@ -70,11 +70,11 @@ def test_nobody_else_may_and_nothing_is_left(rooms: SocketRooms) -> None:
     room = rooms.open("shop-1", STANDING, Wishes())
     (path,) = folder(rooms).iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert rooms.busy
+    assert rooms.give_up("Ctrl-C")
     room.close()
     room.close()
     assert list(folder(rooms).iterdir()) == []
-    assert not rooms.busy
+    assert rooms.give_up("Ctrl-C") == ()
     with pytest.raises(FailoverdError, match="no operation of shop runs on this host"):
         Visitor(rooms.run_dir).say("shop", "status")
 

@@ -33,7 +33,7 @@ def dies() -> None:
     raise Died
 
 
-def at(manager: Manager, moment: str, happens: Callable[[], None]) -> list[str]:
+def at(manager: Manager, moment: str, happens: Callable[[], object]) -> list[str]:
     """Let something happen the first time this manager reaches that moment; the moments it met."""
     met: list[str] = []
 

@@ -281,17 +281,19 @@ class Application:
 
     def plan(self, cluster: str, kill: tuple[str, ...], to: str) -> Plan:
         """What would happen if the named servers were dead."""
-        built = self._built()
-        return desk.plan(built.world(cluster), kill, to)
+        return desk.plan(self._built().world(cluster), kill, to)
 
     def foresee(self, request: Request) -> Plan:
         """What this request would lead to in the world as it is."""
         return desk.foresee_request(self._built().world(request.cluster), request)
 
-    def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
-        """Run the failover, or hand it to the active manager and follow it."""
+    def failover(
+        self, request: Request, on_progress: Callable[[str], None], gives_up: Callable[[], bool] | None = None
+    ) -> Document:
+        """Run the operation, or hand it to the active manager and follow it."""
         built = self._built()
-        return desk.failover(built.world(request.cluster), request, on_progress)
+        with built.rooms.interruptible(on_progress):
+            return desk.failover(built.world(request.cluster), request, on_progress, gives_up or desk.never)
 
     def rejoin_plan(self, request: Request) -> Plan:
         """What attaching a server would do."""
@@ -299,8 +301,7 @@ class Application:
 
     def repair_plan(self, cluster: str, server: str) -> Plan:
         """What a repair would do."""
-        built = self._built()
-        return desk.repair_plan(built.world(cluster), server)
+        return desk.repair_plan(self._built().world(cluster), server)
 
     def repair(self, request: Request, on_progress: Callable[[str], None]) -> Document:
         """Mend a replica's relay log, or hand that to the active manager and follow it."""
@@ -316,8 +317,7 @@ class Application:
 
     def initialise(self, cluster: str, adopt: bool) -> Document:
         """Write the first epoch, or one above all that agents remember."""
-        built = self._built()
-        return desk.initialise(built.world(cluster), adopt)
+        return desk.initialise(self._built().world(cluster), adopt)
 
     def operations(self, cluster: str | None) -> tuple[Document, ...]:
         """All operations of one or all clusters, newest first."""

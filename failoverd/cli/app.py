@@ -33,8 +33,14 @@ class App(Protocol):
     def foresee(self, request: Request) -> Plan:
         """What this request would lead to in the world as it is, with the refusals that stand against it."""
 
-    def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
-        """Run the failover, or hand it to the active manager and follow it; the operation's document."""
+    def failover(
+        self, request: Request, on_progress: Callable[[str], None], gives_up: Callable[[], bool] | None = None
+    ) -> Document:
+        """Run the operation, or hand it to the active manager and follow it; its document.
+
+        Ctrl-C: what runs here is taken back, or finished past its point of no return. What a manager does is taken back
+        where `gives_up` says so; else it goes on, and that is a FailoverdError.
+        """
 
     def rejoin_plan(self, request: Request) -> Plan:
         """What attaching the server `request.to` would do now, with everything that stands against it."""

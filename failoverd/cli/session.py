@@ -28,6 +28,8 @@ from failoverd.ports import Clock
 DONE: Final = 0
 FINDING: Final = 1
 USAGE: Final = 2
+# What Ctrl-C may mean for an operation that goes on elsewhere; the first is what happens where nobody says anything.
+ON_INTERRUPT: Final = ("detach", "abort")
 
 
 class Session:
@@ -81,6 +83,19 @@ class Session:
         if not on_terminal():
             raise ConfigError("nobody is there to be asked", "standard input is no terminal", "add --yes to do it")
         click.confirm(question, abort=True, err=True)
+
+    def gives_up(self, said: str | None) -> bool:
+        """After Ctrl-C: whether what goes on elsewhere is to be taken back. What was said before counts, else a person
+        is asked; nobody there, and whoever interrupts the question too, lets it go on.
+        """
+        if said is None and on_terminal():
+            choice = click.Choice(ON_INTERRUPT)
+            try:
+                question = "Ctrl-C: detach, and it goes on; or abort, and it is taken back?"
+                said = click.prompt(question, type=choice, default=ON_INTERRUPT[0], err=True)
+            except click.Abort:
+                self.say("")
+        return said == ON_INTERRUPT[1]
 
     def fail(self, error: FailoverdError) -> int:
         """Say one clear error; the exit code it leads to."""

@@ -11,7 +11,7 @@ from failoverd.cli.app import App
 from failoverd.cli.carrying import Wish, acting, carry_through
 from failoverd.cli.documents import Document, word
 from failoverd.cli.holding import Until, hold, moment
-from failoverd.cli.session import Session, examples, person
+from failoverd.cli.session import ON_INTERRUPT, Session, examples, person
 from failoverd.decide.controlling import lines_of
 from failoverd.model.errors import ConfigError, FailoverdError, PlanRefused
 from failoverd.model.plans import Kind, Plan, Report, Request, Result, Stamps
@@ -35,6 +35,11 @@ from failoverd.model.published import report_json
 )
 @click.option("--at", default="", metavar="TIME", help="Hold until then: 03:00, or a whole time with its zone.")
 @click.option("--revert", is_flag=True, help="Back to the primary before the last switchover.")
+@click.option(
+    "--on-interrupt",
+    type=click.Choice(ON_INTERRUPT),
+    help="What Ctrl-C means while a manager does it: let it go on, or take it back. On a terminal it is asked.",
+)
 @acting
 @click.pass_obj
 def switchover(session: Session, /, cluster: str, to: str, *, revert: bool, **said: object) -> None:
@@ -59,25 +64,29 @@ def switchover(session: Session, /, cluster: str, to: str, *, revert: bool, **sa
     file = said["postpone_file"]
     until = Until(at, file if isinstance(file, Path) else None)
 
+    def gives_up() -> bool:
+        return session.gives_up(str(said["on_interrupt"]) if said["on_interrupt"] else None)
+
     def act() -> Document:
-        return held(session, made, agreed, until) or app.failover(agreed, session.say)
+        settled = held(session, made, agreed, until)
+        return app.failover(settled, session.say, gives_up) if isinstance(settled, Request) else settled
 
     wish = Wish(made, made.refusals, refused(made), f"Make {made.elect} the primary of {cluster}?", act)
     carry_through(session, wish, yes=bool(said["yes"]), dry_run=bool(said["dry_run"]))
 
 
-def held(session: Session, made: Plan, agreed: Request, until: Until) -> Document | None:
-    """Hold, then check again and act as people want it by then; None where there was nothing to wait for."""
+def held(session: Session, made: Plan, agreed: Request, until: Until) -> Request | Document:
+    """Hold, then check again: what is asked for, as people want it by then; where it was given up, its account."""
     wishes = hold(session, made, until)
     if wishes is None:
-        return None
+        return agreed
     if wishes.given_up_by:
         return never_begun(session, made, agreed, wishes.given_up_by)
     wanted = replace(agreed, to=wishes.candidate or agreed.to, settings=lines_of(wishes))
     refusal = refused(session.app().foresee(wanted))
     if refusal is not None:
         raise refusal
-    return session.app().failover(wanted, session.say)
+    return wanted
 
 
 def never_begun(session: Session, made: Plan, agreed: Request, by: str) -> Document:

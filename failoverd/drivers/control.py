@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pwd
+import signal
 import socket
 import struct
 import threading
@@ -85,11 +86,6 @@ class SocketRooms:
         self._warn = warn
         self._open: dict[Room, tuple[socket.socket, Path] | None] = {}
 
-    @property
-    def busy(self) -> bool:
-        """Whether this process is at an operation."""
-        return bool(self._open)
-
     def open(self, name: str, standing: Standing, wishes: Wishes) -> Room:
         """A room, and a socket that leads to it where one can be had; why not is warned of."""
         room = Room(standing, wishes, self._clock, self._close)
@@ -103,6 +99,28 @@ class SocketRooms:
         self._open[room] = (listening, path)
         threading.Thread(target=self._serve, args=(room, listening), name=f"control {name}", daemon=True).start()
         return room
+
+    @contextmanager
+    def interruptible(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Within, Ctrl-C says abort to the operation that this process is at, and what is answered is told; where it is
+        at none, it interrupts as ever. For the main thread.
+        """
+
+        def say() -> None:
+            for line in self.give_up("Ctrl-C"):
+                tell(f"Ctrl-C: {line}")
+
+        def interrupted(*_: object) -> None:
+            if not self._open:
+                raise KeyboardInterrupt
+            # On a thread of its own: this one may be inside a room just now.
+            threading.Thread(target=say, name="interrupted", daemon=True).start()
+
+        before = signal.signal(signal.SIGINT, interrupted)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def give_up(self, by: str) -> tuple[str, ...]:
         """Say abort to all that this process is at; what is answered."""

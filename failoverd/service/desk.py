@@ -14,7 +14,7 @@ from failoverd.model.finding import Finding
 from failoverd.model.history import EPOCHS_UNSEEN, Pause
 from failoverd.model.host import HostFacts
 from failoverd.model.plans import Kind, Plan, Report, Request, Verb
-from failoverd.model.published import report_json
+from failoverd.model.published import report_json, requester_json
 from failoverd.model.sight import Follower
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.status import with_pauses
@@ -205,19 +205,72 @@ def occasion_of(world: World, memory: Memory, snapshot: TopologySnapshot, lease:
     return Occasion(snapshot, memory.history, verdict, lease, memory.detected_at, wall)
 
 
-def failover(world: World, request: Request, tell: Tell) -> Document:
-    """Hand the request to the active manager and follow it; without one, take the lock and do it here."""
+def never() -> bool:
+    """Whoever leaves lets it go on."""
+    return False
+
+
+def failover(world: World, request: Request, tell: Tell, gives_up: Callable[[], bool] = never) -> Document:
+    """Hand the request to the active manager and follow it; without one, take the lock and do it here.
+
+    Where following is interrupted, `gives_up` tells whether the operation is to be taken back; otherwise it goes on
+    without us, which is a FailoverdError.
+    """
     request = replace(request, asked_at=world.eyes.clock.wall().timestamp())
     active = world.coordination.holder(world.cluster)
-    if active is not None:
-        tell(f"handed to the active manager {active}")
-        return follow(world, world.coordination.ask(request), tell)
-    return alone(world, request, tell)
+    if active is None:
+        return alone(world, request, tell)
+    tell(f"handed to the active manager {active}")
+    asked, told = world.coordination.ask(request), Told(tell)
+    while True:
+        try:
+            return follow(world, asked, told, told.count)
+        except KeyboardInterrupt:
+            if not gives_up():
+                why = f"the {request.kind} goes on without this command, by manager {active}"
+                raise FailoverdError("detached", why, "failoverd ops attach, failoverd ops show") from None
+            take_back(world, request, tell)
 
 
-def follow(world: World, request_id: str, tell: Tell) -> Document:
+class Told:
+    """Tells, and counts what was told."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self.count = 0
+
+    def __call__(self, text: str) -> None:
+        """Tell it."""
+        self.count += 1
+        self._tell(text)
+
+
+def take_back(world: World, request: Request, tell: Tell) -> None:
+    """Ask the active manager to take back what it has begun for this request; it does so until it has chosen."""
+    clock = world.eyes.clock
+    end = clock.now() + LOCK_SECONDS
+    while not (begun := begun_for(world, request)) and clock.now() < end:
+        clock.sleep(POLL)
+    if not begun:
+        tell(f"nothing was begun within {LOCK_SECONDS:g} s that could be taken back")
+        return
+    world.coordination.ask(
+        replace(request, verb=Verb.UNDO, operation=begun, asked_at=clock.wall().timestamp(), settings=())
+    )
+    tell(f"{begun} is to be taken back; where the new primary is chosen already, it goes on to its end")
+
+
+def begun_for(world: World, request: Request) -> str:
+    """The open operation where it is the one that this request began; else empty."""
+    open_id = world.coordination.open_operation(world.cluster)
+    shown = world.coordination.operation(open_id) if open_id else None
+    ours = {"kind": str(request.kind), "requested_by": requester_json(request.by)}
+    return open_id if shown is not None and {key: shown.get(key) for key in ours} == ours else ""
+
+
+def follow(world: World, request_id: str, tell: Tell, told: int = 0) -> Document:
     """Wait for the answer of the active manager, telling the steps as they are journalled."""
-    clock, told = world.eyes.clock, 0
+    clock = world.eyes.clock
     end = clock.now() + ANSWER_SECONDS
     while clock.now() < end:
         try:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from failoverd.drivers.control import Visitor
+from failoverd.lab.config_text import PEOPLE
 from failoverd.lab.managers import Managers
+from failoverd.model.errors import FailoverdError
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, rehearsal, writable
 from tests.acceptance.test_hooks import stand
@@ -32,6 +36,11 @@ class Asked:
             stdin=subprocess.DEVNULL,
             text=True,
         )
+
+    def interrupted(self) -> tuple[int, dict[str, Any]]:
+        """Ctrl-C; its exit code and its document."""
+        self.process.send_signal(signal.SIGINT)
+        return self.ended()
 
     def ended(self) -> tuple[int, dict[str, Any]]:
         """Its exit code and its document."""
@@ -69,13 +78,15 @@ def waiting(play: Rehearsal, say: Callable[[], Mapping[str, Any]], for_what: str
     return eventually(say, lambda told: for_what in str(told.get("waiting")), for_what)
 
 
-def hopeful(play: Rehearsal, host: str = "") -> Callable[[], Mapping[str, Any]]:
+def hopeful(play: Rehearsal, host: str = PEOPLE) -> Callable[[], Mapping[str, Any]]:
     """Its status; empty as long as there is nobody to be asked."""
-    managers = Managers(play.lab, host)
+    visitor = Visitor(play.lab.folder / host / "run")
 
     def look() -> Mapping[str, Any]:
-        told: Mapping[str, Any] = json.loads(managers.command("ops", "attach", "shop", "status", "--json").stdout)
-        return told
+        try:
+            return visitor.say("shop", "status")
+        except FailoverdError:
+            return {}
 
     return look
 
@@ -150,6 +161,33 @@ def test_a_switchover_that_is_held_is_talked_to_before_it_begins(lab: LabFactory
             code, document = second.ended()
         assert (code, document["outcome"], document["new_primary"]) == (0, "done", "db3")
         assert flag.exists()
-        assert list((play.lab.folder / "people/run/shop").glob("*.sock")) == []
+        assert list((play.lab.folder / PEOPLE / "run/shop").glob("*.sock")) == []
         play.primary = "db3"
+        nothing_lost(play)
+
+
+def test_ctrl_c_gives_up_or_leaves_alone_and_never_leaves_half_a_switch(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        play.begin(("mgr1",))
+        play.lab.sql("db1", PREPARED)
+        with asked(play, "--on-interrupt", "abort") as first:
+            waiting(play, hopeful(play, "mgr1"), "are prepared on db1")
+            code, document = first.interrupted()
+        assert (code, document["outcome"]) == (3, "undone")
+        with asked(play) as second:
+            waiting(play, hopeful(play, "mgr1"), "are prepared on db1")
+            code, document = second.interrupted()
+        assert (code, document["error"]["what"]) == (1, "detached")
+        play.lab.sql("db1", "XA ROLLBACK 'x'")
+        eventually(play.operations, lambda found: found[0]["outcome"] == "done", "the end of what goes on")
+        play.primary = "db2"
+        play.go_on(20)
+
+        play.managers.stop()
+        play.lab.sql("db2", PREPARED)
+        with asked(play, "--revert") as third:
+            waiting(play, hopeful(play), "are prepared on db2")
+            code, document = third.interrupted()
+        assert (code, document["outcome"], len(play.operations())) == (3, "undone", 3)
+        play.lab.sql("db2", "XA ROLLBACK 'x'")
         nothing_lost(play)

@@ -33,6 +33,7 @@ class StandIn:
         self.answers = answers
         self.asked: list[tuple[object, ...]] = []
         self.rooms = FakeRooms()
+        self.gives_up: Callable[[], bool] | None = None
 
     def answer(self, *asked: object) -> object:
         """The next answer to this question: the last of a list stays."""
@@ -60,8 +61,11 @@ class StandIn:
     def foresee(self, request: Request) -> Plan:
         return self.answer("foresee", request)  # type: ignore[return-value]
 
-    def failover(self, request: Request, on_progress: Callable[[str], None]) -> Document:
+    def failover(
+        self, request: Request, on_progress: Callable[[str], None], gives_up: Callable[[], bool] | None = None
+    ) -> Document:
         on_progress("going on")
+        self.gives_up = gives_up
         return self.answer("failover", request)  # type: ignore[return-value]
 
     def rejoin_plan(self, request: Request) -> Plan:

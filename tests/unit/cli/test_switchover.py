@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from failoverd.cli import session
 from failoverd.cli.holding import moment
 from failoverd.model.plans import Group, Kind, Request
 from failoverd.model.steps import CloseWrites, Stage, Task
@@ -183,3 +184,36 @@ def test_a_time_of_day_is_the_next_one() -> None:
     later, tomorrow = moment(f"{(now.hour + 1) % 24}:00", now), moment(f"{now.hour}:{now.minute:02}", now)
     assert 0 < (later - now).total_seconds() <= 3600
     assert (tomorrow - now).total_seconds() == 86400
+
+
+@pytest.mark.parametrize(
+    ("words", "terminal_there", "typed", "gives_up"),
+    [
+        ((), False, "", False),
+        (("--on-interrupt", "abort"), False, "", True),
+        (("--on-interrupt", "detach"), True, "", False),
+        ((), True, "abort\n", True),
+        ((), True, "\n", False),
+        ((), True, "", False),
+    ],
+)
+def test_an_interrupt_leaves_it_alone_unless_somebody_says_otherwise(
+    screen: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    terminal_there: bool,
+    typed: str,
+    gives_up: bool,
+) -> None:
+    monkeypatch.setattr(session, "on_terminal", lambda: terminal_there)
+    heard: list[bool] = []
+
+    class Interrupted(StandIn):
+        def answer(self, *asked: object) -> object:
+            if asked[0] == "failover" and self.gives_up is not None:
+                heard.append(self.gives_up())
+            return super().answer(*asked)
+
+    app = Interrupted(foresee=PLAN, failover=DONE)
+    assert screen.call(app, "switchover", "shop", "--yes", *words, typed=typed).exit_code == 0
+    assert heard == [gives_up]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import queue
+import signal
 import socket
 import stat
 from collections.abc import Iterator
@@ -114,6 +116,19 @@ def test_the_choice_closes_the_door(room: Room) -> None:
     assert room.stands_unless(chosen, lambda wishes: wishes.against("db2")) == ""
     assert not room.hear("abort", "anna")[0].ok
     assert room.wishes() == Wishes()
+
+
+def test_an_interrupt_gives_up_what_this_process_is_at_and_nothing_else(rooms: SocketRooms) -> None:
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with rooms.interruptible(told.put):
+        room = rooms.open("shop-1", STANDING, Wishes())
+        signal.raise_signal(signal.SIGINT)
+        assert told.get(timeout=10) == "Ctrl-C: abort: noted"
+        assert room.wishes() == Wishes(given_up_by="Ctrl-C")
+        room.close()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_lines_are_typed_one_by_one_and_silence_is_no_end() -> None:

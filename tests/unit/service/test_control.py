@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from failoverd.execute.hands import Outside
 from failoverd.model.control import Wishes
-from failoverd.model.plans import StepResult
+from failoverd.model.errors import FailoverdError
+from failoverd.model.plans import Kind, Request, Requester, StepResult
 from failoverd.model.sight import Thread
+from failoverd.service import desk
 from tests.fakes.controls import FakeRooms
 from tests.fakes.whole import CLUSTER, Manager, StillClock, Whole
-from tests.unit.service.test_switchover import answer, ask, at, cluster, switched, watched, whole_again
+from tests.unit.service.test_switchover import PERSON, answer, ask, at, cluster, switched, watched, whole_again
 
 
 class Talking(StillClock):
@@ -188,3 +191,66 @@ def test_where_it_stands_is_told_stage_by_stage() -> None:
     assert sorted(set(stages), key=stages.index) == ["", "CHECK", "FREEZE", "PROMOTE", "REPOINT"]
     assert {one.stage for one in told if one.frozen_at is not None} == {"FREEZE", "PROMOTE"}
     assert [one.chosen for one in told] == sorted(one.chosen for one in told)
+
+
+class Interrupted:
+    """A command's own clock: Ctrl-C in its first rest, then the manager goes on, two turns in each rest."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self._rests = 0
+
+    def now(self) -> float:
+        return self._manager.world.eyes.clock.now()
+
+    def wall(self) -> datetime:
+        return self._manager.world.eyes.clock.wall()
+
+    def sleep(self, seconds: float) -> None:
+        self._rests += 1
+        if self._rests == 1:
+            raise KeyboardInterrupt
+        self._manager.turns(2)
+
+
+def interrupted(whole: Whole, manager: Manager, *, gives_up: bool) -> dict[str, Any]:
+    """A switchover that is followed, and its command interrupted while the operation waits."""
+    world = replace(manager.world, eyes=replace(manager.world.eyes, clock=Interrupted(manager)))
+    request = Request(CLUSTER, Kind.SWITCHOVER, PERSON, "db2")
+    return dict(desk.failover(world, request, lambda _: None, lambda: gives_up))
+
+
+def test_who_detaches_leaves_it_to_the_manager() -> None:
+    whole = cluster()
+    manager = watched(whole)
+    with pytest.raises(FailoverdError, match="detached: the switchover goes on without this command, by manager m1"):
+        interrupted(whole, manager, gives_up=False)
+    manager.turns(2)
+    whole_again(whole, manager, "db2")
+
+
+def test_nothing_is_taken_back_that_somebody_else_has_begun() -> None:
+    whole = cluster()
+    manager = watched(whole)
+    told: list[str] = []
+    other = replace(PERSON, user="bob")
+    at(manager, "before:GetReady", lambda: told.append(desk.begun_for(manager.world, switch_for(other))))
+    at_once = ask(whole, manager)
+    manager.turns(2)
+    assert (told, answer(manager, at_once)["outcome"]) == ([""], "done")
+
+
+def test_what_is_given_up_in_time_is_taken_back_and_whoever_asked_is_told() -> None:
+    whole = cluster()
+    manager = watched(whole)
+    heard: list[str] = []
+    at(manager, "before:GetReady", lambda: desk.take_back(manager.world, switch_for(PERSON), heard.append))
+    asked = ask(whole, manager)
+    manager.turns(2)
+    assert answer(manager, asked)["outcome"] == "undone"
+    assert "is to be taken back" in heard[0]
+    whole_again(whole, manager, "db1")
+
+
+def switch_for(by: Requester) -> Request:
+    return Request(CLUSTER, Kind.SWITCHOVER, by, "db2")

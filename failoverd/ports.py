@@ -175,8 +175,11 @@ class ClaimedServer(Protocol):
     def prepared(self) -> tuple[str, ...]:
         """Its prepared XA transactions; ServerError where the account may not see them."""
 
-    def threads_running(self) -> int:
-        """How many of its sessions are busy."""
+    def load(self, variable: str) -> float:
+        """A status variable, read now. StepFailed where it has none of that name, or no number."""
+
+    def asked(self, query: str, seconds: float) -> float:
+        """What people's own SELECT says, 0 for nothing; it can change nothing and is ended after `seconds`."""
 
     def try_close(self, seconds: float) -> bool:
         """SET GLOBAL super_read_only = ON; False where locks were in the way that long, TimedOut where its outcome is

@@ -12,10 +12,13 @@ from typing import Final, Protocol, runtime_checkable
 from failoverd.config.complaints import Wrong
 from failoverd.config.document import Scalar
 from failoverd.config.secret import Secret, check_file, check_private, credential_file, read_secret
+from failoverd.model.load import loads_of
 from failoverd.model.policy import LongTransactions
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_QUERY = re.compile(r"SELECT\b[^;]*", re.IGNORECASE)
+_NOT_IN_QUERY = re.compile(r"\bINTO\b|\bFOR\s+(UPDATE|SHARE)\b|\bLOCK\s+IN\b|_LOCKS?\s*\(", re.IGNORECASE)
 _WHOLE: Final = re.compile(r"0|-?[1-9]\d{0,17}")
 
 
@@ -125,6 +128,33 @@ class Patience:
         """The words as written, when they mean something."""
         patience_of(scalar.text)
         return scalar.text
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Status variables of a server, each with its limit; may be empty."""
+
+    def read(self, scalar: Scalar, base: Path) -> str:
+        """The limits as written, when they mean something."""
+        try:
+            loads_of(scalar.text)
+        except ValueError as error:
+            raise Wrong(str(error), "as in Threads_running=80,Threads_connected=500") from None
+        return scalar.text
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A SELECT of people's own that only reads and leaves our locks alone; may be empty."""
+
+    def read(self, scalar: Scalar, base: Path) -> str:
+        """The query, trimmed."""
+        query = scalar.text.strip()
+        if query and _QUERY.fullmatch(query) is None:
+            raise Wrong(f"'{query}' is not one SELECT", "it begins with SELECT and has no semicolon")
+        if _NOT_IN_QUERY.search(query):
+            raise Wrong(f"'{query}' does more than to read", "no INTO, no FOR UPDATE or SHARE, no function of locks")
+        return query
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from failoverd.config.kinds import Duration, Patience, Whole, patience_of
+from failoverd.config.kinds import Duration, Limits, Patience, Query, Whole, patience_of
+from failoverd.model.load import loads_of
 from failoverd.model.policy import SwitchoverPolicy
 
 
@@ -20,6 +21,9 @@ class SwitchoverConfig:
         int, Whole(1, 100000), "Busy sessions of the primary above which nothing is frozen yet."
     ] = 200
     long_transactions: Annotated[str, Patience(), "Long transactions: wait, abort, or kill-after T."] = "wait"
+    max_load: Annotated[str, Limits(), "Load of the primary above which nothing is frozen yet."] = ""
+    critical_load: Annotated[str, Limits(), "Load of the primary above which it is given up."] = ""
+    throttle_query: Annotated[str, Query(), "A SELECT; while it says more than 0, nothing is frozen."] = ""
 
     @property
     def policy(self) -> SwitchoverPolicy:
@@ -30,4 +34,7 @@ class SwitchoverConfig:
             self.max_lag,
             self.max_threads_running,
             patience_of(self.long_transactions),
+            loads_of(self.max_load),
+            loads_of(self.critical_load),
+            self.throttle_query,
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from failoverd.model.control import Standing, Wishes
+from failoverd.model.load import Loads, loads_of, loads_text
 from failoverd.model.plans import Kind
 from failoverd.model.policy import SwitchoverPolicy
 
@@ -52,6 +53,14 @@ def _number(value: str, limits: tuple[int, int]) -> float:
     return int(value) / 1000
 
 
+def _loads(value: str) -> Loads:
+    """Limits of the load; Unheard where they are none."""
+    try:
+        return loads_of(value)
+    except ValueError as error:
+        raise Unheard(str(error)) from None
+
+
 def _candidate(wishes: Wishes, value: str, standing: Standing) -> Wishes:
     if value not in standing.servers:
         raise Unheard(f"there is no server '{value}': {', '.join(standing.servers)}")
@@ -90,6 +99,20 @@ WORDS: tuple[Word, ...] = (
         lambda w, v, _: replace(w, max_lag=_number(v, _LAG)),
         "MILLISECONDS",
         lambda w, s: _milliseconds(w.within(s.limits).max_lag),
+    ),
+    Word(
+        "max-load",
+        "load of the primary above which nothing is frozen yet",
+        lambda w, v, _: replace(w, max_load=_loads(v)),
+        "VARIABLE=LIMIT,...",
+        lambda w, s: loads_text(w.within(s.limits).max_load),
+    ),
+    Word(
+        "critical-load",
+        "load of the primary above which it is given up",
+        lambda w, v, _: replace(w, critical_load=_loads(v)),
+        "VARIABLE=LIMIT,...",
+        lambda w, s: loads_text(w.within(s.limits).critical_load),
     ),
     Word("?", "this list; behind a word with a value: what is in force"),
 )
@@ -134,8 +157,12 @@ def wished(lines: tuple[str, ...], standing: Standing) -> Wishes:
 
 def lines_of(wishes: Wishes) -> tuple[str, ...]:
     """The lines that lead to the same limits elsewhere; who holds it and who is wanted is not among them."""
-    limits = (("freeze-budget-ms", wishes.freeze_budget), ("max-lag-ms", wishes.max_lag))
-    return tuple(f"{word}={_milliseconds(seconds)}" for word, seconds in limits if seconds is not None)
+    times = (("freeze-budget-ms", wishes.freeze_budget), ("max-lag-ms", wishes.max_lag))
+    loads = (("max-load", wishes.max_load), ("critical-load", wishes.critical_load))
+    return (
+        *(f"{word}={_milliseconds(seconds)}" for word, seconds in times if seconds is not None),
+        *(f"{word}={loads_text(limits)}" for word, limits in loads if limits is not None),
+    )
 
 
 def _row(word: str, given: bool) -> Word:
@@ -227,4 +254,6 @@ def document(answer: Answer, standing: Standing, now: float) -> dict[str, object
         "candidate": wishes.candidate or standing.elect,
         "freeze_budget": limits.freeze_budget,
         "max_lag": limits.max_lag,
+        "max_load": loads_text(limits.max_load),
+        "critical_load": loads_text(limits.critical_load),
     }

@@ -6,6 +6,7 @@ Before the promote-intent every wait is bounded by the freeze budget; whoever ru
 from __future__ import annotations
 
 from failoverd.execute.hands import Hands
+from failoverd.execute.load import too_busy
 from failoverd.execute.pace import Pace
 from failoverd.model.errors import StepFailed, TimedOut
 from failoverd.model.plans import Verb
@@ -67,9 +68,9 @@ def heed(hands: Hands) -> None:
 def not_ready(elect: ClaimedServer, old: ClaimedServer, hands: Hands, pace: Pace) -> tuple[str, float]:
     """Why now is no good moment, empty where it is one; and how long the candidate took to get level."""
     policy, clock = hands.conduct.limits, hands.clock
-    busy = old.threads_running()
-    if busy > policy.max_threads_running:
-        return f"{busy} sessions of {old.name} are busy, the limit is {policy.max_threads_running}", 0.0
+    busy = too_busy(old, policy, hands)
+    if busy:
+        return busy, 0.0
     prepared = old.prepared()
     if prepared:
         return f"{len(prepared)} XA transactions are prepared on {old.name}", 0.0

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from failoverd.model.load import Loads
 from failoverd.model.plans import Kind
 from failoverd.model.policy import SwitchoverPolicy
 
@@ -26,6 +27,8 @@ class Wishes:
     candidate: str = ""
     freeze_budget: float | None = None
     max_lag: float | None = None
+    max_load: Loads | None = None
+    critical_load: Loads | None = None
 
     def against(self, elect: str) -> str:
         """Why this elect must not be opened; empty where nobody wants it otherwise."""
@@ -47,6 +50,8 @@ class Wishes:
             policy,
             freeze_budget=policy.freeze_budget if self.freeze_budget is None else self.freeze_budget,
             max_lag=policy.max_lag if self.max_lag is None else self.max_lag,
+            max_load=policy.max_load if self.max_load is None else self.max_load,
+            critical_load=policy.critical_load if self.critical_load is None else self.critical_load,
         )
 
 

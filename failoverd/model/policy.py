@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from failoverd.model.hooks import HookPolicy
+from failoverd.model.load import Loads
 from failoverd.model.sight import Endpoint
 from failoverd.model.traffic import TrafficPolicy
 
@@ -133,13 +134,20 @@ class LongTransactions:
 
 @dataclass(frozen=True, slots=True)
 class SwitchoverPolicy:
-    """Limits of a planned change. `freeze_budget` is the time without writes that one attempt may take."""
+    """Limits of a planned change. `freeze_budget` is the time without writes that one attempt may take.
+
+    Above `max_load`, and while `throttle_query` says more than 0, nothing is frozen yet; above `critical_load` it is
+    given up.
+    """
 
     freeze_budget: float = 2.0
     attempts: int = 3
     max_lag: float = 5.0
     max_threads_running: int = 200
     long_transactions: LongTransactions = LongTransactions()
+    max_load: Loads = ()
+    critical_load: Loads = ()
+    throttle_query: str = ""
 
 
 @dataclass(frozen=True, slots=True)

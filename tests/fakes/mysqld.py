@@ -45,6 +45,8 @@ class FakeMysqld:
     unreadable: GtidSet = field(default_factory=GtidSet)
     behind: GtidSet = field(default_factory=GtidSet)
     prepared: tuple[str, ...] = ()
+    load: dict[str, float] = field(default_factory=lambda: {"Threads_running": 1.0})
+    says: float = 0.0
     durability: Durability = FORCED
     starts_closed: bool | None = None
     keeps_settings: bool = True

@@ -340,10 +340,17 @@ class FakeClaimed:
         self._alive()
         return self._mysqld.prepared
 
-    def threads_running(self) -> int:
-        """Nobody is busy."""
+    def load(self, variable: str) -> float:
+        """What a test has set."""
         self._alive()
-        return 1
+        if variable not in self._mysqld.load:
+            raise StepFailed(f"{self.name} has no number called {variable} in its status")
+        return self._mysqld.load[variable]
+
+    def asked(self, query: str, seconds: float) -> float:
+        """What a test has set, whatever is asked."""
+        self._alive()
+        return self._mysqld.says
 
     def try_close(self, seconds: float) -> bool:
         """Close the server, unless tables are held."""

@@ -61,6 +61,11 @@ class ClaimSession:
                 with contextlib.suppress(FailoverdError):  # what went wrong inside matters more
                     self.change(statements.LIMIT_STOP, before)
 
+    def give_back(self) -> None:
+        """Roll back, where there is still a session for it."""
+        if self._session.lost is None:
+            self._session.rows(statements.ROLL_BACK, limit=LIMIT)
+
     def release(self) -> None:
         """Give the locks back and close."""
         if self._session.lost is None:

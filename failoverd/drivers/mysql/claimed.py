@@ -223,9 +223,13 @@ class Claimed:
         """Its prepared XA transactions; ServerError where we may not see them."""
         return self._closing.prepared()
 
-    def threads_running(self) -> int:
-        """How many of its sessions are busy."""
-        return self._closing.threads_running()
+    def load(self, variable: str) -> float:
+        """A status variable; StepFailed where there is no such number."""
+        return self._closing.load(variable)
+
+    def asked(self, query: str, seconds: float) -> float:
+        """What people's own SELECT says; it can change nothing."""
+        return self._closing.asked(query, seconds)
 
     def try_close(self, seconds: float) -> bool:
         """super_read_only = ON within `seconds`; False where locks are in the way, TimedOut where it is not known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from failoverd.drivers.mysql import statements
@@ -57,9 +58,28 @@ class Closing:
         """The prepared XA transactions: their COMMIT goes through super_read_only. ServerError without the right."""
         return tuple(str(row["data"]) for row in self._session.rows(statements.READ_PREPARED))
 
-    def threads_running(self) -> int:
-        """How many sessions are busy."""
-        return int(self._session.rows(statements.READ_RUNNING)[0]["Value"])
+    def load(self, variable: str) -> float:
+        """A status variable; StepFailed where there is no such number."""
+        for row in self._session.rows(statements.READ_STATUS, variable):
+            with contextlib.suppress(ValueError):
+                return float(row["Value"])
+        raise StepFailed(f"{self._session.where} has no number called {variable} in its status")
+
+    def asked(self, query: str, seconds: float) -> float:
+        """What people's own SELECT says: the first column of its first row, 0 where that is nothing.
+
+        Within a transaction that can only read, which is rolled back; a server that is late ends it itself (3024).
+        """
+        self._session.rows(statements.READ_ONLY)
+        try:
+            found = self._session.rows(statements.of_people(query, seconds), limit=seconds + LIMIT)
+        finally:
+            self._session.give_back()
+        first = next(iter(found[0].values()), None) if found else None
+        try:
+            return float(str(first or 0))
+        except ValueError:
+            raise StepFailed(f"'{first}' is no number", query, "a throttle query says 0 where it may go on") from None
 
     def attempt(self, seconds: float) -> bool:
         """super_read_only = ON, waiting up to `seconds` for locks; False where it could not be had.

@@ -105,7 +105,9 @@ READ_GLOBAL_LOCKS = Statement(
     "list who may write at this moment",
 )
 READ_PREPARED = Statement("XA RECOVER", "list its prepared transactions")
-READ_RUNNING = Statement("SHOW GLOBAL STATUS LIKE 'Threads_running'", "count its busy sessions")
+READ_STATUS = Statement("SHOW GLOBAL STATUS WHERE Variable_name = %s", "read a number of its status")
+READ_ONLY = Statement("START TRANSACTION READ ONLY", "begin to read")
+ROLL_BACK = Statement("ROLLBACK", "end reading")
 READ_ROW_WAITS = Statement(
     "SELECT r.trx_mysql_thread_id AS waiting, b.trx_mysql_thread_id AS holding"
     " FROM performance_schema.data_lock_waits w"
@@ -244,6 +246,16 @@ def change_source(names: Sequence[str]) -> Statement:
         raise KeyError(*sorted(unknown))
     options = ", ".join(f"{name} = %s" for name in SOURCE_OPTIONS if name in names)
     return Statement(f"CHANGE REPLICATION SOURCE TO {options} FOR CHANNEL %s", "change its source", changes=True)
+
+
+def of_people(query: str, seconds: float) -> Statement:
+    """People's own SELECT, ended by the server itself after that long. It is said between READ_ONLY and ROLL_BACK only;
+    ValueError for anything else than a SELECT.
+    """
+    verb, rest = query[:6], query[6:]
+    if verb.upper() != "SELECT":
+        raise ValueError(query)
+    return Statement(f"{verb} /*+ MAX_EXECUTION_TIME({seconds * 1000:.0f}) */{rest}", "answer a throttle query")
 
 
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Statement))

@@ -25,7 +25,15 @@ def test_a_server_is_closed_and_its_set_is_final(world: World) -> None:
     assert claim.final_set() == world.executed("db1")
     assert claim.read().super_read_only
     assert claim.prepared() == ()
-    assert claim.threads_running() >= 1
+
+
+def test_the_load_is_read_and_peoples_own_query_only_reads(world: World) -> None:
+    claim = claimed(world)
+    assert claim.load("Threads_running") >= 1
+    assert claim.asked("SELECT 0", 1.0) == 0
+    with pytest.raises(StepFailed, match="has no number called No_such_thing in its status"):
+        claim.load("No_such_thing")
+    assert claim.read().name == "db1"
 
 
 def test_a_table_lock_is_seen_and_nothing_is_closed_behind_it(world: World) -> None:

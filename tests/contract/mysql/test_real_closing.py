@@ -8,7 +8,7 @@ import time
 import pymysql
 import pytest
 
-from failoverd.model.errors import StepFailed, TimedOut
+from failoverd.model.errors import ServerError, StepFailed, TimedOut
 from failoverd.ports import ClaimedServer
 from tests.contract.mysql.worlds import RealWorld, within
 from tests.fakes.coordination import FakeLease
@@ -73,3 +73,28 @@ def test_sessions_with_the_right_to_stay_are_ended_too(real: RealWorld) -> None:
         claim.let_in()
         claim.open_writes()
         mysqld.rows("DROP USER boss@'%'")
+
+
+def test_peoples_own_query_only_reads_and_is_ended_in_time(real: RealWorld) -> None:
+    claim, mysqld = claimed(real), real.mysqlds["db1"]
+    mysqld.rows(
+        "SET GLOBAL log_bin_trust_function_creators = ON",
+        "CREATE FUNCTION app.writes() RETURNS INT BEGIN INSERT INTO app.t (body) VALUES ('x'); RETURN 1; END",
+        "GRANT EXECUTE ON app.* TO failoverd@'%'",
+    )
+    before = real.executed("db1")
+    with pytest.raises(ServerError, match="READ ONLY") as refused:
+        claim.asked("SELECT app.writes()", 1.0)
+    assert refused.value.code == 1792
+    long = (
+        "SELECT COUNT(*) FROM information_schema.columns a, information_schema.columns b, information_schema.columns c"
+    )
+    with pytest.raises(ServerError) as late:
+        claim.asked(long, 0.2)
+    assert late.value.code == 3024
+    for query, says in (("SELECT 7.5", 7.5), ("select NULL", 0), ("SELECT 1 FROM DUAL WHERE 0 LIKE '1%'", 0)):
+        assert claim.asked(query, 1.0) == says
+    with pytest.raises(StepFailed, match="'later' is no number"):
+        claim.asked("SELECT 'later'", 1.0)
+    assert real.executed("db1") == before
+    assert claim.try_close(LONG), "nothing of a transaction is left"

@@ -47,7 +47,8 @@ clusters:
       salvage_timeout: 11s, drain_timeout: 12s, min_claimed: 2, fencing_timeout: 13s, kill_blockers: false,
       relax_durability: true}
     switchover: {freeze_budget: 500ms, attempts: 7, max_lag: 9s, max_threads_running: 11,
-      long_transactions: kill-after 3s}
+      long_transactions: kill-after 3s, max_load: "Threads_running=80,Threads_connected=500",
+      critical_load: Threads_running=1000, throttle_query: SELECT hour(now()) < 3}
 """
 
 
@@ -72,7 +73,16 @@ def test_every_key_reaches_deciding(folder: Folder) -> None:
     assert policy.detection == DetectionPolicy(1.0, 2.0, 4, 5.0, 6.0, 7.0, CrashLoop(8, 9.0))
     alert = Reactions(Reaction.ALERT, Reaction.ALERT, Reaction.FAILOVER, Reaction.FAILOVER)
     assert policy.failover == FailoverPolicy(False, alert, 0.0, "required", None, 11.0, 12.0, 2, 13.0, False, True)
-    assert policy.switchover == SwitchoverPolicy(0.5, 7, 9.0, 11, LongTransactions("kill-after", 3.0))
+    assert policy.switchover == SwitchoverPolicy(
+        0.5,
+        7,
+        9.0,
+        11,
+        LongTransactions("kill-after", 3.0),
+        (("Threads_running", 80), ("Threads_connected", 500)),
+        (("Threads_running", 1000),),
+        "SELECT hour(now()) < 3",
+    )
     assert policy.replication == ReplicationPolicy("r", "required", 2.0, 7, 1.0, 5.0, False)
 
 
@@ -139,3 +149,22 @@ def test_the_words_about_long_transactions(words: str) -> None:
 def test_other_words_about_long_transactions_are_wrong(words: str) -> None:
     with pytest.raises(Wrong):
         patience_of(words)
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("max_load: 80", "is no status variable with its limit"),
+        ("critical_load: Threads_running>80", "is no status variable with its limit"),
+        ("throttle_query: UPDATE t SET x = 1", "is not one SELECT"),
+        ("throttle_query: SELECT 1; DROP TABLE t", "is not one SELECT"),
+        ("throttle_query: SELECT RELEASE_ALL_LOCKS()", "does more than to read"),
+        ("throttle_query: SELECT 1 INTO OUTFILE '/x'", "does more than to read"),
+        ("throttle_query: SELECT 1 FROM t FOR UPDATE", "does more than to read"),
+    ],
+)
+def test_a_limit_or_a_query_that_means_nothing_is_an_error(folder: Folder, setting: str, says: str) -> None:
+    key = setting.partition(":")[0]
+    (complaint,) = folder.complaints(HEAD + SHOP + f"    switchover:\n      {setting}\n")
+    assert f"clusters.shop.switchover.{key}" in complaint
+    assert says in complaint

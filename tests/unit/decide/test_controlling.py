@@ -11,6 +11,8 @@ from failoverd.model.control import Standing, Wishes
 from failoverd.model.plans import Kind
 from failoverd.model.policy import SwitchoverPolicy
 
+LOADS = (("Threads_running", 80), ("Threads_connected", 9))
+VALUES = {"candidate": "db3", "max-load": "Threads_running=80", "critical-load": "Threads_running=80"}
 STANDING = Standing(
     "shop-1", "shop", Kind.SWITCHOVER, ("CHECK: claim db1",), "db2", ("db1", "db2", "db3"), SwitchoverPolicy()
 )
@@ -26,6 +28,9 @@ STANDING = Standing(
         ("candidate=db3", Wishes(candidate="db3")),
         ("  freeze-budget-ms = 500 ", Wishes(freeze_budget=0.5)),
         ("max-lag-ms=1500", Wishes(max_lag=1.5)),
+        ("max-load=Threads_running=80,threads_connected=9", Wishes(max_load=LOADS)),
+        ("max-load=", Wishes(max_load=())),
+        ("critical-load=Threads_running=80", Wishes(critical_load=LOADS[:1])),
         ("status", Wishes()),
         ("plan", Wishes()),
         ("?", Wishes()),
@@ -56,6 +61,9 @@ def test_what_was_said_is_taken_back_by_its_opposite() -> None:
         ("freeze-budget-ms=2s", "no whole number of milliseconds from 100 to 60000"),
         ("freeze-budget-ms=99", "from 100"),
         ("max-lag-ms=-1", "no whole number"),
+        ("max-load=80", "'80' is no status variable with its limit, as in Threads_running=80"),
+        ("critical-load=Threads_running=many", "is no status variable"),
+        ("critical-load=Threads_running=1;2", "is no status variable"),
         ("max-lag-ms=", "no whole number"),
         ("max-lag-ms=٣٠٠", "no whole number"),
     ],
@@ -71,7 +79,7 @@ def test_a_bad_word_is_named_and_changes_nothing(line: str, says: str) -> None:
 def test_past_the_point_of_no_return_nothing_is_changed_any_more() -> None:
     chosen = replace(STANDING, chosen=True)
     for row in WORDS:
-        line = f"{row.word}={'db3' if row.word == 'candidate' else 500}" if row.value else row.word
+        line = f"{row.word}={VALUES.get(row.word, '500')}" if row.value else row.word
         answer = obey(line, Wishes(), chosen, 0.0)
         assert answer.wishes == Wishes()
         assert answer.ok is (row.change is None)
@@ -117,14 +125,26 @@ def test_the_state_in_one_word(wishes: Wishes, changes: dict[str, object], state
 
 
 def test_limits_go_with_the_request_and_what_a_later_version_says_is_passed_over() -> None:
-    wishes = Wishes(held=True, candidate="db3", freeze_budget=0.25, max_lag=3.0)
-    assert lines_of(wishes) == ("freeze-budget-ms=250", "max-lag-ms=3000")
-    assert wished((*lines_of(wishes), "mood=good"), STANDING) == Wishes(freeze_budget=0.25, max_lag=3.0)
+    limits = Wishes(freeze_budget=0.25, max_lag=3.0, max_load=LOADS, critical_load=())
+    lines = lines_of(replace(limits, held=True, candidate="db3"))
+    assert lines == (
+        "freeze-budget-ms=250",
+        "max-lag-ms=3000",
+        "max-load=Threads_running=80,Threads_connected=9",
+        "critical-load=",
+    )
+    assert wished((*lines, "mood=good"), STANDING) == limits
 
 
 def test_the_document_says_what_is_in_force() -> None:
-    answer = obey("status", Wishes(freeze_budget=0.5), STANDING, 0.0)
+    answer = obey("status", Wishes(freeze_budget=0.5, critical_load=LOADS[:1]), STANDING, 0.0)
     told = document(answer, STANDING, 0.0)
     assert (told["operation"], told["state"], told["freeze_budget"], told["max_lag"]) == ("shop-1", "running", 0.5, 5.0)
     assert told["answer"] == list(answer.lines)
-    assert answer.lines[-2:] == ("freeze-budget-ms=500", "max-lag-ms=5000")
+    assert (told["max_load"], told["critical_load"]) == ("", "Threads_running=80")
+    assert answer.lines[-4:] == (
+        "freeze-budget-ms=500",
+        "max-lag-ms=5000",
+        "max-load=",
+        "critical-load=Threads_running=80",
+    )

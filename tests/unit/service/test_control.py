@@ -254,3 +254,52 @@ def test_what_is_given_up_in_time_is_taken_back_and_whoever_asked_is_told() -> N
 
 def switch_for(by: Requester) -> Request:
     return Request(CLUSTER, Kind.SWITCHOVER, by, "db2")
+
+
+@pytest.mark.parametrize(
+    ("limits", "load", "waits"),
+    [
+        ({"max_threads_running": 5}, {"Threads_running": 6.0}, "Threads_running of db1 is 6, the limit is 5"),
+        (
+            {"max_load": (("Threads_running", 3),)},
+            {"Threads_running": 4.0},
+            "Threads_running of db1 is 4, the limit is 3",
+        ),
+        ({"max_load": (("Threads_connected", 3),)}, {"Threads_connected": 4.0}, "Threads_connected of db1 is 4"),
+        ({"throttle_query": "SELECT 1"}, {}, "the throttle query says 1"),
+    ],
+)
+def test_a_busy_primary_is_waited_for(limits: dict[str, Any], load: dict[str, float], waits: str) -> None:
+    whole = cluster(attempts=1, **limits)
+    manager, rooms = attended(whole)
+    primary = whole.mysqlds["db1"]
+    before = {"Threads_connected": 1.0, **primary.load}
+    primary.load, primary.says = {**before, **load}, 1.0
+
+    def calm() -> None:
+        assert waits in rooms.room.told[-1].waiting
+        assert not primary.super_read_only
+        primary.load, primary.says = before, 0.0
+
+    talked(whole, manager, {20: calm})
+    assert switched(whole, manager)["outcome"] == "done"
+    whole_again(whole, manager, "db2")
+
+
+def test_a_critical_load_ends_it_at_once_and_for_good() -> None:
+    whole = cluster(critical_load=(("Threads_running", 50),))
+    manager, _ = attended(whole)
+    whole.mysqlds["db1"].load["Threads_running"] = 51.0
+    document = switched(whole, manager)
+    assert document["outcome"] == "undone"
+    waits = [step["detail"] for step in document["steps"] if step["title"].startswith("wait until")]
+    assert waits == ["given up: Threads_running of db1 is 51, critical above 50"]
+    whole_again(whole, manager, "db1")
+
+
+def test_a_variable_that_the_server_does_not_have_is_no_calm() -> None:
+    whole = cluster(attempts=1, max_load=(("Nonsense", 50),))
+    manager, _ = attended(whole)
+    document = switched(whole, manager)
+    assert document["outcome"] == "undone"
+    assert any("has no number called Nonsense" in step["detail"] for step in document["steps"])

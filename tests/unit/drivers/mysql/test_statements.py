@@ -30,6 +30,7 @@ CHANGES = (
     r"CHANGE REPLICATION FILTER [A-Z_]+ = \([^;]*\) FOR CHANNEL %s",
     r"CHANGE REPLICATION SOURCE TO ([A-Z_]+ = ('nobody'|%s|\d+)(, )?)+ FOR CHANNEL %s",
 )
+READS_TOO = {"XA RECOVER", "START TRANSACTION READ ONLY", "ROLLBACK"}
 EVERY_FILTER = [filters.change_filter(name, "") for name in statements.FILTERS]
 EVERY_OPTION = statements.change_source(statements.SOURCE_OPTIONS)
 
@@ -39,7 +40,7 @@ def test_a_statement_reads_or_is_one_of_the_known_changes(statement: statements.
     if statement.changes:
         assert any(re.fullmatch(change, statement.text) for change in CHANGES)
     else:
-        assert READS.match(statement.text) or SESSION.match(statement.text) or statement.text == "XA RECOVER"
+        assert READS.match(statement.text) or SESSION.match(statement.text) or statement.text in READS_TOO
     assert ";" not in statement.text
     assert "PERSIST" not in statement.text or statement is statements.STAY_CLOSED
     assert statement.does
@@ -54,6 +55,13 @@ def test_the_table_is_not_empty_and_holds_each_text_once() -> None:
     texts = [statement.text for statement in statements.ALL]
     assert len(texts) > 25
     assert len(set(texts)) == len(texts)
+
+
+def test_peoples_own_query_is_a_select_that_the_server_ends() -> None:
+    assert statements.of_people("select x", 0.5).text == "select /*+ MAX_EXECUTION_TIME(500) */ x"
+    for other in ("UPDATE t SET x = 1", "SELEC", "(SELECT 1)"):
+        with pytest.raises(ValueError, match=re.escape(other)):
+            statements.of_people(other, 1.0)
 
 
 def test_options_come_in_the_tables_order_whatever_order_they_are_named_in() -> None:

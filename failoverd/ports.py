@@ -1,8 +1,7 @@
 """What the core needs from the world, as Protocols: servers, agents, coordination, time and side-by-side work.
 
 Every call has a deadline in seconds. Drivers implement these; a simulated world can implement them too, so decisions,
-plans,
-execution and service never see a socket, a clock or a thread.
+plans, execution and service never see a socket, a clock or a thread.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from failoverd.gtid import GtidSet
 from failoverd.model.durability import Durability
+from failoverd.model.events import Event
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.hooks import HookCall, HookResult, Point
 from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, Lot, ProbeReport, Spliced, Verified
@@ -55,8 +55,7 @@ class Tasks(Protocol):
 
     def gather(self, calls: Mapping[str, Callable[[], T]], deadline: float) -> Mapping[str, T | Exception]:
         """Run all calls side by side; for each key its value or its error. A call that is not back by the deadline is
-        answered
-        with `TimedOut` whatever it does later. Never raises, names every key.
+        answered with `TimedOut` whatever it does later. Never raises, names every key.
         """
 
     def start(self, name: str, call: Callable[[], None]) -> None:
@@ -78,8 +77,7 @@ class ClaimedServer(Protocol):
     """One server under our session lock: the only way to change anything on it.
 
     Every statement runs on the claimed session, which is never re-opened silently; a lost session raises ServerError
-    and the server
-    must be claimed again. Each statement has a server-side limit shorter than the client's.
+    and the server must be claimed again. Each statement has a server-side limit shorter than the client's.
     """
 
     @property
@@ -180,6 +178,9 @@ class ClaimedServer(Protocol):
 
     def asked(self, query: str, seconds: float) -> float:
         """What people's own SELECT says, 0 for nothing; it can change nothing and is ended after `seconds`."""
+
+    def events_asleep(self) -> tuple[Event, ...]:
+        """The events that it keeps disabled because it was a replica; only those that our account may see."""
 
     def try_close(self, seconds: float) -> bool:
         """SET GLOBAL super_read_only = ON; False where locks were in the way that long, TimedOut where its outcome is

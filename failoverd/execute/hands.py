@@ -12,6 +12,7 @@ from failoverd.gtid import GtidSet
 from failoverd.model.control import ControlRooms, Controls, Unattended
 from failoverd.model.durability import Durability
 from failoverd.model.errors import ServerError, StepFailed
+from failoverd.model.events import Event
 from failoverd.model.host import FenceProof
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, EntryKind, Operation, Saved
@@ -72,7 +73,8 @@ class Hands:
     had that were let off forcing commits to disk, `refusals` what was found out only while acting. `intended` is true
     from the moment that the promote-intent may be in the journal, `beside` where an earlier manager may have opened the
     elect beside an old primary that was not proven shut. `final` is what a closed primary holds for good, `closed_at`
-    when it was closed (wall seconds), `given_up_for` why no other attempt is made.
+    when it was closed (wall seconds), `given_up_for` why no other attempt is made, `asleep` the events that the new
+    primary keeps disabled.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Hands:
         self.opened_with = GtidSet()
         self.final = GtidSet()
         self.given_up_for = ""
+        self.asleep: tuple[Event, ...] = ()
         self.closed_at: float | None = None
         self._frozen_until: float | None = None
 

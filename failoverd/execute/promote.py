@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from failoverd.execute.hands import Hands
-from failoverd.model.errors import StepFailed
+from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.history import Recorded
 from failoverd.model.plans import START_SLACK, EntryKind, Kind
 from failoverd.model.sight import ServerState
@@ -86,6 +88,10 @@ def ackers_of(state: ServerState, hands: Hands) -> tuple[str, ...]:
 
 
 def forget_source(step: ForgetSource, hands: Hands) -> str:
-    """Remove the disarmed channel of the new primary."""
-    hands.claimed(step.server).forget_source()
+    """Remove the disarmed channel of the new primary; it keeps the events disabled that it had as a replica."""
+    claim = hands.claimed(step.server)
+    claim.forget_source()
+    if hands.opened_at is not None:
+        with contextlib.suppress(ServerError):  # told where they can be seen: nothing depends on it
+            hands.asleep = claim.events_asleep()
     return "default channel removed"

@@ -40,7 +40,8 @@ def account(world: World, occasion: Occasion, hands: Hands, course: Course) -> R
     replicas = replica_results(snapshot, world.policy, claimed, course.plan.left_alone) if opened else course.replicas
     found = report(operation, ending(world, occasion, hands, course, opened), findings, replicas)
     late = shut_late(hands) if opened else ()
-    return replace(found, findings=(*course.remarks, *late, *found.findings))
+    asleep = (f"event {one} stays disabled on {opened}: {one.enabling()}" for one in hands.asleep)
+    return replace(found, findings=(*course.remarks, *late, *asleep, *found.findings))
 
 
 def shut_late(hands: Hands) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
 from failoverd.model.durability import Durability
+from failoverd.model.events import Event
 from failoverd.model.semisync import SemiSync
 from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Thread, Trouble
 
@@ -47,6 +48,7 @@ class FakeMysqld:
     prepared: tuple[str, ...] = ()
     load: dict[str, float] = field(default_factory=lambda: {"Threads_running": 1.0})
     says: float = 0.0
+    asleep: tuple[Event, ...] = ()
     durability: Durability = FORCED
     starts_closed: bool | None = None
     keeps_settings: bool = True

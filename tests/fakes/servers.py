@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from failoverd.gtid import GtidSet
 from failoverd.model.durability import Durability
 from failoverd.model.errors import ConnectFailed, FailoverdError, FencedOut, ServerError, StepFailed
+from failoverd.model.events import Event
 from failoverd.model.semisync import INFINITE
 from failoverd.model.sight import Channel, Endpoint, ServerState, Sight, Thread, Trouble, Unreachable, Why
 from failoverd.model.stall import Blocker, Stall
@@ -351,6 +352,11 @@ class FakeClaimed:
         """What a test has set, whatever is asked."""
         self._alive()
         return self._mysqld.says
+
+    def events_asleep(self) -> tuple[Event, ...]:
+        """What a test has put there."""
+        self._alive()
+        return self._mysqld.asleep
 
     def try_close(self, seconds: float) -> bool:
         """Close the server, unless tables are held."""

@@ -223,6 +223,7 @@ _TABLE: dict[str, Does] = {
     said.READ_SETS.text: _sets,
     said.READ_GLOBAL_LOCKS.text: _held,
     said.READ_STATUS.text: lambda _, __, ___: ({"Value": "1"},),
+    said.READ_EVENTS.text: _nothing,
     said.READ_LOCKS.text: _locks,
     said.TAKE_LOCK.text: _take,
     said.RELEASE_LOCKS.text: _release,

@@ -18,6 +18,7 @@ from failoverd.drivers.mysql.session import Row, Session
 from failoverd.gtid import GtidSet
 from failoverd.model.durability import RELAXED, Durability
 from failoverd.model.errors import ServerError, StepFailed
+from failoverd.model.events import Event
 from failoverd.model.sight import Endpoint, ServerState
 from failoverd.model.stall import Blocker, Stall
 from failoverd.model.work import Work
@@ -230,6 +231,10 @@ class Claimed:
     def asked(self, query: str, seconds: float) -> float:
         """What people's own SELECT says; it can change nothing."""
         return self._closing.asked(query, seconds)
+
+    def events_asleep(self) -> tuple[Event, ...]:
+        """The events that it keeps disabled because it was a replica; those that our account may see."""
+        return self._closing.events_asleep()
 
     def try_close(self, seconds: float) -> bool:
         """super_read_only = ON within `seconds`; False where locks are in the way, TimedOut where it is not known."""

@@ -11,6 +11,7 @@ from failoverd.drivers.mysql.rows import is_on
 from failoverd.drivers.mysql.session import Row
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ServerError, StepFailed
+from failoverd.model.events import Event
 from failoverd.model.work import Work
 
 _LOCK_WAIT_EXCEEDED = 1205
@@ -80,6 +81,11 @@ class Closing:
             return float(str(first or 0))
         except ValueError:
             raise StepFailed(f"'{first}' is no number", query, "a throttle query says 0 where it may go on") from None
+
+    def events_asleep(self) -> tuple[Event, ...]:
+        """The events that are disabled because they came by replication; those that our account may see."""
+        rows = self._session.rows(statements.READ_EVENTS)
+        return tuple(Event(str(row["place"]), str(row["name"]), str(row["definer"])) for row in rows)
 
     def attempt(self, seconds: float) -> bool:
         """super_read_only = ON, waiting up to `seconds` for locks; False where it could not be had.

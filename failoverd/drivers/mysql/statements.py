@@ -106,6 +106,11 @@ READ_GLOBAL_LOCKS = Statement(
 )
 READ_PREPARED = Statement("XA RECOVER", "list its prepared transactions")
 READ_STATUS = Statement("SHOW GLOBAL STATUS WHERE Variable_name = %s", "read a number of its status")
+READ_EVENTS = Statement(
+    "SELECT EVENT_SCHEMA AS place, EVENT_NAME AS name, DEFINER AS definer FROM information_schema.EVENTS"
+    " WHERE STATUS IN ('REPLICA_SIDE_DISABLED', 'SLAVESIDE_DISABLED') ORDER BY EVENT_SCHEMA, EVENT_NAME",
+    "list its disabled events",
+)
 READ_ONLY = Statement("START TRANSACTION READ ONLY", "begin to read")
 ROLL_BACK = Statement("ROLLBACK", "end reading")
 READ_ROW_WAITS = Statement(

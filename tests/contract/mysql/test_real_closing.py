@@ -98,3 +98,16 @@ def test_peoples_own_query_only_reads_and_is_ended_in_time(real: RealWorld) -> N
         claim.asked("SELECT 'later'", 1.0)
     assert real.executed("db1") == before
     assert claim.try_close(LONG), "nothing of a transaction is left"
+
+
+def test_an_event_that_came_by_replication_is_asleep(real: RealWorld) -> None:
+    real.mysqlds["db1"].rows(
+        "GRANT EVENT ON app.* TO failoverd@'%'", "CREATE EVENT app.hourly ON SCHEDULE EVERY 1 HOUR DO SELECT 1"
+    )
+    assert claimed(real).events_asleep() == ()
+    replica = real.servers().claim(CLUSTER, "db2", FakeLease(1), LONG)
+    within(LONG, lambda: replica.events_asleep() != (), "the event on the replica")
+    (event,) = replica.events_asleep()
+    assert (str(event), event.definer) == ("app.hourly", "root@localhost")
+    real.mysqlds["db2"].rows("SET GLOBAL super_read_only = OFF", "SET sql_log_bin = OFF", event.enabling())
+    assert replica.events_asleep() == ()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from failoverd.gtid import GtidSet
+from failoverd.model.events import Event
 from failoverd.model.plans import Kind, Request, Requester, Verb
 from failoverd.model.policy import LongTransactions, SwitchoverPolicy
 from failoverd.model.sight import Channel, Thread
@@ -423,3 +424,14 @@ def test_an_elect_that_died_before_it_opened_leaves_the_old_primary_in_place() -
     (listed,) = second.coordination.operations(CLUSTER)
     assert listed["outcome"] == "undone"
     assert second.coordination.open_operation(CLUSTER) == ""
+
+
+def test_the_events_that_the_new_primary_keeps_disabled_are_named_with_what_enables_them() -> None:
+    whole = cluster()
+    manager = watched(whole)
+    whole.mysqlds["db2"].asleep = (Event("app", "night`ly", "ann@example@10.%"),)
+    document = switched(whole, manager)
+    enabling = "ALTER DEFINER=`ann@example`@`10.%` EVENT `app`.`night``ly` ENABLE"
+    assert document["outcome"] == "done"
+    assert document["findings"] == [f"event app.night`ly stays disabled on db2: {enabling}"]
+    whole_again(whole, manager, "db2")

@@ -33,13 +33,21 @@ def waiting_with(plan: Plan, policy: ClusterPolicy) -> Standing:
     return Standing("", plan.cluster, plan.kind, plan.titles(), plan.elect, servers, policy.switchover, "CHECK")
 
 
+def unattended() -> None:
+    """Nobody has to hear that this process lives while it waits."""
+
+
 class Conduct:
-    """One operation and those who talk to it."""
+    """One operation and those who talk to it.
+
+    `attend` tells everybody else, now and then, how their servers are while an operation waits.
+    """
 
     def __init__(self, controls: Controls, standing: Standing) -> None:
         self._controls = controls
         self._standing = standing
         self._put_off = False
+        self.attend: Callable[[], None] = unattended
 
     @property
     def wishes(self) -> Wishes:

@@ -16,6 +16,8 @@ from failoverd.ports import ClaimedServer
 
 # A good moment is given up after this (seconds); the plan's own limit is longer.
 PATIENCE = 600.0
+# So often it is told meanwhile that this manager is there (seconds): who answers for it must not seem to be gone.
+ATTENDING = 5.0
 # One wait for the candidate while nothing is frozen, and the rest between two (seconds).
 SLICE = 0.5
 REST = 0.1
@@ -36,7 +38,7 @@ def get_ready(step: GetReady, hands: Hands) -> str:
     """Wait until the candidate is right behind and the primary is calm; nothing is frozen meanwhile."""
     elect, old = hands.claimed(step.server), hands.claimed(step.source)
     clock, told, pace = hands.clock, "", Pace(hands.clock)
-    end = clock.now() + PATIENCE
+    end, attended = clock.now() + PATIENCE, clock.now()
     while True:
         hands.lease.check()
         heed(hands)
@@ -51,6 +53,9 @@ def get_ready(step: GetReady, hands: Hands) -> str:
         told = why
         if wanted:  # people may take their time
             end = clock.now() + PATIENCE
+        if clock.now() - attended > ATTENDING:
+            hands.conduct.attend()
+            attended = clock.now()
         if clock.now() > end:
             raise StepFailed(f"no good moment came within {PATIENCE:g} s", why)
         clock.sleep(REST)

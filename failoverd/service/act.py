@@ -11,6 +11,7 @@ from failoverd.model.history import Recorded
 from failoverd.model.plans import Kind, Report, Request, Result, Verb
 from failoverd.model.published import report_json
 from failoverd.model.verdict import Advice, VerdictName
+from failoverd.observe.look import Interest, look
 from failoverd.service.closing import close
 from failoverd.service.course import Course, carry_out
 from failoverd.service.lossless import keep_lossless
@@ -111,10 +112,16 @@ def operate(world: World, memory: Memory, occasion: Occasion, kind: Kind, reques
         world.log.info("step", operation=operation.id, epoch=operation.epoch, text=text)
 
     hands = hands_for(world, occasion, operation, tell, request.settings if request else ())
+    hands.conduct.attend = lambda: attend(world, memory)
     try:
         return conducted(world, memory, occasion, hands, request)
     finally:
         hands.conduct.close()
+
+
+def attend(world: World, memory: Memory) -> None:
+    """An operation that waits for people or for calm is no reason to tell them nothing of their servers."""
+    memory.publish(look(world.eyes, world.policy, Interest()))
 
 
 def conducted(world: World, memory: Memory, occasion: Occasion, hands: Hands, request: Request | None) -> Report:

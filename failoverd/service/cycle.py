@@ -37,6 +37,7 @@ def turn(world: World, memory: Memory, published: Published) -> float:
     snapshot, verdict = look_and_judge(world, memory)
     world = heeding(world, memory.history.paused_servers)
     note_change(world, memory, verdict)
+    memory.publish = lambda seen: publish(world, memory, seen, published, lease)
     if lease is not None:
         act_as_allowed(world, memory, snapshot, verdict, lease)
     publish(world, memory, snapshot, published, lease)

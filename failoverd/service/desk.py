@@ -276,6 +276,8 @@ def follow(world: World, request_id: str, tell: Tell, told: int = 0) -> Document
         try:
             answer = world.coordination.answered(world.cluster, request_id)
             told = told if answer is not None else tell_steps(world, told, tell)
+            if world.coordination.open_operation(world.cluster) and world.coordination.holder(world.cluster):
+                end = clock.now() + ANSWER_SECONDS  # it may be held for as long as people like
         except CoordinationError:
             answer = None  # the operation goes on without us: its answer is asked for again
         if answer is not None and "error" in answer:

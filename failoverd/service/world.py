@@ -85,8 +85,15 @@ class Again:
     why: str = ""
 
 
+def unpublished(snapshot: TopologySnapshot) -> None:
+    """A command tells nobody what it sees."""
+
+
 class Memory:
-    """What this manager remembers of one cluster; used by one thread only."""
+    """What this manager remembers of one cluster; used by one thread only.
+
+    `publish` tells everybody a look that was taken in the middle of a turn.
+    """
 
     def __init__(self) -> None:
         self.history = History()
@@ -105,6 +112,7 @@ class Memory:
         self.led = Led()
         self.comings = Comings()
         self.again: dict[str, Again] = {}
+        self.publish: Callable[[TopologySnapshot], None] = unpublished
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from failoverd.model.errors import FailoverdError
 from failoverd.model.plans import Kind, Request, Requester, StepResult
 from failoverd.model.sight import Thread
 from failoverd.service import desk
+from failoverd.service.board import FRESH
+from failoverd.service.publish import Published
 from tests.fakes.controls import FakeRooms
 from tests.fakes.whole import CLUSTER, Manager, StillClock, Whole
 from tests.unit.service.test_switchover import PERSON, answer, ask, at, cluster, switched, watched, whole_again
@@ -303,3 +306,15 @@ def test_a_variable_that_the_server_does_not_have_is_no_calm() -> None:
     document = switched(whole, manager)
     assert document["outcome"] == "undone"
     assert any("has no number called Nonsense" in step["detail"] for step in document["steps"])
+
+
+def test_whoever_asks_about_the_cluster_hears_of_it_while_it_is_held() -> None:
+    whole = cluster()
+    manager, rooms = attended(whole)
+    kept: list[float] = []
+    manager.published = Published(lambda *_: kept.append(manager.world.eyes.clock.now()))
+    talked(whole, manager, {600: lambda: rooms.room.say("go")})
+    at(manager, "before:GetReady", lambda: rooms.room.say("hold"))
+    assert switched(whole, manager)["outcome"] == "done"
+    assert len(kept) > 10
+    assert max(later - sooner for sooner, later in pairwise(kept)) < FRESH / 2

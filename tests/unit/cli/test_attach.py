@@ -95,5 +95,5 @@ def test_at_its_side_until_it_ends(screen: Terminal, monkeypatch: pytest.MonkeyP
 
 
 def test_the_shell_completes_the_words() -> None:
-    found = attach.completed(None, None, "c")  # type: ignore[arg-type]
-    assert [item.value for item in found] == ["candidate="]
+    found = [item.value for begun in ("ca", "ho") for item in attach.completed(None, None, begun)]  # type: ignore[arg-type]
+    assert found == ["candidate=", "hold"]

@@ -120,6 +120,7 @@ def test_the_choice_closes_the_door(room: Room) -> None:
 
 def test_an_interrupt_gives_up_what_this_process_is_at_and_nothing_else(rooms: SocketRooms) -> None:
     told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    before = signal.getsignal(signal.SIGINT)
     with rooms.interruptible(told.put):
         room = rooms.open("shop-1", STANDING, Wishes())
         signal.raise_signal(signal.SIGINT)
@@ -128,7 +129,7 @@ def test_an_interrupt_gives_up_what_this_process_is_at_and_nothing_else(rooms: S
         room.close()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_lines_are_typed_one_by_one_and_silence_is_no_end() -> None:

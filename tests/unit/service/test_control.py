@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -19,7 +19,7 @@ from failoverd.service import desk
 from failoverd.service.board import FRESH
 from failoverd.service.publish import Published
 from tests.fakes.controls import FakeRooms
-from tests.fakes.whole import CLUSTER, Manager, StillClock, Whole
+from tests.fakes.whole import CLUSTER, InTurn, Manager, StillClock, T, Whole
 from tests.unit.service.test_switchover import PERSON, answer, ask, at, cluster, switched, watched, whole_again
 
 
@@ -60,7 +60,7 @@ def closings(document: dict[str, Any]) -> list[str]:
     [("hold", "go", "go (held) is waited for"), ("throttle", "no-throttle", "no-throttle (throttled) is waited for")],
 )
 def test_it_waits_for_a_word_and_longer_than_it_would_wait_for_calm(keep: str, let_go: str, waits: str) -> None:
-    whole = cluster()
+    whole = cluster(attempts=1)
     manager, rooms = attended(whole)
     seen: list[str] = []
 
@@ -92,6 +92,16 @@ def test_abort_takes_everything_back_until_the_choice(moment: str, *, lossless: 
     assert any("anna wants it taken back" in step["detail"] for step in document["steps"])
     assert len(closings(document)) <= 1, "it is not tried again"
     whole_again(whole, manager, "db1")
+
+
+@pytest.mark.parametrize("step", STEPS[:-1])
+def test_what_is_given_up_goes_no_step_further(step: str) -> None:
+    whole = cluster()
+    manager, rooms = attended(whole)
+    met = at(manager, f"before:{step}", lambda: rooms.room.say("abort"))
+    assert switched(whole, manager)["outcome"] == "undone"
+    assert f"after:{step}" not in met
+    assert "after:promote-intent" not in met
 
 
 @pytest.mark.parametrize("moment", ["after:promote-intent", "after:OpenWrites", "before:Repoint", "before:end"])
@@ -162,6 +172,32 @@ def test_limits_count_from_the_moment_they_are_said() -> None:
     (closing,) = (step for step in document["steps"] if step["title"] == "close db1 for writes")
     assert closing["outcome"] == StepResult.FAILED
     assert 7 <= closing["seconds"] < 8
+
+
+class Patient(InTurn):
+    """Remembers how long anything might have taken."""
+
+    def __init__(self) -> None:
+        self.most = 0.0
+
+    def gather(self, calls: Mapping[str, Callable[[], T]], deadline: float) -> Mapping[str, T | Exception]:
+        self.most = max(self.most, deadline) if len(calls) == 1 else self.most
+        return super().gather(calls, deadline)
+
+    def forget(self) -> None:
+        self.most = 0.0
+
+
+def test_a_longer_budget_is_not_cut_short_by_the_plan_that_did_not_know_it() -> None:
+    whole = cluster()
+    manager, _ = attended(whole)
+    tasks = Patient()
+    manager.world = replace(manager.world, eyes=replace(manager.world.eyes, tasks=tasks))
+    asked = ask(whole, manager, settings=("freeze-budget-ms=60000",))
+    at(manager, "after:GetReady", tasks.forget)
+    manager.turns(2)
+    assert answer(manager, asked)["outcome"] == "done"
+    assert tasks.most > 2 * 60
 
 
 def test_limits_that_were_said_before_it_began_come_with_the_request() -> None:

@@ -149,17 +149,13 @@ class ClaimedServer(Protocol):
         """What it forces to its disk at each commit, read now."""
 
     def set_durability(self, wanted: Durability) -> None:
-        """Let it force that much from now on, SET GLOBAL only; what it has is forced to its disk where it asks for
-        more.
-        """
+        """Let it force that much from now on, SET GLOBAL only; where that is more, what it has is forced, too."""
 
     def open_writes(self) -> ServerState:
         """SET GLOBAL read_only = OFF; its state as read back. Never persisted."""
 
     def close_writes(self, lock_wait: float) -> None:
-        """SET GLOBAL super_read_only = ON with a short lock wait, read back; offline_mode only as crowbar and taken
-        back.
-        """
+        """SET GLOBAL super_read_only = ON, waiting shortly for locks, read back; offline_mode only as a crowbar."""
 
     def stay_closed(self) -> None:
         """Let a closed server come back closed from every restart; StepFailed where it is open, or does not show it."""

@@ -222,7 +222,7 @@ _TABLE: dict[str, Does] = {
     said.FORCE_ENGINE_LOG.text: _nothing,
     said.READ_SETS.text: _sets,
     said.READ_GLOBAL_LOCKS.text: _held,
-    said.READ_STATUS.text: lambda _, __, ___: ({"Value": "1"},),
+    said.READ_STATUS.text: lambda _, __, asked: ({"Value": "1"},) if asked == ("Threads_running",) else (),
     said.READ_EVENTS.text: _nothing,
     said.READ_LOCKS.text: _locks,
     said.TAKE_LOCK.text: _take,

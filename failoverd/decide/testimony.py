@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,13 +61,32 @@ def _heard(channel: Channel | None, primary_uuid: str) -> tuple[Word, str]:
         return Word.ABSTAINS, "never had a heartbeat"
     if channel.receiver is Thread.CONNECTING and channel.receiver_trouble.code not in NO_ANSWER:
         return Word.ABSTAINS, f"cannot connect for a reason of its own (error {channel.receiver_trouble.code})"
-    patience = SILENT_PERIODS * channel.heartbeat_period + SILENT_EXTRA
+    patience = patience_with(channel)
     heard = f"last heard from it {channel.heartbeat_age:.1f} s ago"
     if channel.heartbeat_age > patience:
         return Word.SILENT, f"{heard}, more than the {patience:.1f} s that prove silence"
     if channel.receiver is Thread.CONNECTING:
         return Word.ABSTAINS, f"is connecting and {heard}: too little to tell"
     return Word.ALIVE, f"{heard}"
+
+
+def patience_with(channel: Channel) -> float:
+    """After how many seconds a receiver's silence means something."""
+    return SILENT_PERIODS * channel.heartbeat_period + SILENT_EXTRA
+
+
+def proven_at(replicas: Iterable[ServerState], primary_uuid: str) -> float | None:
+    """When, by our clock, all receivers that still say alive will have been silent for long enough if they hear nothing
+    more; None where none says so.
+    """
+    due = [
+        state.read_at - state.main.heartbeat_age + patience_with(state.main)
+        for state in replicas
+        if state.main is not None
+        and state.main.heartbeat_age is not None
+        and _heard(state.main, primary_uuid)[0] is Word.ALIVE
+    ]
+    return max(due, default=None)
 
 
 def disconnected(replica: ServerState, primary_uuid: str) -> bool:

@@ -13,7 +13,10 @@ from failoverd.model.policy import ClusterPolicy
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.sources import forgot
 from failoverd.observe.eyes import Eyes
-from failoverd.observe.fanout import GRACE, HASTE
+from failoverd.observe.fanout import GRACE
+
+# The share of the time-out that a silent host gets to tell what its logs hold.
+LAST_WORD = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,18 @@ def questions(snapshot: TopologySnapshot, old_primary: str) -> tuple[Question, .
     return tuple(asked)
 
 
-def scan_logs(eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old_primary: str) -> TopologySnapshot:
+def scan_logs(
+    eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old_primary: str, met: frozenset[str] = frozenset()
+) -> TopologySnapshot:
     """The snapshot with what the log files of the hosts hold; a host that cannot be asked has a problem instead of a
-    set.
+    set. The agents of `met` have answered since the look.
     """
     asked = questions(snapshot, old_primary)
 
     def patience(question: Question) -> float:
-        # A host whose agent was silent a moment ago is asked once more, but nobody waits long for a scan there.
-        answers = snapshot.facts(question.server) is not None
-        return policy.failover.salvage_timeout if answers else policy.detection.timeout * HASTE
+        # A host whose agent was silent in every look since is asked once more, but clients wait for that.
+        answers = question.server in met or snapshot.facts(question.server) is not None
+        return policy.failover.salvage_timeout if answers else policy.detection.timeout * LAST_WORD
 
     def call(question: Question) -> Callable[[], Holding]:
         limit = patience(question)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from failoverd.model.errors import TimedOut
-from failoverd.model.policy import ClusterPolicy
+from failoverd.model.policy import ClusterPolicy, DetectionPolicy
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.observe.eyes import Eyes
@@ -22,12 +22,13 @@ SILENCE = frozenset({Why.TIMED_OUT, Why.HUNG})
 @dataclass(frozen=True, slots=True)
 class Interest:
     """What a look is about: the recorded primary, in how many looks in a row it was missed, whether agents are asked
-    anyway.
+    anyway. `proven_at` is when the silence of the others will mean something, by our clock.
     """
 
     primary: str | None = None
     misses: int = 0
     hosts: bool = False
+    proven_at: float | None = None
 
 
 def look(eyes: Eyes, policy: ClusterPolicy, interest: Interest) -> TopologySnapshot:
@@ -40,8 +41,7 @@ def look(eyes: Eyes, policy: ClusterPolicy, interest: Interest) -> TopologySnaps
     started, primary = eyes.clock.now(), interest.primary
     routes = Routes(MappingProxyType({}))
     if primary is not None and interest.misses:
-        hasty = interest.misses < HASTY_LOOKS * policy.detection.misses
-        sights, routes = at_once(eyes, policy, primary, HASTE if hasty else 1.0)
+        sights, routes = at_once(eyes, policy, primary, patience_for(policy.detection, interest, started))
     else:
         sights = read_all(eyes, policy)
         if primary is not None and speaks(sights.get(primary)):
@@ -51,6 +51,20 @@ def look(eyes: Eyes, policy: ClusterPolicy, interest: Interest) -> TopologySnaps
     return TopologySnapshot(policy.name, started, MappingProxyType(dict(sights)), routes.hosts, routes.probes)
 
 
+def patience_for(detection: DetectionPolicy, interest: Interest, now: float) -> float:
+    """Seconds that a missed primary gets in the look that begins now.
+
+    The look that completes the misses lasts until the others can have their silence proven: one that ended a moment
+    before would have to be followed by another one.
+    """
+    if interest.misses >= HASTY_LOOKS * detection.misses:
+        return detection.timeout
+    least = detection.timeout * HASTE
+    if interest.proven_at is None or interest.misses + 1 < detection.misses:
+        return least
+    return min(max(least, interest.proven_at - now), detection.timeout)
+
+
 def speaks(sight: Sight | None) -> bool:
     """Whether a failed look came to an answer, of the host at least: a time-out did not. A server that is not listed
     was not looked at.
@@ -58,9 +72,8 @@ def speaks(sight: Sight | None) -> bool:
     return isinstance(sight, Unreachable) and sight.why not in SILENCE
 
 
-def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str, share: float) -> tuple[Mapping[str, Sight], Routes]:
-    """Sights and second routes side by side; the primary gets this share of the time-out."""
-    patience = policy.detection.timeout * share
+def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str, patience: float) -> tuple[Mapping[str, Sight], Routes]:
+    """Sights and second routes side by side; the primary gets this many seconds."""
     calls: dict[str, Callable[[], Mapping[str, Sight] | Routes]] = {
         "sights": lambda: read_all(eyes, policy, {primary: patience}),
         "routes": lambda: ask_routes(eyes, policy, primary, patience),

@@ -17,11 +17,13 @@ from failoverd.observe.logs import scan_logs
 
 
 def scan_and_verify(
-    eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old_primary: str
+    eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old_primary: str, met: frozenset[str] = frozenset()
 ) -> TopologySnapshot:
-    """What surviving logs hold, and side by side whether what replicas claim to have received can be read."""
+    """What surviving logs hold, and side by side whether what replicas claim to have received can be read. The agents
+    of `met` have answered since the look.
+    """
     calls: dict[str, Callable[[], TopologySnapshot | tuple[Verified, ...]]] = {
-        "logs": lambda: scan_logs(eyes, policy, snapshot, old_primary),
+        "logs": lambda: scan_logs(eyes, policy, snapshot, old_primary, met),
         "received": lambda: verify_received(eyes, policy, snapshot),
     }
     answers = eyes.tasks.gather(calls, policy.failover.salvage_timeout + 3 * GRACE)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from failoverd.decide.judge import judge
+from failoverd.decide.testimony import proven_at
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut, LockRefused
 from failoverd.model.flight import Moment
 from failoverd.model.history import History
@@ -41,8 +42,14 @@ def turn(world: World, memory: Memory, published: Published) -> float:
     if lease is not None:
         act_as_allowed(world, memory, snapshot, verdict, lease)
     publish(world, memory, snapshot, published, lease)
-    down = memory.history.down_since
-    return rest_after(verdict, world.policy, 0.0 if down is None else world.eyes.clock.now() - down)
+    return rest(world, memory, verdict)
+
+
+def rest(world: World, memory: Memory, verdict: Verdict) -> float:
+    """Seconds until the next look."""
+    down, due, now = memory.history.down_since, memory.proven_at, world.eyes.clock.now()
+    missed_for, proven_in = 0.0 if down is None else now - down, None if due is None else due - now
+    return rest_after(verdict, world.policy, missed_for, proven_in)
 
 
 def take_or_keep_lock(world: World, memory: Memory) -> Lease | None:
@@ -103,11 +110,13 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
     world = heeding(world, memory.history.paused_servers)
     recorded = memory.history.recorded
     doubtful = memory.history.disk is not None or memory.history.stuck_since is not None
-    interest = Interest(recorded.name if recorded else None, misses=memory.history.misses, hosts=due or doubtful)
+    name = recorded.name if recorded else None
+    interest = Interest(name, memory.history.misses, hosts=due or doubtful, proven_at=memory.proven_at)
     snapshot = with_hosts(look(world.eyes, world.policy, interest), memory, interest.primary)
     memory.comings = memory.comings.after(snapshot)
     memory.history = with_epochs(memory, memory.history.after(snapshot))
     missed = memory.history.misses > 0
+    memory.proven_at = proven_at(snapshot.reached(), recorded.server_uuid) if missed and recorded else None
     if missed and memory.detected_at is None:
         memory.detected_at = clock.wall().timestamp()
     if not missed:

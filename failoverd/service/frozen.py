@@ -19,7 +19,8 @@ def look_at_frozen(world: World, occasion: Occasion, hands: Hands) -> TopologySn
     """The sets as they stand with all receivers off, and what surviving logs hold; kept in the journal as evidence."""
     old = hands.operation.plan.old_primary
     frozen = read_claimed(world.eyes, occasion.snapshot, hands.claims, world.policy.detection.timeout)
-    scanned = scan_and_verify(world.eyes, world.policy, frozen, old)
+    met = frozenset({old} if hands.fence is not None and hands.fence.hold else ())  # only an agent holds a restart
+    scanned = scan_and_verify(world.eyes, world.policy, frozen, old, met)
     scanned = replace(scanned, holdings=tuple(may_grow(h, old, hands) for h in scanned.holdings))
     evidence: dict[str, object] = {
         s.name: {"executed": str(s.executed), "received": str(s.received)} for s in scanned.reached()

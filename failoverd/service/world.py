@@ -102,6 +102,7 @@ class Memory:
         self.epoch = 0
         self.verdict: Verdict | None = None
         self.detected_at: float | None = None
+        self.proven_at: float | None = None
         self.operation: Operation | None = None
         self.last_report: Report | None = None
         self.hosts: Mapping[str, HostSight] = {}

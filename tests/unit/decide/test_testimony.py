@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from failoverd.decide import testimony
-from failoverd.decide.testimony import Word, disconnected, from_probe
+from failoverd.decide.testimony import Word, disconnected, from_probe, proven_at
 from failoverd.model.host import ProbeOutcome, ProbeReport
 from failoverd.model.sight import ServerState
 from tests.scenarios.words import identity
@@ -44,6 +44,28 @@ def replica(options: str) -> ServerState:
 )
 def test_receivers(options: str, word: Word) -> None:
     assert testimony.testify(replica(options), PRIMARY).word is word
+
+
+@pytest.mark.parametrize(
+    ("options", "due_in"),
+    [
+        ("replica heartbeat=0.1", 1.1),
+        ("replica heartbeat=1", 0.2),
+        ("replica heartbeat=1 period=5", 9.2),
+        ("replica heartbeat=1.21", None),
+        ("replica heartbeat=none", None),
+        ("replica heartbeat=0.1 receiver=no", None),
+        ("replica heartbeat=0.1 from=db3", None),
+        ("alone", None),
+    ],
+)
+def test_when_silence_will_be_proven(options: str, due_in: float | None) -> None:
+    state, other = replica(options), replica("replica heartbeat=0.9")
+    due = proven_at([state], PRIMARY)
+    assert (None if due is None else due - state.read_at) == (None if due_in is None else pytest.approx(due_in))
+    both = proven_at([other, state], PRIMARY)
+    assert both is not None
+    assert both - other.read_at == pytest.approx(max(due_in or 0, 0.3)), "the last one that was heard decides"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ConnectFailed, TimedOut
-from failoverd.model.host import LogKind
+from failoverd.model.host import Holding, LogKind
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import Sight, Thread, Unreachable, Why
 from failoverd.model.verdict import Advice, Verdict, VerdictName
@@ -16,6 +16,7 @@ from failoverd.observe.fanout import as_sight
 from failoverd.observe.heartbeat import AGAIN_SOON, FRESH, Heartbeat, rest_after
 from failoverd.observe.logs import questions, scan_logs
 from failoverd.observe.look import Interest, look, read_claimed, slow_is_hung
+from tests.fakes.agents import FakeAgents
 from tests.fakes.servers import FakeServers
 from tests.fakes.whole import CLUSTER, SilentBell, Whole, uuid_of
 
@@ -112,6 +113,31 @@ def test_a_peer_that_holds_more_is_asked_for_both_kinds_of_logs() -> None:
     assert held["db2", LogKind.BINARY] == GtidSet.parse(f"{uuid_of('db1')}:11-14")
 
 
+class Patient(FakeAgents):
+    """Agents that remember how long a scan was waited for."""
+
+    given: dict[str, float]
+
+    def scan(self, cluster: str, server: str, kind: LogKind, lacking: GtidSet, timeout: float) -> Holding:
+        self.given[server] = timeout
+        return super().scan(cluster, server, kind, lacking, timeout)
+
+
+@pytest.mark.parametrize(("met", "limit"), [(frozenset(), 0.1), (frozenset({"db1"}), 30.0)])
+def test_logs_of_a_silent_host_are_waited_for_only_when_its_agent_has_answered_since(
+    met: frozenset[str], limit: float
+) -> None:
+    whole = Whole()
+    manager = whole.manager().turns(2)
+    whole.mysqlds["db1"].frozen = True
+    whole.hosts["db1"].silent = "unreachable"
+    agents = Patient(whole.hosts, manager.coordination.lease)
+    agents.given = {}
+    eyes = replace(manager.world.eyes, agents=agents)
+    scan_logs(eyes, whole.policy, look(eyes, whole.policy, Interest("db1", 1)), "db1", met)
+    assert agents.given == {"db1": limit}
+
+
 def verdict(name: VerdictName, advice: Advice) -> Verdict:
     return Verdict(name, "a-rule", "", advice, "db1")
 
@@ -122,6 +148,14 @@ def test_rest_is_short_while_evidence_comes_in_and_long_when_all_is_well() -> No
     assert rest_after(verdict(VerdictName.SUSPECT, Advice.LOOK_AGAIN), policy, 0.0) == AGAIN_SOON
     assert rest_after(verdict(VerdictName.SUSPECT, Advice.LOOK_AGAIN), policy, FRESH) == 0.1
     assert rest_after(verdict(VerdictName.PRIMARY_DEAD, Advice.ALERT), policy, 9.0) == policy.detection.interval
+
+
+@pytest.mark.parametrize(
+    ("proven_in", "rest"), [(None, 0.1), (-1.0, AGAIN_SOON), (0.2, AGAIN_SOON), (0.3, 0.05), (1.2, 0.1)]
+)
+def test_a_look_that_will_prove_silence_begins_early_enough(proven_in: float | None, rest: float) -> None:
+    vetoed = verdict(VerdictName.SUSPECT, Advice.ALERT)
+    assert rest_after(vetoed, ClusterPolicy("shop", ()), 1.0, proven_in) == pytest.approx(rest)
 
 
 def test_agents_are_asked_now_and_then_and_soon_after_they_were_told() -> None:
@@ -143,17 +177,34 @@ class Slow(FakeServers):
         return super().look(cluster, server, timeout)
 
 
-@pytest.mark.parametrize(("misses", "share"), [(0, 1.0), (1, 0.5), (5, 0.5), (6, 1.0), (20, 1.0)])
-def test_a_primary_that_was_missed_gets_less_time_at_first(misses: int, share: float) -> None:
+@pytest.mark.parametrize(
+    ("misses", "proven_in", "share"),
+    [
+        (0, None, 1.0),
+        (1, None, 0.5),
+        (5, None, 0.5),
+        (6, None, 1.0),
+        (20, None, 1.0),
+        (1, 0.4, 0.5),
+        (2, 0.4, 0.8),
+        (2, 0.1, 0.5),
+        (2, -1.0, 0.5),
+        (3, 9.0, 1.0),
+    ],
+)
+def test_a_primary_that_was_missed_gets_less_time_at_first_and_until_silence_is_proven(
+    misses: int, proven_in: float | None, share: float
+) -> None:
     whole = Whole()
     manager = whole.manager().turns(2)
     servers = Slow(CLUSTER, whole.mysqlds, whole.clock, SilentBell())
     servers.given = {}
     whole.mysqlds["db1"].frozen = True
     eyes = replace(manager.world.eyes, servers=servers)
-    snapshot = look(eyes, whole.policy, Interest("db1", misses))
+    due = None if proven_in is None else eyes.clock.now() + proven_in
+    snapshot = look(eyes, whole.policy, Interest("db1", misses, proven_at=due))
     timeout = whole.policy.detection.timeout
-    assert servers.given == {"db1": timeout * share, "db2": timeout, "db3": timeout}
+    assert servers.given == {"db1": pytest.approx(timeout * share), "db2": timeout, "db3": timeout}
     assert bool(snapshot.probes) is (misses > 0), "a first silence is not asked about: the next look comes at once"
     assert snapshot.missed("db1").why is Why.HUNG
 

@@ -22,6 +22,7 @@ from failoverd.model.sight import Endpoint, ServerState, Sight
 from failoverd.model.stall import Blocker, Stall
 from failoverd.model.traffic import BalancerSight, Steering, Vip
 from failoverd.model.work import Work
+from failoverd.model.writing import Unwritten, WriteProbe
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
@@ -212,6 +213,9 @@ class Servers(Protocol):
 
     def claim(self, cluster: str, server: str, lease: Lease, timeout: float) -> ClaimedServer:
         """Take the session lock; FencedOut where a higher epoch holds it, ServerError where it cannot be had."""
+
+    def try_write(self, cluster: str, server: str, probe: WriteProbe, uuid: str, lease: Lease) -> Unwritten | None:
+        """Begin a write if one is due and the server may take it; says at once since when none has come to its end."""
 
 
 class Agents(Protocol):

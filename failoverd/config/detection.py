@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from failoverd.config.kinds import Duration, Whole
+from failoverd.config.kinds import Duration, Text, Whole
 from failoverd.model.policy import CrashLoop, DetectionPolicy
+from failoverd.model.writing import WriteProbe
 
 _GRACE: Final = Duration(0, 3600)
+_TABLE: Final = Text(re.compile(r"[A-Za-z0-9_$]{1,64}\.[A-Za-z0-9_$]{1,64}"), "schema.table")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,14 @@ class CrashLoopConfig:
 
     restarts: Annotated[int, Whole(1, 1000), "Restarts after a crash that make a loop."] = 3
     within: Annotated[float, Duration(1, 86400), "The time in which they are counted."] = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class WriteProbeConfig:
+    """Write on the primary, to find out whether writes come to their end."""
+
+    table: Annotated[str, _TABLE, "Where; people make the table and grant INSERT and UPDATE on it."]
+    every: Annotated[float, Duration(0.1, 60), "How often."] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class DetectionConfig:
     shutdown_grace: Annotated[float, _GRACE, "How long an orderly stop is given to be a restart."] = 15.0
     hung_after: Annotated[float, Duration(1, 3600), "How long no waiting write may come to an end."] = 30.0
     crash_loop: CrashLoopConfig = CrashLoopConfig()
+    write_probe: WriteProbeConfig | None = None
 
     @property
     def policy(self) -> DetectionPolicy:
@@ -42,4 +54,5 @@ class DetectionConfig:
             self.shutdown_grace,
             self.hung_after,
             CrashLoop(self.crash_loop.restarts, self.crash_loop.within),
+            None if self.write_probe is None else WriteProbe(self.write_probe.table, self.write_probe.every),
         )

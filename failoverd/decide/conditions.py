@@ -225,6 +225,17 @@ def nobody_acknowledges(s: Situation) -> str | None:
     return _stood_still(s, str(waits)) if waits is not None and waits.acknowledgement else None
 
 
+def write_hangs(s: Situation) -> str | None:
+    """The write probe does not come to its end, and nobody else's writes do. One that waits for an acknowledgement
+    shows among the sessions: that is the replicas' part.
+    """
+    waits, unwritten, still = _waits(s), s.history.unwritten, s.history.still_since
+    if waits is None or waits.acknowledgement or unwritten is None or unwritten.ours or still is None:
+        return None
+    stood = min(s.since(unwritten.since), s.since(still))
+    return f"{unwritten}, for {stood:.0f} s" if stood >= s.policy.detection.hung_after else None
+
+
 def _waits(s: Situation) -> Waits | None:
     return s.primary.waits if s.primary is not None and s.primary.writable else None
 

@@ -16,7 +16,7 @@ def gather(s: Situation) -> tuple[Evidence, ...]:
     if s.primary is not None:
         state = "takes writes" if s.primary.writable else "is closed for writes"
         answer = Evidence("answer", "sql", s.since(s.primary.read_at), f"{name} answers and {state}")
-        return (answer, *_waits(s, s.primary), *_disk(s))
+        return (answer, *_waits(s, s.primary), *_write(s), *_disk(s))
     age = s.since(s.missed.read_at)
     own = Evidence(str(s.missed.why), "sql", age, f"{name} did not answer: {s.missed.text}")
     return (own, *_misses(s), *_agent(s), *_routes(s))
@@ -27,6 +27,13 @@ def _waits(s: Situation, primary: ServerState) -> tuple[Evidence, ...]:
         return ()
     stood = s.since(s.history.stuck_since)
     return (Evidence("waiting", "sql", stood, f"nothing committed for {stood:.1f} s, waiting: {primary.waits}"),)
+
+
+def _write(s: Situation) -> tuple[Evidence, ...]:
+    unwritten = s.history.unwritten
+    if unwritten is None:
+        return ()
+    return (Evidence("write", "write probe", s.since(unwritten.since), f"{unwritten}"),)
 
 
 def _disk(s: Situation) -> tuple[Evidence, ...]:

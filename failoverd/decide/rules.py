@@ -134,6 +134,14 @@ RULES: tuple[Rule, ...] = (
         c.nobody_acknowledges,
         "mend the replicas; semi_sync.on_no_ackers: degrade lets commits go on without them",
     ),
+    Rule(
+        "write-probe",
+        _V.PRIMARY_HUNG,
+        _A.FAIL_OVER,
+        "{primary} answers, and no write comes to its end: {detail}",
+        c.write_hangs,
+        "look for what its writes wait for, also for a lock on the probe's table",
+    ),
     Rule("healthy", _V.HEALTHY, _A.NOTHING, "{primary} answers and takes writes", c.answers_writable, _NONE),
     Rule(
         "crash-loop",

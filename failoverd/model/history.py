@@ -10,6 +10,7 @@ from failoverd.gtid import GtidSet
 from failoverd.model.host import HostFacts
 from failoverd.model.sight import ServerState, Unreachable, Why
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.writing import Unwritten
 
 # A failed look that proves a living server ends a row of misses; one that failed on our own side changes nothing.
 SAYS_ALIVE = frozenset({Why.ALIVE, Why.ACCESS_DENIED})
@@ -87,7 +88,8 @@ class History:
     operation of our own that came to nothing, on the same clock. `settings_of` names the manager that was active before
     us with other settings, `settings_since` is when we followed it. `epoch` is ours while we are active, else 0;
     `agents_epoch` the highest that any agent has acted under.
-    `stuck_since` is the first of the looks in a row in which sessions waited and nothing was committed. `crashes` are
+    `stuck_since` is the first of the looks in a row in which sessions waited and nothing was committed, `still_since`
+    of those in which nothing was committed. `unwritten` is what the write probe tells. `crashes` are
     the looks that found the primary started anew without having been stopped by order. `disk` is what its agent says of
     the file system below its data. `failing_since` is when this cluster's primary failed and `others_failing` when
     those of other clusters did, in wall-clock seconds and as all managers know it.
@@ -117,6 +119,8 @@ class History:
     disk: DiskTrouble | None = None
     start_seen: float | None = None
     left_in_order: bool = False
+    still_since: float | None = None
+    unwritten: Unwritten | None = None
     failing_since: float | None = None
     others_failing: tuple[tuple[str, float], ...] = ()
 
@@ -186,6 +190,7 @@ def after_answer(history: History, sight: ServerState) -> History:
         crashes=(*history.crashes, sight.read_at)[-_CRASHES_KEPT:] if crashed else history.crashes,
         left_in_order=False,
         stuck_since=since if stuck else None,
+        still_since=(history.still_since or sight.read_at) if sight.waits is not None else None,
     )
     if not sight.writable:
         return known

@@ -10,6 +10,7 @@ from failoverd.model.hooks import HookPolicy
 from failoverd.model.load import Loads
 from failoverd.model.sight import Endpoint
 from failoverd.model.traffic import TrafficPolicy
+from failoverd.model.writing import WriteProbe
 
 
 class Promote(StrEnum):
@@ -59,6 +60,7 @@ class DetectionPolicy:
     shutdown_grace: float = 15.0
     hung_after: float = 30.0
     crash_loop: CrashLoop = CrashLoop()
+    write_probe: WriteProbe | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from failoverd.service.publish import Published
 from failoverd.service.records import catch_up, heeding, nobody_acts
 from failoverd.service.remember import tell_agents
 from failoverd.service.world import Left, Memory, Occasion, World
+from failoverd.service.writing import try_write
 
 
 def turn(world: World, memory: Memory, published: Published) -> float:
@@ -41,6 +42,7 @@ def turn(world: World, memory: Memory, published: Published) -> float:
     memory.publish = lambda seen: publish(world, memory, seen, published, lease)
     if lease is not None:
         act_as_allowed(world, memory, snapshot, verdict, lease)
+    try_write(world, memory, snapshot, lease)
     publish(world, memory, snapshot, published, lease)
     return rest(world, memory, verdict)
 

@@ -8,7 +8,7 @@ from failoverd.gtid import GtidSet
 from failoverd.model.durability import Durability
 from failoverd.model.events import Event
 from failoverd.model.semisync import SemiSync
-from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Thread, Trouble
+from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Thread, Trouble, Waits
 
 FORCED = Durability()
 # Both plugins are loaded and neither side is on.
@@ -37,6 +37,7 @@ class FakeMysqld:
     full: bool = False
     password: str = "right"
     tables_locked_by: int | None = None
+    writes_hang: bool = False
     sessions: dict[int, str] = field(default_factory=dict)
     locks: dict[str, int] = field(default_factory=dict)
     spliced: dict[str, GtidSet] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class FakeMysqld:
             offline_mode=self.offline,
             settings=Settings(read_only_at_start=self.starts_closed),
             semi_sync=self.semi_sync,
+            waits=Waits() if self.writes_hang else None,
         )
 
     def connect(self, account: str) -> int:

@@ -14,6 +14,7 @@ from failoverd.model.sight import Channel, Endpoint, ServerState, Sight, Thread,
 from failoverd.model.stall import Blocker, Stall
 from failoverd.model.steps import NOWHERE, SPLICE_CHANNEL
 from failoverd.model.work import Work
+from failoverd.model.writing import Unwritten, WriteProbe
 from failoverd.ports import Clock, Lease, Wakeups
 from tests.fakes.mysqld import FakeMysqld
 
@@ -33,6 +34,8 @@ class FakeServers:
     password: str = "right"
     may_evict: bool = True
     monitoring: dict[str, int] = field(default_factory=dict)
+    unwritten: dict[str, float] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
 
     def look(self, cluster: str, server: str, timeout: float) -> Sight:
         """Read one server."""
@@ -62,6 +65,18 @@ class FakeServers:
         except FailoverdError:
             mysqld.end(session)
             raise
+
+    def try_write(self, cluster: str, server: str, probe: WriteProbe, uuid: str, lease: Lease) -> Unwritten | None:
+        """A write of the probe: at once, or as long as the server hangs."""
+        lease.check()
+        mysqld, now = self.mysqlds[server], self.clock.now()
+        if mysqld.writes_hang:
+            self.unwritten.setdefault(server, now)
+            return Unwritten(self.unwritten[server])
+        self.unwritten.pop(server, None)
+        mysqld.write(1)
+        self.written.append(server)
+        return None
 
     def _taken(self, mysqld: FakeMysqld, session: int, cluster: str, lease: Lease) -> FakeClaimed:
         base = f"failoverd/{cluster.lower()}"

@@ -37,6 +37,7 @@ from failoverd.model.sight import (
     Why,
 )
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.writing import Unwritten
 from tests.scenarios.words import Impossible, Line, gtids, identity
 
 NOW = 1000.0
@@ -342,6 +343,16 @@ def read_policy(parts: Parts) -> ClusterPolicy:
     )
 
 
+def read_unwritten(line: Line) -> Unwritten | None:
+    """What the write probe tells: `unwritten=30`, with `refused-by=1114` or `unable=1142` what the server said."""
+    text = line.maybe("unwritten")
+    if text is None:
+        return None
+    refused, unable = line.maybe("refused-by"), line.maybe("unable")
+    code = refused or unable
+    return Unwritten(NOW - float(text), f"error {code}" if code else "", ours=unable is not None)
+
+
 def read_history(parts: Parts, snapshot: TopologySnapshot) -> History:
     line = parts.history
 
@@ -381,6 +392,8 @@ def read_history(parts: Parts, snapshot: TopologySnapshot) -> History:
         epoch=int(line.number("epoch", 0)),
         agents_epoch=int(line.number("remembered", 0)),
         stuck_since=ago("stuck"),
+        still_since=ago("still"),
+        unwritten=read_unwritten(line),
         failing_since=None if failing is None else WALL - float(failing),
         others_failing=tuple((name, WALL - float(age)) for name, _, age in others),
         crashes=crashes,

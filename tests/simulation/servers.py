@@ -13,6 +13,7 @@ from failoverd.drivers.mysql.session import Doors
 from failoverd.drivers.mysql.statements import TAKE_LOCK, Statement
 from failoverd.model.errors import ConnectFailed, ServerError, TimedOut
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
+from failoverd.model.writing import Unwritten, WriteProbe
 from failoverd.ports import ClaimedServer, Clock, Lease
 from tests.simulation import statements
 from tests.simulation.loop import Process
@@ -207,6 +208,10 @@ class SimServers:
         if (old := self._monitors.pop(server, None)) is not None:
             old.close()
         return self.look(cluster, server, timeout)
+
+    def try_write(self, cluster: str, server: str, probe: WriteProbe, uuid: str, lease: Lease) -> Unwritten | None:
+        """No simulated cluster is given a write probe."""
+        raise AssertionError(f"a write on {server}")
 
     def claim(self, cluster: str, server: str, lease: Lease, timeout: float) -> ClaimedServer:
         """The production claim, on a simulated session."""

@@ -13,9 +13,11 @@ from failoverd.drivers.mysql.claims import Claimer
 from failoverd.drivers.mysql.reader import Growth, Reader
 from failoverd.drivers.mysql.session import Doors, Doorstep, Row, Session
 from failoverd.drivers.mysql.watcher import Watcher
+from failoverd.drivers.mysql.writing import Writer
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.model.errors import ConfigError, ConnectFailed, ServerError, TimedOut
 from failoverd.model.sight import Endpoint, Follower, Sight, Unreachable, Why
+from failoverd.model.writing import Unwritten, WriteProbe
 from failoverd.ports import ClaimedServer, Clock, Lease, Wakeups
 
 
@@ -52,6 +54,7 @@ class MysqlServers:
         self._doors = Doors(clock, wire.Names(ThreadTasks()), f"failoverd/{manager.name}")
         self._watcher = Watcher(wakeups)
         self._monitors = {(a.cluster, a.name): Monitor(self._doors, a, self._watcher) for a in accesses}
+        self._writers: dict[tuple[str, str], Writer] = {}
 
     def configure(self, accesses: tuple[ServerAccess, ...], replication: Mapping[str, ReplicationAccess]) -> None:
         """Other servers, or other ways to them, from the next look on; sessions that stay right stay open."""
@@ -62,6 +65,7 @@ class MysqlServers:
         for key, monitor in before.items():
             if key not in kept:
                 monitor.close()
+                self._end_writer(key)
 
     def look(self, cluster: str, server: str, timeout: float) -> Sight:
         """Read one server on its monitoring session, opening one if needed, within `timeout` seconds. Never raises for
@@ -91,10 +95,22 @@ class MysqlServers:
         session = Claimer(self._doors, self._manager.name, self._manager.may_evict).claim(access, lease, timeout)
         return Claimed(access, self._replication[cluster], session, lease, self._clock)
 
+    def try_write(self, cluster: str, server: str, probe: WriteProbe, uuid: str, lease: Lease) -> Unwritten | None:
+        """Let a write begin there if one is due; since when none has come to its end, None where the last one did."""
+        access = self._monitor(cluster, server).access
+        writer = self._writers.setdefault((cluster, server), Writer(self._doors, access, self._manager.name))
+        return writer.write(probe, uuid, lease)
+
     def close(self) -> None:
         """End all monitoring sessions; claims are released by who holds them."""
-        for monitor in self._monitors.values():
+        for key, monitor in self._monitors.items():
             monitor.close()
+            self._end_writer(key)
+
+    def _end_writer(self, key: tuple[str, str]) -> None:
+        writer = self._writers.pop(key, None)
+        if writer is not None:
+            writer.close()
 
     def _asked(self, cluster: str, server: str, statement: statements.Statement, timeout: float) -> tuple[Row, ...]:
         """The rows of one statement on a session of its own."""

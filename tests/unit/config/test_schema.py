@@ -29,6 +29,7 @@ from failoverd.model.policy import (
     SwitchoverPolicy,
 )
 from failoverd.model.sight import Endpoint
+from failoverd.model.writing import WriteProbe
 from tests.unit.config.folder import HEAD, SHOP, Folder, prepared
 
 TUNED = """\
@@ -41,7 +42,7 @@ clusters:
     replication: {user: r, tls: required, connect_retry: 2s, retry_count: 7, heartbeat: 1s, net_timeout: 5s,
       tune: false}
     detection: {interval: 1s, timeout: 2s, misses: 4, crash_grace: 5s, shutdown_grace: 6s, hung_after: 7s,
-      crash_loop: {restarts: 8, within: 9s}}
+      crash_loop: {restarts: 8, within: 9s}, write_probe: {table: a.b, every: 3s}}
     failover: {automatic: false, on: {dead: alert, frozen: alert, hung: failover, unfit: failover},
       cooldown: 0s, fencing: required, max_loss: any,
       salvage_timeout: 11s, drain_timeout: 12s, min_claimed: 2, fencing_timeout: 13s, kill_blockers: false,
@@ -70,7 +71,7 @@ def test_every_key_reaches_deciding(folder: Folder) -> None:
     assert config.access("shop", "db1").mysqld == MysqldConfig("/data", "mysql")
     assert policy.servers[0] == ServerSpec("db1", Endpoint("h1", 3306), Promote.NEVER, "a", True, "systemd:mysql")
     assert policy.servers[1] == ServerSpec("db2", Endpoint("h2", 3307))
-    assert policy.detection == DetectionPolicy(1.0, 2.0, 4, 5.0, 6.0, 7.0, CrashLoop(8, 9.0))
+    assert policy.detection == DetectionPolicy(1.0, 2.0, 4, 5.0, 6.0, 7.0, CrashLoop(8, 9.0), WriteProbe("a.b", 3.0))
     alert = Reactions(Reaction.ALERT, Reaction.ALERT, Reaction.FAILOVER, Reaction.FAILOVER)
     assert policy.failover == FailoverPolicy(False, alert, 0.0, "required", None, 11.0, 12.0, 2, 13.0, False, True)
     assert policy.switchover == SwitchoverPolicy(

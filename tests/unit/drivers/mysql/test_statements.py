@@ -102,5 +102,6 @@ def test_only_statements_of_the_table_are_said(method: str) -> None:
     assert found
     for place, call in found:
         said = ast.unparse(call.args[0])
-        known = said.startswith(("statements.", "filters.change_filter(")) or said in {"statement", "PREPARE_SESSION"}
+        known = said.startswith(("statements.", "filters.change_filter(", "write_into("))
+        known = known or said in {"statement", "PREPARE_SESSION"}
         assert known, f"{place}:{call.lineno} says {said}"

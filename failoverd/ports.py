@@ -185,9 +185,7 @@ class ClaimedServer(Protocol):
         """
 
     def final_set(self) -> GtidSet:
-        """What a closed server holds and will hold. Raises StepFailed where it is open, or where something is prepared
-        that can still be committed.
-        """
+        """What a closed server holds and will hold. StepFailed where it is open, or where something is prepared."""
 
     def keep_out(self) -> int:
         """SET GLOBAL offline_mode = ON, and end clients that may stay in spite of it; how many were ended."""
@@ -249,9 +247,7 @@ class Agents(Protocol):
         """
 
     def keep(self, cluster: str, server: str, lease: Lease, operation: str) -> int:
-        """Hard-link all log files of a server under the name of an operation; how many are kept. Raises AgentError or
-        FencedOut.
-        """
+        """Hard-link all log files of a server under the name of an operation; how many. Raises as `fence` does."""
 
     def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
         """Remove files that a transfer has left, those aside too."""

@@ -85,16 +85,6 @@ def test_a_manager_without_zookeeper_fails_over_too(lab: LabFactory, supervised:
         assert not takes_writes(play.lab, "db1")
 
 
-def test_without_zookeeper_a_command_on_another_host_changes_nothing(lab: LabFactory) -> None:
-    with rehearsal(lab(zookeepers=0, managers=2), at="mgr1") as play:
-        play.begin(("mgr1",))
-        argv = play.lab.manager_argv("mgr2", "failover", "shop", "--yes", "--override", "blind", "--json")
-        answer = play.lab.call_in("mgr2", argv, deadline=60.0)
-        assert answer.returncode == 1, answer
-        assert "ask on the host of that manager" in answer.stderr
-        play.quiet(turns=2)
-
-
 def test_a_replica_that_is_not_listed_is_never_touched(lab: LabFactory) -> None:
     one = lab()
     address = {name: host.address for name, host in one.hosts.items()}

@@ -72,20 +72,27 @@ def said(session: Session, cluster: str, lines: Iterable[str]) -> Iterator[Docum
 def talk(session: Session, cluster: str) -> Iterator[Document]:
     """What is said and answered until the operation has ended or nobody types any more."""
     app = session.app()
-    last = app.say(cluster, "status")
-    yield last
+    answer = app.say(cluster, "status")
+    yield answer
+    told = progress_in(answer)
     try:
         lines: Iterable[str | None] = typed(session) if on_terminal() else sys.stdin
         for line in lines:
             if line is not None and line.strip():
-                last = app.say(cluster, line.strip())
-                yield last
-            elif line is None:
-                before, last = last, app.say(cluster, "status")
-                if spoken(last) != spoken(before):
-                    session.say(spoken(last)[1])
+                answer = app.say(cluster, line.strip())
+                yield answer
+                told = progress_in(answer) or told
+            elif line is None and (now := progress_in(app.say(cluster, "status"))) != told:
+                session.say(now)
+                told = now
     except FailoverdError:
         session.say("it has ended: failoverd ops show")
+
+
+def progress_in(answer: Document) -> str:
+    """The progress in an answer that has it."""
+    lines = spoken(answer)
+    return lines[1] if answer.get("ok") and len(lines) > 1 else ""
 
 
 def typed(session: Session) -> Iterator[str | None]:

@@ -16,7 +16,8 @@ STATUS = {
     "state": "waiting",
 }
 LATER = {**STATUS, "answer": ["switchover shop-1", "running: FREEZE close"]}
-NOTED = {"ok": True, "answer": ["hold: noted"], "state": "held"}
+NOTED = {"ok": True, "answer": ["hold: noted", "held: CHECK wait"], "state": "held"}
+HELD = {**NOTED, "answer": ["switchover shop-1", "held: CHECK wait"]}
 REFUSED = {"ok": False, "answer": ["not done: db2 is chosen"], "state": "chosen"}
 GONE = FailoverdError("no operation of shop runs on this host")
 
@@ -34,7 +35,7 @@ def test_each_word_is_said_in_turn_and_answered(screen: Terminal) -> None:
     app = StandIn(say=[NOTED, STATUS])
     result = screen.call(app, "ops", "attach", "shop", "hold", "status")
     assert result.exit_code == 0, result.stderr
-    assert result.stdout.splitlines() == ["hold: noted", *STATUS["answer"]]  # type: ignore[misc]
+    assert result.stdout.splitlines() == [*NOTED["answer"], *STATUS["answer"]]  # type: ignore[misc]
     assert lines(app) == ["hold", "status"]
 
 
@@ -84,13 +85,13 @@ def test_lines_come_from_a_script_too(screen: Terminal) -> None:
 
 
 def test_at_its_side_until_it_ends(screen: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = iter([None, "hold\n", None, None])
+    said = iter([None, "hodl\n", None, "hold\n", None, None, None])
     monkeypatch.setattr(attach, "on_terminal", lambda: True)
     monkeypatch.setattr(attach, "typed", lambda _: said)
-    app = StandIn(say=[STATUS, STATUS, NOTED, LATER, GONE])
+    app = StandIn(say=[STATUS, STATUS, REFUSED, STATUS, NOTED, HELD, LATER, GONE])
     result = screen.call(app, "ops", "attach", "shop")
     assert result.exit_code == 0
-    assert lines(app) == ["status", "status", "hold", "status", "status"]
+    assert lines(app) == ["status", "status", "hodl", "status", "hold", "status", "status", "status"]
     assert result.stderr.splitlines() == ["running: FREEZE close", "it has ended: failoverd ops show"]
 
 

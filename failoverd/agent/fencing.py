@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -71,10 +70,10 @@ def fence(home: Home, doorway: Doorway, order: Order, deadline: Deadline) -> dic
     mark["guard"] = held.get("pid", mark["guard"])
     home.save(mark_path, mark)
     killed = _kill(doorway, datadir, order.uuid, inner)
+    address = drop_address(doorway, mark, inner)
     left = _left(doorway, datadir, killed["pending"], inner)
     mark["proven"] = bool(held["ok"]) and not left
     home.save(mark_path, mark)
-    address = let_address_go(home, doorway, mark, mark_path, inner)
     return {
         "killed": sorted({*lived, *killed["gone"], *killed["pending"]} - set(left)),
         "pending": killed["pending"],
@@ -84,28 +83,6 @@ def fence(home: Home, doorway: Doorway, order: Order, deadline: Deadline) -> dic
         "keep": kept,
         "address": address,
     }
-
-
-def let_address_go(
-    home: Home, doorway: Doorway, mark: dict[str, Any], mark_path: str, deadline: Deadline
-) -> dict[str, Any]:
-    """Take the virtual address away: at once where the fence is not proven; else a little later, because a host without
-    a mysqld refuses clients at once, while one without the address lets them wait. Whoever brings it elsewhere asks for
-    it before that.
-    """
-    if not mark["proven"]:
-        return drop_address(doorway, mark, deadline)
-
-    def later() -> None:
-        time.sleep(guard.LINGER)
-        with contextlib.suppress(Fault):
-            now = home.load(mark_path)
-            if now is not None and now.get("since") == mark["since"]:
-                drop_address(doorway, mark, Deadline(2.0))
-
-    if mark.get("vip"):
-        threading.Thread(target=later, daemon=True).start()
-    return {"left": False, "problem": ""}
 
 
 def drop_address(doorway: Doorway, mark: dict[str, Any], deadline: Deadline) -> dict[str, Any]:

@@ -28,10 +28,6 @@ _PAUSE_WITH_LOCK = 0.05
 # A fenced host keeps no virtual address: whoever brings it back there loses it again within this time (seconds).
 _ADDRESS_EVERY = 0.25
 
-# It may stay for so long, until the new primary takes it: no mysqld is there, so clients are refused at once instead of
-# waiting for an answer (seconds). A fence that is not proven takes it away itself, at once.
-LINGER = 2.0
-
 _READY = b"r"
 _START_TIME = 10.0
 
@@ -102,9 +98,8 @@ def run(datadir: str, server_uuid: str, mark: str) -> None:
 def shed_address(mark: str) -> None:
     """Take the virtual address that the mark names away, where something has brought it back here."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, Fault), open(mark, "rb") as stream:
-        found = json.loads(stream.read())
-        args, age = found.get("vip"), time.time() - found["since"]
-        if args and not 0 <= age < LINGER and args["address"] in addresses.held():
+        args = json.loads(stream.read()).get("vip")
+        if args and args["address"] in addresses.held():
             addresses.leave(args, Deadline(2.0))
 
 

@@ -74,7 +74,7 @@ class Hands:
     from the moment that the promote-intent may be in the journal, `beside` where an earlier manager may have opened the
     elect beside an old primary that was not proven shut. `final` is what a closed primary holds for good, `closed_at`
     when it was closed (wall seconds), `given_up_for` why no other attempt is made, `asleep` the events that the new
-    primary keeps disabled.
+    primary keeps disabled, `looks` what each server showed right before its present step.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class Hands:
         self.operation = operation
         self.tell = tell
         self.claims: dict[str, ClaimedServer] = {}
+        self.looks: dict[str, ServerState] = {}
         self.left_out: set[str] = set()
         self.fence: FenceProof | None = None
         self.saved: list[Saved] = []

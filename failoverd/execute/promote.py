@@ -31,7 +31,7 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
         return reopen_old(claim, hands)
     if hands.left(1.0) <= 0:
         raise StepFailed(f"{step.server} is not opened", "the freeze budget is over", "everything is taken back")
-    before = claim.read()
+    before = hands.looks.pop(step.server, None) or claim.read()
     intent: dict[str, object] = {
         "elect": step.server,
         "server_uuid": before.server_uuid,

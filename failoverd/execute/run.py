@@ -79,8 +79,9 @@ HANDLERS: dict[type, Handler] = {
 DEPOSED = (CoordinationError, FencedOut)
 # Steps whose intent is durable before they run.
 AWAITED = (s.FenceHost, s.FenceSession, s.StopReceiver, s.CloseWrites, s.CloseReturned)
-# Steps that no snapshot shows as achieved: their server is not read for that, least of all during a freeze.
-UNSEEN = (s.ClaimServer, s.GetReady, s.CloseWrites, s.CatchUp, s.KeepOut, s.PublishPrimary)
+# Steps that no snapshot shows as achieved, or that look for themselves: their server is not read for that, least of all
+# during a freeze.
+UNSEEN = (s.ClaimServer, s.GetReady, s.CloseWrites, s.CatchUp, s.KeepOut, s.DisarmSource, s.PublishPrimary)
 # A group may take this much longer than its slowest step before its answer is given up.
 GROUP_GRACE = 5.0
 # In recovery the handlers watch progress themselves: one transaction may take an hour and move all the while.
@@ -210,14 +211,17 @@ def attempt(step: s.Step, hands: Hands) -> tuple[StepResult, str]:
     if not already(step, hands):
         return StepResult.DONE, HANDLERS[type(step)](step, hands)
     if isinstance(step, s.OpenWrites) and not hands.takes_back(step.server):
-        hands.note_open(hands.claimed(step.server).read())
+        hands.note_open(hands.looks[step.server])
     return StepResult.ALREADY, "achieved already"
 
 
 def already(step: s.Step, hands: Hands) -> bool:
     """Whether the server itself shows the step as achieved; asked only where it is claimed."""
     claim = None if isinstance(step, UNSEEN) else hands.claims.get(step.server)
-    return claim is not None and step.achieved(hands.seen(claim.read()))
+    if claim is None:
+        return False
+    hands.looks[step.server] = state = claim.read()
+    return step.achieved(hands.seen(state))
 
 
 def failed(task: s.Task, hands: Hands, started: float, error: Exception) -> StepOutcome:

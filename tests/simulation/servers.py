@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.claimed import Claimed
 from failoverd.drivers.mysql.claims import Claimer
 from failoverd.drivers.mysql.session import Doors
-from failoverd.drivers.mysql.statements import TAKE_LOCK, Statement
+from failoverd.drivers.mysql.statements import TAKE_LOCK, Said, Statement
 from failoverd.model.errors import ConnectFailed, ServerError, TimedOut
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
 from failoverd.model.writing import Unwritten, WriteProbe
@@ -81,6 +81,10 @@ class SimSession:
             self.lost = ConnectFailed(f"{self.where}: the connection was cut", why=Why.RESET)
         self.close()
         raise self.lost
+
+    def batch(self, said: Sequence[Said], *, limit: float) -> tuple[statements.Rows, ...]:
+        """Statements one after the other; here a fault may come between any two of them, too."""
+        return tuple(self.rows(one.statement, *one.values, limit=limit) for one in said)
 
     def _serve(self, statement: Statement, values: tuple[Any, ...]) -> statements.Rows:
         server = self._server

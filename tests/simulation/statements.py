@@ -230,7 +230,7 @@ _TABLE: dict[str, Does] = {
     said.KILL.text: _kill,
     said.WAIT_EXECUTED.text: _wait,
     said.READ_SESSIONS.text: _sessions,
-    said.READ_STOP_LIMIT.text: lambda _, __, ___: ({"seconds": 2},),
+    said.RESTORE_STOP_LIMIT.text: _nothing,
     said.LIMIT_STOP.text: _nothing,
     said.SET_NET_TIMEOUT.text: _nothing,
     said.STOP_RECEIVER.text: _threads(receiver=Thread.NO),

@@ -33,9 +33,9 @@ class Channels:
         self._session = session
         self._replication = replication
 
-    def stop_receiver(self, timeout: float) -> None:
-        """Stop the receiver of the default channel and confirm that it is off."""
-        self._stop(statements.STOP_RECEIVER, MAIN, timeout)
+    def stop_receiver(self, timeout: float) -> ServerState:
+        """Stop the receiver of the default channel and confirm that it is off: the state in which it is."""
+        return self._stop(statements.STOP_RECEIVER, MAIN, timeout)
 
     def start_receiver(self) -> None:
         """Start the receiver of the default channel."""
@@ -127,8 +127,7 @@ class Channels:
         """Stop and remove the default channel, with what it has received only in part."""
         if self._session.read().main is None:
             return
-        self.stop_receiver(_STOP_PATIENCE)
-        self._must_be_executed(self._session.read(), MAIN)
+        self._must_be_executed(self.stop_receiver(_STOP_PATIENCE), MAIN)
         partial.end()
         self._stop(statements.STOP_CHANNEL, MAIN, _STOP_PATIENCE, meanwhile=partial.end_begun)
         self._session.change(statements.FORGET_CHANNEL, MAIN)
@@ -225,11 +224,12 @@ class Channels:
 
         Gives what is received no more and was not executed.
         """
-        self.stop_receiver(_STOP_PATIENCE)
-        state = self._session.read()
+        state = self.stop_receiver(_STOP_PATIENCE)
         self._changeable(state)
-        if state.unapplied:
-            keep()
+        if not state.unapplied:  # nothing of its relay logs is needed any more
+            self._send(options)
+            return GtidSet()
+        keep()
         self._send(options)
         after = self._session.read()
         return state.holds - after.holds
@@ -254,23 +254,25 @@ class Channels:
 
     def _stop(
         self, statement: Statement, channel: str, timeout: float, meanwhile: Callable[[], object] = lambda: None
-    ) -> None:
-        """Stop threads and confirm it. After 1875 the stop stays pending, so it is waited for, not sent again."""
+    ) -> ServerState:
+        """Stop threads and confirm it by the state. After 1875 the stop stays pending, so it is waited for, not sent
+        again.
+        """
         end = self._session.clock.now() + timeout
-        with self._session.short_stops() as limit:
-            try:
-                self._session.change(statement, channel, limit=max(timeout, limit))
-            except ServerError as error:
-                if error.code in _NO_CHANNEL:
-                    return
-                if error.code != _STOP_INCOMPLETE:
-                    raise
+        try:
+            self._session.stop(statement, channel, timeout)
+        except ServerError as error:
+            if error.code in _NO_CHANNEL:
+                return self._session.read()
+            if error.code != _STOP_INCOMPLETE:
+                raise
         whole = statement is statements.STOP_CHANNEL
-        while not _stopped(_channel(self._session.read(), channel), whole):
+        while not _stopped(_channel(state := self._session.read(), channel), whole):
             if self._session.clock.now() > end:
                 raise StepFailed(f"{self._session.where}: a replication thread did not stop", f"within {timeout:g} s")
             meanwhile()
             self._session.clock.sleep(_POLL)
+        return state
 
 
 def _channel(state: ServerState, name: str) -> Channel | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.reader import Reader
 from failoverd.drivers.mysql.session import Row, Session
-from failoverd.drivers.mysql.statements import Statement
-from failoverd.model.errors import FailoverdError, InvariantBroken
+from failoverd.drivers.mysql.statements import Said, Statement
+from failoverd.model.errors import FailoverdError, InvariantBroken, ServerError
 from failoverd.model.sight import ServerState
 from failoverd.ports import Clock, Lease
 
@@ -45,21 +44,26 @@ class ClaimSession:
         self._lease.check()
         self._session.rows(statement, *values, limit=limit)
 
-    @contextlib.contextmanager
-    def short_stops(self) -> Iterator[float]:
-        """STOP REPLICA returns after the server's own limit (error 1875) meanwhile; yields a client limit beyond it.
+    def batch(self, *said: Said, limit: float = LIMIT) -> tuple[tuple[Row, ...], ...]:
+        """Run statements in one round trip, under a lease that is alive now if any of them changes the server."""
+        if any(one.statement.changes for one in said):
+            self._lease.check()
+        return self._session.batch(said, limit=limit)
+
+    def stop(self, statement: Statement, channel: str, timeout: float) -> None:
+        """STOP REPLICA, which returns after the server's own limit (error 1875), shorter than ours.
 
         The stop itself stays pending then. The setting is global: what it was comes back at the end.
         """
-        before = int(self.rows(statements.READ_STOP_LIMIT)[0]["seconds"])
-        if before != _STOP_LIMIT:
-            self.change(statements.LIMIT_STOP, _STOP_LIMIT)
+        limit, restore = max(timeout, 2.0 * _STOP_LIMIT + 2.0), statements.RESTORE_STOP_LIMIT
+        shorten = (statements.KEEP_STOP_LIMIT.say(), statements.LIMIT_STOP.say(_STOP_LIMIT))
         try:
-            yield 2.0 * _STOP_LIMIT + 2.0
-        finally:
-            if before != _STOP_LIMIT and self._session.lost is None:
-                with contextlib.suppress(FailoverdError):  # what went wrong inside matters more
-                    self.change(statements.LIMIT_STOP, before)
+            self.batch(*shorten, statement.say(channel), restore.say(), limit=limit)
+        except ServerError:
+            if self._session.lost is None:
+                with contextlib.suppress(FailoverdError):  # what went wrong before matters more
+                    self.change(restore)
+            raise
 
     def give_back(self) -> None:
         """Roll back, where there is still a session for it."""

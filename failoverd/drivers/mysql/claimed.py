@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
@@ -13,7 +13,7 @@ from failoverd.drivers.mysql.claim_session import ClaimSession
 from failoverd.drivers.mysql.closing import Closing
 from failoverd.drivers.mysql.partial import Partial
 from failoverd.drivers.mysql.reader import Growth, Reader
-from failoverd.drivers.mysql.semisync import Acks
+from failoverd.drivers.mysql.semisync import ENDED, Acks
 from failoverd.drivers.mysql.session import Row, Session
 from failoverd.gtid import GtidSet
 from failoverd.model.durability import RELAXED, Durability
@@ -246,8 +246,8 @@ class Claimed:
 
     def keep_out(self) -> int:
         """offline_mode = ON, and end the clients that have the right to stay; how many those were."""
-        self._closing.go_offline()
-        return self.end_clients()
+        # the server has marked those that may not stay, as KILL would; with a thousand of them that saves a second
+        return self._end(row for row in self._closing.go_offline() if row["Command"] != ENDED)
 
     def let_in(self) -> None:
         """offline_mode = OFF."""
@@ -255,9 +255,10 @@ class Claimed:
 
     def end_clients(self) -> int:
         """End client sessions other than replication and our own; how many."""
-        return sum(
-            self._kill(int(row["Id"])) for row in self._session.rows(statements.READ_SESSIONS) if self._client(row)
-        )
+        return self._end(self._session.rows(statements.READ_SESSIONS))
+
+    def _end(self, sessions: Iterable[Row]) -> int:
+        return sum(self._kill(int(row["Id"])) for row in sessions if self._client(row))
 
     def _client(self, row: Row) -> bool:
         account, command = str(row["User"]), str(row["Command"])

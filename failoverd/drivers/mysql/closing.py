@@ -57,7 +57,7 @@ class Closing:
 
     def prepared(self) -> tuple[str, ...]:
         """The prepared XA transactions: their COMMIT goes through super_read_only. ServerError without the right."""
-        return tuple(str(row["data"]) for row in self._session.rows(statements.READ_PREPARED))
+        return _names(self._session.rows(statements.READ_PREPARED))
 
     def load(self, variable: str) -> float:
         """A status variable; StepFailed where there is no such number."""
@@ -107,21 +107,30 @@ class Closing:
 
         In this order: closed, nothing prepared, then the set.
         """
-        if not is_on(self._session.rows(statements.READ_SETS)[0]["super_read_only"]):
+        sets = statements.READ_SETS.say()
+        (closed,), rows, (final,) = self._session.batch(sets, statements.READ_PREPARED.say(), sets)
+        if not is_on(closed["super_read_only"]):
             raise StepFailed(f"{self._session.where} does not stay super_read_only")
-        prepared = self.prepared()
+        prepared = _names(rows)
         if prepared:
             raise StepFailed(
                 f"{self._session.where} has {len(prepared)} prepared XA transactions",
                 ", ".join(prepared[:3]),
                 "they can be committed on a closed server: end them first",
             )
-        return GtidSet.parse(str(self._session.rows(statements.READ_SETS)[0]["executed"]))
+        return GtidSet.parse(str(final["executed"]))
 
-    def go_offline(self) -> None:
-        """offline_mode = ON: ordinary clients are thrown out and stay out."""
-        self._session.change(statements.OFFLINE, limit=LIMIT)
+    def go_offline(self) -> tuple[Row, ...]:
+        """offline_mode = ON: ordinary clients are thrown out and stay out. The sessions that are left, whether they
+        have the right to stay or come to their end only now.
+        """
+        _, sessions = self._session.batch(statements.OFFLINE.say(), statements.READ_SESSIONS.say())
+        return sessions
 
     def come_online(self) -> None:
         """offline_mode = OFF."""
         self._session.change(statements.ONLINE, limit=LIMIT)
+
+
+def _names(prepared: tuple[Row, ...]) -> tuple[str, ...]:
+    return tuple(str(row["data"]) for row in prepared)

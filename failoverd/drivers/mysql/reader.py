@@ -75,9 +75,10 @@ class Reader:
         end = self._clock.now() + timeout
         if self._identity is None or anew:
             self._identity = self._introduced(session, end)
-        channels = self._channels(session, end)
-        semi_sync = self._semi_sync(session, end)
-        sets = session.rows(statements.READ_SETS, limit=self._left(end))[0]
+        asked = (statements.READ_CHANNELS, statements.READ_RECEIVERS, *self._about_semi_sync(), statements.READ_SETS)
+        found, receivers, *rest, (sets,) = session.batch([one.say() for one in asked], limit=self._left(end))
+        channels = self._channels(found, receivers)
+        semi_sync = rows.semi_sync_of(*rest) if rest else SemiSync()
         waits = self._waits(session, sets, end)
         identity = self._identity
         return ServerState(
@@ -124,11 +125,8 @@ class Reader:
             return before.started_at
         return started
 
-    def _semi_sync(self, session: Session, end: float) -> SemiSync:
-        if not self._access.lossless:
-            return SemiSync()
-        found = session.rows(statements.READ_SEMI_SYNC, limit=self._left(end))
-        return rows.semi_sync_of(found, session.rows(statements.READ_REPLICAS, limit=self._left(end)))
+    def _about_semi_sync(self) -> tuple[statements.Statement, ...]:
+        return (statements.READ_SEMI_SYNC, statements.READ_REPLICAS) if self._access.lossless else ()
 
     def _waits(self, session: Session, sets: rows.Row, end: float) -> Waits | None:
         """Who waits, where writes are taken and none has come through since the last read."""
@@ -138,14 +136,8 @@ class Reader:
             return None
         return rows.waits_of(session.rows(statements.READ_SESSIONS, limit=self._left(end)))
 
-    def _channels(self, session: Session, end: float) -> tuple[Channel, ...]:
-        found = session.rows(statements.READ_CHANNELS, limit=self._left(end))
-        if not found:
-            return ()
-        receivers = {
-            str(row["channel"]): rows.receiver_of(row)
-            for row in session.rows(statements.READ_RECEIVERS, limit=self._left(end))
-        }
+    def _channels(self, found: tuple[rows.Row, ...], heard: tuple[rows.Row, ...]) -> tuple[Channel, ...]:
+        receivers = {str(row["channel"]): rows.receiver_of(row) for row in heard}
         return tuple(self._channel(row, receivers) for row in found if row["Source_Host"])
 
     def _channel(self, row: rows.Row, receivers: Mapping[str, rows.Receiver]) -> Channel:

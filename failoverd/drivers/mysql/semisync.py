@@ -13,7 +13,7 @@ from failoverd.model.semisync import INFINITE
 from failoverd.model.sight import Thread
 
 _WAITS = "Waiting for semi-sync ACK"
-_ENDED = "Killed"
+ENDED = "Killed"
 _CONFIGURE = "plugin-load-add = semisync_source.so;semisync_replica.so in its configuration, and a restart"
 
 
@@ -66,7 +66,7 @@ class Acks:
         Nobody hears that they are answered OK. Where a session that was not ended waits too, nothing is done.
         """
         waiting = [row for row in self._session.rows(statements.READ_SESSIONS) if _WAITS in str(row["State"])]
-        if not waiting or any(str(row["Command"]) != _ENDED for row in waiting):
+        if not waiting or any(str(row["Command"]) != ENDED for row in waiting):
             return False
         self.give_up()
         return True

@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import pymysql
 from pymysql.connections import Connection
+from pymysql.constants import CLIENT
 from pymysql.cursors import DictCursor
 
 from failoverd.drivers.mysql import failures, wire
 from failoverd.drivers.mysql.access import ServerAccess
-from failoverd.drivers.mysql.statements import PREPARE_SESSION, Statement
+from failoverd.drivers.mysql.statements import PREPARE_SESSION, Said, Statement
 from failoverd.model.errors import ConnectFailed, TimedOut
 from failoverd.model.sight import Why
 from failoverd.ports import Clock
@@ -82,15 +83,26 @@ class Session:
         Raises ServerError (with the server's number: it refused), TimedOut (outcome unknown) or ConnectFailed (the
         session is lost).
         """
+        return self.batch((statement.say(*values),), limit=limit)[0]
+
+    def batch(self, said: Sequence[Said], *, limit: float) -> tuple[tuple[Row, ...], ...]:
+        """Run statements in one round trip, each only after the one before it has succeeded; the rows of each.
+
+        Raises as `rows` does for the first that fails, waiting `limit` seconds for each; those before it have run.
+        """
         if self.lost is not None:
             raise self.lost
         self._connection.limit(limit)
+        answers: list[tuple[Row, ...]] = []
         try:
             with self._connection.cursor(DictCursor) as cursor:
-                cursor.execute(statement.text, values or None)
-                return tuple(cursor.fetchall())
+                cursor.execute("; ".join(cursor.mogrify(one.statement.text, one.values or None) for one in said))
+                answers.append(tuple(cursor.fetchall()))
+                while cursor.nextset():
+                    answers.append(tuple(cursor.fetchall()))
         except Exception as error:
-            raise self._judged(statement, error, limit) from error
+            raise self._judged(said[len(answers)].statement, error, limit) from error
+        return tuple(answers)
 
     def _judged(self, statement: Statement, error: Exception, limit: float) -> Exception:
         secrets = tuple(self._secrets)
@@ -240,6 +252,7 @@ class Doorstep:
             "password": access.password,
             "charset": "utf8mb4",
             "autocommit": True,
+            "client_flag": CLIENT.MULTI_STATEMENTS,  # what is said is in the table, and values are escaped
             "cursorclass": DictCursor,
             "program_name": self._doors.program,
             "defer_connect": True,

@@ -22,6 +22,18 @@ class Statement:
     does: str
     changes: bool = False
 
+    def say(self, *values: object) -> Said:
+        """It with its values, to be said together with others."""
+        return Said(self, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A statement with its values."""
+
+    statement: Statement
+    values: tuple[object, ...]
+
 
 PREPARE_SESSION = Statement(
     "SET SESSION time_zone = '+00:00', sql_mode = '', wait_timeout = 86400, lock_wait_timeout = 5", "prepare a session"
@@ -156,8 +168,13 @@ KILL = Statement("KILL CONNECTION %s", "end a session", changes=True)
 # --- limits of the server's own, shorter than ours
 
 LIMIT_LOCK_WAIT = Statement("SET SESSION lock_wait_timeout = %s", "limit its lock wait")
-READ_STOP_LIMIT = Statement("SELECT @@GLOBAL.rpl_stop_replica_timeout AS seconds", "read its stop limit")
+KEEP_STOP_LIMIT = Statement(
+    "SELECT @@GLOBAL.rpl_stop_replica_timeout INTO @failoverd_stop_limit", "remember its stop limit"
+)
 LIMIT_STOP = Statement("SET GLOBAL rpl_stop_replica_timeout = %s", "limit its stopping of threads", changes=True)
+RESTORE_STOP_LIMIT = Statement(
+    "SET GLOBAL rpl_stop_replica_timeout = @failoverd_stop_limit", "restore its stop limit", changes=True
+)
 
 # --- replication
 

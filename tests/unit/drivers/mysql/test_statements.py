@@ -20,6 +20,7 @@ CHANGES = (
     r"SET GLOBAL (read_only = OFF|super_read_only = ON|offline_mode = (ON|OFF))",
     r"SET PERSIST super_read_only = ON",
     r"SET GLOBAL (rpl_stop_replica_timeout|replica_net_timeout) = %s",
+    r"SET GLOBAL rpl_stop_replica_timeout = @failoverd_stop_limit",
     r"SET GLOBAL sync_binlog = %s, GLOBAL innodb_flush_log_at_trx_commit = %s",
     r"FLUSH LOCAL (BINARY|ENGINE) LOGS",
     r"KILL CONNECTION %s",

@@ -8,7 +8,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import bringing, clients, detection, large_log, logs, main_job, switchover, takeover
+from tests.bench import (
+    bringing,
+    clients,
+    detection,
+    hard_switchover,
+    large_log,
+    logs,
+    main_job,
+    repointing,
+    switchover,
+    takeover,
+)
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "main_job": main_job.main,
@@ -17,6 +28,8 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "large_log": large_log.main,
     "bringing": bringing.main,
     "switchover": switchover.main,
+    "hard_switchover": hard_switchover.main,
+    "repointing": repointing.main,
     "takeover": takeover.main,
     "clients": clients.main,
 }

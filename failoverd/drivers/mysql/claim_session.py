@@ -55,14 +55,14 @@ class ClaimSession:
 
         The stop itself stays pending then. The setting is global: what it was comes back at the end.
         """
-        limit, restore = max(timeout, 2.0 * _STOP_LIMIT + 2.0), statements.RESTORE_STOP_LIMIT
+        limit, restore = max(timeout, 2.0 * _STOP_LIMIT + 2.0), statements.RESTORE_STOP_LIMIT.say()
         shorten = (statements.KEEP_STOP_LIMIT.say(), statements.LIMIT_STOP.say(_STOP_LIMIT))
         try:
-            self.batch(*shorten, statement.say(channel), restore.say(), limit=limit)
+            self.batch(*shorten, statement.say(channel), restore, limit=limit)
         except ServerError:
             if self._session.lost is None:
                 with contextlib.suppress(FailoverdError):  # what went wrong before matters more
-                    self.change(restore)
+                    self.batch(restore)
             raise
 
     def give_back(self) -> None:

@@ -82,6 +82,15 @@ def calls(name: str) -> list[tuple[str, ast.Call]]:
     ]
 
 
+def test_what_is_said_together_is_of_the_table_too() -> None:
+    found = [
+        (place, ast.unparse(call.func.value)) for place, call in calls("say") if isinstance(call.func, ast.Attribute)
+    ]
+    assert found
+    # what is handed on is a parameter of that type, or one of a tuple of them
+    assert {what for _, what in found if not what.startswith("statements.")} <= {"statement", "one"}
+
+
 def test_only_the_session_speaks_to_the_library() -> None:
     assert {place for place, _ in calls("execute")} == {"session.py"}
     assert not calls("query")

@@ -66,27 +66,39 @@ class SimSession:
 
     def rows(self, statement: Statement, *values: object, limit: float) -> statements.Rows:
         """Run a statement and give its rows."""
+        return self.batch((statement.say(*values),), limit=limit)[0]
+
+    def batch(self, said: Sequence[Said], *, limit: float) -> tuple[statements.Rows, ...]:
+        """Statements that travel as one word; the server does one after the other."""
         if self.lost is not None:
             raise self.lost
         eyes, server = self._eyes, self._server
-        word = Word(eyes.process, eyes.process.name, server.name, statement.does, statement.changes)
-        if statement.changes:
-            eyes.sent(self.epoch, statement)
+        does, changes = "; ".join(one.statement.does for one in said), [s for s in said if s.statement.changes]
+        word = Word(eyes.process, eyes.process.name, server.name, does, bool(changes))
+        for one in changes:
+            eyes.sent(self.epoch, one.statement)
+        answers: list[statements.Rows] = []
         self._pending += 1
         try:
-            return server.net.ask(word, lambda: self._serve(statement, values), limit)
+            return server.net.ask(word, lambda: self._serve(said, answers), limit)
         except NoAnswer:
-            self.lost = TimedOut(f"{self.where} did not {statement.does}", "its outcome is unknown")
+            self.lost = TimedOut(f"{self.where} did not {does}", "its outcome is unknown")
         except Cut:
             self.lost = ConnectFailed(f"{self.where}: the connection was cut", why=Why.RESET)
         self.close()
         raise self.lost
 
-    def batch(self, said: Sequence[Said], *, limit: float) -> tuple[statements.Rows, ...]:
-        """Statements one after the other; here a fault may come between any two of them, too."""
-        return tuple(self.rows(one.statement, *one.values, limit=limit) for one in said)
+    def _serve(self, said: Sequence[Said], answers: list[statements.Rows]) -> tuple[statements.Rows, ...]:
+        """What is left of them, after what has been answered already."""
+        while len(answers) < len(said):
+            one = said[len(answers)]
+            answers.append(self._done(one.statement, one.values))
+        self._pending -= 1
+        if self.lost is not None:
+            self._server.end(self.number)  # nobody listens any more, which is noticed after the statement
+        return tuple(answers)
 
-    def _serve(self, statement: Statement, values: tuple[Any, ...]) -> statements.Rows:
+    def _done(self, statement: Statement, values: tuple[Any, ...]) -> statements.Rows:
         server = self._server
         if self.number not in server.sessions or not server.alive:
             raise Cut
@@ -95,11 +107,8 @@ class SimSession:
                 raise NoAnswer
             raise Again(FROZEN_POLL)
         answer = statements.run(server, self.number, statement, values)
-        self._pending -= 1
         if statement.changes or statement is TAKE_LOCK:
             self._eyes.done(Deed(server, self.number, self.epoch, statement, values))
-        if self.lost is not None:
-            server.end(self.number)  # nobody listens any more, which is noticed after the statement
         return answer
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from failoverd.drivers.mysql import statements, wire
@@ -41,7 +43,8 @@ def test_the_first_that_fails_is_named_and_ends_it(real: RealWorld) -> None:
     assert version["version"], "the session goes on"
     with session._connection.cursor() as cursor:
         cursor.execute("SELECT @@SESSION.lock_wait_timeout AS seconds")
-        assert cursor.fetchall() == [{"seconds": 7}]
+        found: Any = cursor.fetchall()
+    assert [row["seconds"] for row in found] == [7]
     session.close()
 
 

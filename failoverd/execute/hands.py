@@ -105,8 +105,7 @@ class Hands:
         self.stage_told: Stage | None = None
         self.intended = self.beside = False
         self.opened_at: float | None = None
-        self.opened_with = GtidSet()
-        self.final = GtidSet()
+        self.opened_with = self.final = GtidSet()
         self.given_up_for = ""
         self.asleep: tuple[Event, ...] = ()
         self.closed_at: float | None = None

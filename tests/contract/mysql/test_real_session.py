@@ -27,7 +27,11 @@ def session_on(real: RealWorld, server: str) -> Session:
 
 def test_each_statement_has_its_own_rows_in_order(real: RealWorld) -> None:
     session = session_on(real, "db1")
-    said = (statements.READ_VERSION.say(), statements.READ_PREPARED.say(), statements.READ_RUNNING.say())
+    said = (
+        statements.READ_VERSION.say(),
+        statements.READ_PREPARED.say(),
+        statements.READ_STATUS.say("Threads_running"),
+    )
     (version,), prepared, (running,) = session.batch(said, limit=LONG)
     assert (version["version"][0].isdigit(), prepared, int(running["Value"]) > 0) == (True, (), True)
     session.close()

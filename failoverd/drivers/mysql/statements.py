@@ -272,10 +272,10 @@ def change_source(names: Sequence[str]) -> Statement:
 
 def of_people(query: str, seconds: float) -> Statement:
     """People's own SELECT, ended by the server itself after that long. It is said between READ_ONLY and ROLL_BACK only;
-    ValueError for anything else than a SELECT.
+    ValueError for anything else than one SELECT: sessions would take several.
     """
     verb, rest = query[:6], query[6:]
-    if verb.upper() != "SELECT":
+    if verb.upper() != "SELECT" or ";" in rest:
         raise ValueError(query)
     return Statement(f"{verb} /*+ MAX_EXECUTION_TIME({seconds * 1000:.0f}) */{rest}", "answer a throttle query")
 

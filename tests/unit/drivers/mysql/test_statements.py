@@ -60,7 +60,7 @@ def test_the_table_is_not_empty_and_holds_each_text_once() -> None:
 
 def test_peoples_own_query_is_a_select_that_the_server_ends() -> None:
     assert statements.of_people("select x", 0.5).text == "select /*+ MAX_EXECUTION_TIME(500) */ x"
-    for other in ("UPDATE t SET x = 1", "SELEC", "(SELECT 1)"):
+    for other in ("UPDATE t SET x = 1", "SELEC", "(SELECT 1)", "SELECT 1; COMMIT"):
         with pytest.raises(ValueError, match=re.escape(other)):
             statements.of_people(other, 1.0)
 

@@ -99,9 +99,9 @@ def forgot(state: ServerState) -> bool:
 def foreseen(snapshot: TopologySnapshot, history: History) -> TopologySnapshot:
     """The snapshot with what a scan can be expected to find where an agent answers: for predictions, before any scan.
 
-    A primary that was never seen alive has executed at least what its record says that it inherited. Relay logs that
-    their server has forgotten may hold everything that was ever seen. A snapshot that holds scan results already is
-    given back as it is.
+    A primary whose opening nobody here has seen has executed what it was seen to hold and what its record says that it
+    inherited. Relay logs that their server has forgotten may hold everything that was ever seen. A snapshot that holds
+    scan results already is given back as it is.
     """
     if snapshot.holdings or history.recorded is None:
         return snapshot
@@ -111,7 +111,8 @@ def foreseen(snapshot: TopologySnapshot, history: History) -> TopologySnapshot:
     expected = []
     if snapshot.facts(old) is not None:
         state, inherited = snapshot.state(old), history.recorded.inherited or GtidSet()
-        executed = history.last_executed | inherited | (state.executed if state else GtidSet())
+        seen = history.last_executed | history.holdings().get(old, GtidSet())
+        executed = seen | inherited | (state.executed if state else GtidSet())
         expected.append(Holding(old, LogKind.BINARY, executed))
     for peer in snapshot.reached():
         if peer.name != old and snapshot.facts(peer.name) is not None:

@@ -263,7 +263,8 @@ class World:
         self.witness.judge()
         if self.script.vip and self.kept():
             loop.run(loop.now + KEEPING)
-            self.witness.clients_find_it()
+            if self.kept():  # else something was begun meanwhile, by a person who had to wait
+                self.witness.clients_find_it()
 
     def kept(self) -> bool:
         """Whether an active manager sees a healthy cluster, so that it keeps the clients' ways."""

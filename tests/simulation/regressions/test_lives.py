@@ -63,6 +63,11 @@ SEEDS: tuple[tuple[str, Script, str], ...] = (
         script_of(4160),
         "a person's failover at the first silence opened another one without fencing the frozen primary",
     ),
+    (
+        "10564",
+        script_of(10564),
+        "the same, with writes of its own: an elect was opened, and died before it was on record",
+    ),
     ("1987", script_of(1987), "two histories, and then the newer one's primary died as well"),
     (
         "225",

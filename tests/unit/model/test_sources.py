@@ -25,6 +25,13 @@ def test_the_logs_of_a_primary_that_nobody_saw_alive_hold_what_it_inherited() ->
     assert Holding("db1", LogKind.BINARY, HELD) in foreseen(world.snapshot, world.history).holdings
 
 
+def test_the_logs_of_a_primary_that_died_right_after_its_opening_hold_what_it_was_last_seen_to_hold() -> None:
+    world = died_unseen("agent db1 dead")
+    seen = gtids("db9:1-50,db1:1-3")
+    history = replace(world.history, last_holdings=(("db1", seen),))
+    assert Holding("db1", LogKind.BINARY, seen) in foreseen(world.snapshot, history).holdings
+
+
 def test_nothing_is_expected_of_a_host_that_does_not_answer() -> None:
     world = died_unseen()
     assert not any(holding.server == "db1" for holding in foreseen(world.snapshot, world.history).holdings)

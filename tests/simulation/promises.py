@@ -231,7 +231,8 @@ class Witness:
             return
         reached = all(until <= quiet for until in self.troubled.values())
         excused = reason and not (reason == "not-claimed" or (reason in PASSING and reached))
-        if settled or self.unfenced or others or hosts or since > quiet or excused:
+        at_it = self.operation_since > quiet  # what came to nothing is tried again half a minute later
+        if settled or self.unfenced or others or hosts or since > quiet or excused or at_it:
             return
         self.say("a standby finishes it", f"undisturbed since {since:.1f} s, and {reason or 'nothing is done'}")
 

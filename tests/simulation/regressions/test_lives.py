@@ -68,6 +68,8 @@ SEEDS: tuple[tuple[str, Script, str], ...] = (
         script_of(10564),
         "the same, with writes of its own: an elect was opened, and died before it was on record",
     ),
+    ("11231", script_of(11231), "a reopening that was under way when all was judged"),
+    ("10302", script_of(10302), "a switchover that began when the virtual address was looked for"),
     ("1987", script_of(1987), "two histories, and then the newer one's primary died as well"),
     (
         "225",

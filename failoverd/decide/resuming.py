@@ -13,8 +13,9 @@ from enum import StrEnum
 from failoverd.decide.measures import Case, blind, primary_alive
 from failoverd.decide.rules import RULES
 from failoverd.decide.situation import Situation
+from failoverd.model.history import started_anew
 from failoverd.model.journal import Intent
-from failoverd.model.plans import START_SLACK, Kind, Verb
+from failoverd.model.plans import Kind, Verb
 from failoverd.model.ranking import Ranking
 from failoverd.model.sight import ServerState
 from failoverd.model.verdict import Advice
@@ -87,7 +88,10 @@ class Open:
     def restarted(self) -> bool:
         """Whether the old primary answers and was started after the operation had begun."""
         s = self.situation
-        return s.primary is not None and s.wall - (s.now - s.primary.started_at) > self.started + START_SLACK
+        if s.primary is None:
+            return False
+        started = s.primary.started_at
+        return started_anew(s.history.last_started_at, started, s.wall - (s.now - started), self.started)
 
     @property
     def other(self) -> bool:

@@ -73,8 +73,9 @@ class Hands:
     had that were let off forcing commits to disk, `refusals` what was found out only while acting. `intended` is true
     from the moment that the promote-intent may be in the journal, `beside` where an earlier manager may have opened the
     elect beside an old primary that was not proven shut. `final` is what a closed primary holds for good, `closed_at`
-    when it was closed (wall seconds), `given_up_for` why no other attempt is made, `asleep` the events that the new
-    primary keeps disabled, `looks` what each server showed right before its present step.
+    when it was closed (wall seconds), `known_start` when it had been started as we last saw it take writes,
+    `given_up_for` why no other attempt is made, `asleep` the events that the new primary keeps disabled, `looks` what
+    each server showed right before its present step.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Hands:
         self.given_up_for = ""
         self.asleep: tuple[Event, ...] = ()
         self.closed_at: float | None = None
+        self.known_start: float | None = None
         self._frozen_until: float | None = None
 
     def begin_freeze(self) -> None:

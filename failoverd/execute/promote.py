@@ -6,8 +6,8 @@ import contextlib
 
 from failoverd.execute.hands import Hands
 from failoverd.model.errors import ServerError, StepFailed
-from failoverd.model.history import Recorded
-from failoverd.model.plans import START_SLACK, EntryKind, Kind
+from failoverd.model.history import Recorded, started_anew
+from failoverd.model.plans import EntryKind, Kind
 from failoverd.model.sight import ServerState
 from failoverd.model.steps import DisarmSource, ForgetSource, OpenWrites, PublishPrimary
 from failoverd.ports import ClaimedServer
@@ -67,8 +67,9 @@ def reopen_old(claim: ClaimedServer, hands: Hands) -> str:
 
 def restarted(claim: ClaimedServer, hands: Hands) -> bool:
     """Whether a server was started after this operation had begun: it may have lost what it had."""
-    up = hands.clock.now() - claim.read().started_at
-    return hands.clock.wall().timestamp() - up > hands.operation.started + START_SLACK
+    started = claim.read().started_at
+    told = hands.clock.wall().timestamp() - (hands.clock.now() - started)
+    return started_anew(hands.known_start, started, told, hands.operation.started)
 
 
 def publish_primary(step: PublishPrimary, hands: Hands) -> str:

@@ -17,6 +17,8 @@ SAYS_ALIVE = frozenset({Why.ALIVE, Why.ACCESS_DENIED})
 SAYS_NOTHING = frozenset({Why.OWN_SIDE, Why.NOT_ASKED})
 # A server reports how long it has been up in whole seconds: two readings of one start differ by less than this.
 START_JITTER = 1.5
+# What times of day are off by at least, told by one that reports whole seconds.
+START_SLACK = 1.0
 # A data directory with less room than this cannot take what a server writes in one go (bytes).
 NO_ROOM = 4 * 1024 * 1024
 _CRASHES_KEPT = 1000
@@ -174,6 +176,16 @@ class History:
             epoch=self.epoch,
             agents_epoch=self.agents_epoch,
         )
+
+
+def started_anew(known: float | None, started: float, told: float, begun: float) -> bool:
+    """Whether a server was started after an operation began.
+
+    `known` is its start when we last saw it take writes and `started` its start now, by our clock: that decides. Only
+    where we never saw it do times of day: `told` is its start and `begun` the operation's begin, maybe by another
+    manager's clock, and those may differ by hours.
+    """
+    return started - known > START_JITTER if known is not None else told > begun + START_SLACK
 
 
 def after_answer(history: History, sight: ServerState) -> History:

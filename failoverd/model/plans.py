@@ -13,9 +13,6 @@ from failoverd.model.history import Recorded
 from failoverd.model.steps import Stage, Task
 from failoverd.model.verdict import Refusal
 
-# A server tells how long it has been up in whole seconds.
-START_SLACK = 1.0
-
 
 class Kind(StrEnum):
     """What an operation is for."""

@@ -108,7 +108,9 @@ def hands_for(
     means = Means(
         eyes.servers, eyes.agents, world.coordination, eyes.tasks, eyes.clock, world.moment, world.outside, controls
     )
-    return Hands(means, occasion.lease, world.policy, operation, tell)
+    hands = Hands(means, occasion.lease, world.policy, operation, tell)
+    hands.known_start = occasion.history.last_started_at
+    return hands
 
 
 def opened(world: World, operation: Operation, settings: tuple[str, ...]) -> Controls:

@@ -35,6 +35,17 @@ def switch(**more: object) -> Open:
     return replace(made, state=made.situation.snapshot.state("db2") if made.intent else None)
 
 
+def seen_started(before: float | None, **more: object) -> Open:
+    """A switchover whose old primary was last seen taking writes under a start so many seconds from the present one, or
+    never; `started` tells when the operation began by the clock of a manager that may be wrong.
+    """
+    made = switch(**more)
+    s = made.situation
+    assert s.primary is not None
+    known = None if before is None else s.primary.started_at + before
+    return replace(made, situation=replace(s, history=replace(s.history, last_started_at=known)))
+
+
 SILENT = opened("db1 down", "db2 down", "db3 replica", intent=INTENT)
 AGENT = opened("db1 down", "db2 down", "db3 replica", "agent db2 dead", intent=INTENT)
 HUNG = opened("db1 down", "db2 down", "db3 replica", "agent db2 alive", intent=INTENT)
@@ -59,8 +70,10 @@ CASES: tuple[tuple[str, Way, Open], ...] = (
     ("switch-on", Way.FINISH, switch(intent=INTENT)),
     ("switch-on", Way.FINISH, switch(intent=INTENT, published=True, wish=Verb.UNDO)),
     ("taken-back", Way.BACK, switch(intent=INTENT, wish=Verb.UNDO)),
-    ("switch-restarted", Way.LEAVE, switch(started=-1e9)),
-    ("switch-back", Way.BACK, switch(started=1e12)),
+    ("switch-restarted", Way.LEAVE, seen_started(None, started=-1e9)),
+    ("switch-back", Way.BACK, seen_started(None, started=1e12)),
+    ("switch-back", Way.BACK, seen_started(0.0, started=-1e9)),
+    ("switch-restarted", Way.LEAVE, seen_started(-60.0, started=1e12)),
     ("switch-overtaken", Way.LEAVE, opened(kind=Kind.SWITCHOVER)),
     ("evidence-due", Way.WAIT, opened(kind=Kind.SWITCHOVER, rule="few-misses")),
     ("evidence-stands", Way.ON, opened()),

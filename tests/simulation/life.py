@@ -260,11 +260,14 @@ class World:
         if not heal:
             self.heal()
             self.run_until(loop.now + LAST_BREATH)
-        self.witness.judge()
         if self.script.vip and self.kept():
             loop.run(loop.now + KEEPING)
-            if self.kept():  # else something was begun meanwhile, by a person who had to wait
+            if not self.kept():  # something was begun meanwhile, by a person who had to wait
+                self.run_until(loop.now + LAST_BREATH)
+                loop.run(loop.now + KEEPING)
+            if self.kept():
                 self.witness.clients_find_it()
+        self.witness.judge()
 
     def kept(self) -> bool:
         """Whether an active manager sees a healthy cluster, so that it keeps the clients' ways."""

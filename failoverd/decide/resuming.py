@@ -129,11 +129,14 @@ class Row:
 
 
 def evident(o: Open) -> bool:
-    """Whether the old primary is as dead as a failover demands, by the manager's own rules or a person's word."""
+    """Whether the old primary is as dead as a failover demands, by the manager's own rules or a person's word.
+
+    Who asked for a switchover has said nothing of the kind.
+    """
     if _ADVICE[o.rule] is Advice.FAIL_OVER or o.rule == "restarted-behind":
         return True
     s = o.situation
-    if s.request is None or s.primary is not None:
+    if s.request is None or o.kind is not Kind.FAILOVER or s.primary is not None:
         return False
     case = Case(s, Ranking(""))
     return not primary_alive(case) and ("blind" in s.request.overrides or not blind(case))

@@ -8,7 +8,7 @@ import pytest
 
 from failoverd.decide.resuming import ELECT_PATIENCE, EVIDENCE_PATIENCE, RESTART_PATIENCE, WAYS, Open, Way, way_of
 from failoverd.model.journal import Intent
-from failoverd.model.plans import Kind, Verb
+from failoverd.model.plans import Kind, Request, Requester, Verb
 from tests.scenarios.words import gtids, identity
 from tests.scenarios.world import build
 
@@ -33,6 +33,13 @@ def switch(**more: object) -> Open:
     """A switchover from db1, which answers, to db2, which is closed."""
     made = opened("db1 up", "db2 replica", rule="healthy", kind=Kind.SWITCHOVER, **{"started": 1e12, **more})
     return replace(made, state=made.situation.snapshot.state("db2") if made.intent else None)
+
+
+def asked(kind: Kind) -> Open:
+    """An operation that a person has asked for, in a first silence of the old primary that its replicas confirm."""
+    made = opened("db1 down", "db2 replica heartbeat=9", "db3 replica heartbeat=9", kind=kind, rule="few-misses")
+    request = Request("shop", kind, Requester("person", "anna"))
+    return replace(made, situation=replace(made.situation, request=request))
 
 
 def seen_started(before: float | None, **more: object) -> Open:
@@ -76,6 +83,8 @@ CASES: tuple[tuple[str, Way, Open], ...] = (
     ("switch-restarted", Way.LEAVE, seen_started(-60.0, started=1e12)),
     ("switch-overtaken", Way.LEAVE, opened(kind=Kind.SWITCHOVER)),
     ("evidence-due", Way.WAIT, opened(kind=Kind.SWITCHOVER, rule="few-misses")),
+    ("evidence-due", Way.WAIT, asked(Kind.SWITCHOVER)),
+    ("evidence-stands", Way.ON, asked(Kind.FAILOVER)),
     ("evidence-stands", Way.ON, opened()),
     ("evidence-stands", Way.ON, elect()),
     ("old-is-back", Way.BACK, opened("db1 up", "db2 replica", rule="healthy")),

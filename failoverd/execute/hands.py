@@ -98,8 +98,7 @@ class Hands:
         self.left_out: set[str] = set()
         self.fence: FenceProof | None = None
         self.saved: list[Saved] = []
-        self.missing = GtidSet()
-        self.given_up = GtidSet()
+        self.missing = self.given_up = GtidSet()
         self.relaxed: dict[str, Durability] = {}
         self.refusals: list[Refusal] = []
         self.hooked: set[str] = set()

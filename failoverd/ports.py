@@ -231,6 +231,11 @@ class Agents(Protocol):
     def scan(self, cluster: str, server: str, kind: LogKind, lacking: GtidSet, timeout: float) -> Holding:
         """What the log files of that host hold beyond `lacking`; problems are part of the answer."""
 
+    def scan_kept(
+        self, cluster: str, server: str, names: tuple[str, ...], lacking: GtidSet, timeout: float
+    ) -> tuple[Holding, ...]:
+        """What only links made there under these names hold beyond `lacking`, by kind of log; problems too."""
+
     def transfer(self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot) -> Spliced:
         """Copy exactly the wanted transactions, or the first of them as the lot says, from the logs of one host beside
         another's relay logs. The policy's salvage time-out bounds the time without progress. Raises AgentError.
@@ -246,8 +251,11 @@ class Agents(Protocol):
         relay log and an offset in it. Problems are part of the answer.
         """
 
-    def keep(self, cluster: str, server: str, lease: Lease, operation: str) -> int:
-        """Hard-link all log files of a server under the name of an operation; how many. Raises as `fence` does."""
+    def keep(self, cluster: str, server: str, lease: Lease, operation: str, kind: LogKind | None = None) -> int:
+        """Hard-link all log files, or the newest of a kind, under a name; how many. Raises AgentError or FencedOut."""
+
+    def trim(self, cluster: str, server: str, lease: Lease, held: GtidSet) -> str:
+        """Remove the links of troubles, which are over; what is not `held` stays and is told. Raises as `keep` does."""
 
     def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
         """Remove files that a transfer has left, those aside too."""

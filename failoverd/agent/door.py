@@ -98,7 +98,19 @@ def release_unit(call: Call) -> dict[str, Any]:
 
 def keep(call: Call) -> dict[str, Any]:
     """Hard-link the logs' files."""
-    return keeping.keep(_log_places(call), call.args["server_uuid"], call.args["operation"])
+    args = call.args
+    limits = args["most_files"], args["most_bytes"]
+    return keeping.keep(_log_places(call), args["server_uuid"], args["operation"], *limits)
+
+
+def let_go(call: Call) -> dict[str, Any]:
+    """Remove the links of a trouble that is over."""
+    return keeping.let_go(_log_places(call), call.args["server_uuid"], call.args["trouble"])
+
+
+def set_aside(call: Call) -> dict[str, Any]:
+    """Keep the links of a trouble that is over under another name."""
+    return keeping.set_aside(_log_places(call), call.args["server_uuid"], call.args["trouble"])
 
 
 def kept(call: Call) -> dict[str, Any]:
@@ -236,7 +248,9 @@ OPS = {
     ),
     "hold_unit": Op(hold_unit, {**_DATADIR, "unit": Field(fields.unit)}),
     "release_unit": Op(release_unit, {**_DATADIR, "unit": Field(fields.unit)}),
-    "keep": Op(keep, {**_LOGS, "operation": Field(fields.operation)}),
+    "keep": Op(keep, {**_LOGS, "operation": Field(fields.operation), **keeping.LIMITS}),
+    "let_go": Op(let_go, {**_LOGS, "trouble": Field(fields.trouble)}),
+    "set_aside": Op(set_aside, {**_LOGS, "trouble": Field(fields.trouble)}),
     "kept": Op(kept, _LOGS),
     "put": Op(put, {**_CHANNEL, "replace": Field(fields.boolean, REQUIRED)}, uploads=True),
     "splice_clean": Op(splice_clean, _CHANNEL),

@@ -127,6 +127,18 @@ def gtid_set(value: Any) -> GtidSet:
 cluster = matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a cluster's name")
 server = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a server's name")
 operation = matching(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}", "an operation's name")
+
+
+trouble = matching(r"trouble-[A-Za-z0-9-]{1,60}", "a trouble's name")
+
+
+def operations(value: Any) -> list[str]:
+    """At most eight names of operations."""
+    if not isinstance(value, list) or len(value) > 8:
+        raise ValueError("a list of at most 8 names is expected")
+    return [operation(one) for one in value]
+
+
 uuid = matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a uuid in lower case")
 _UNIT = r"[A-Za-z0-9][A-Za-z0-9@_.:-]{0,100}\.service"
 hold = matching(rf"guard|none|systemd:{_UNIT}", "guard, none or systemd:UNIT.service")

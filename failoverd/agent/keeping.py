@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
-from failoverd.agent import folders
+from failoverd.agent import fields, folders
 from failoverd.agent.binlog.places import KEPT
 from failoverd.agent.faults import NOT_FOUND, Fault
+from failoverd.agent.fields import Field
 from failoverd.agent.folders import Folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from failoverd.agent.binlog.places import LogPlace
 
 _LARGEST_INDEX = 16 * 1024 * 1024
+LIMITS = {"most_files": Field(fields.whole(0, 2**31), 0), "most_bytes": Field(fields.whole(0, 2**50), 0)}
 
 
-def keep(places: Iterable[LogPlace], uuid: str, operation: str) -> dict[str, Any]:
+def keep(
+    places: Iterable[LogPlace], uuid: str, operation: str, most_files: int = 0, most_bytes: int = 0
+) -> dict[str, Any]:
     """Link every file of the logs into a folder named after the operation; doing it again adds what is new.
 
-    An index is copied, because mysqld rewrites it in place. Gives {"files", "bytes"} of all that is kept.
+    With limits (0: none) the newest files of each log, of which the last one that fits in begins within them. An index
+    is copied, because mysqld rewrites it in place. Gives {"files", "bytes"} of all that is kept.
     """
     totals = {"files": 0, "bytes": 0}
     for place in places:
@@ -31,13 +37,57 @@ def keep(places: Iterable[LogPlace], uuid: str, operation: str) -> dict[str, Any
             source.inner(KEPT, make=True) as all_kept,
             all_kept.inner(operation, make=True) as target,
         ):
-            for name in folders.log_names(source, place):
+            for name in _newest(source, folders.log_names(source, place), most_files, most_bytes):
                 _link(source, target, name)
                 totals["files"] += 1
                 totals["bytes"] += source.file_size(name) or 0
             _copy_index(place.index, target)
             os.fsync(target.fd)
     return totals
+
+
+def _newest(source: Folder, names: list[str], most_files: int, most_bytes: int) -> list[str]:
+    """The end of a list of files, oldest first, within limits; the newest one whatever its size."""
+    chosen: list[str] = []
+    left = most_bytes
+    for name in reversed(names):
+        if (most_files and len(chosen) == most_files) or (most_bytes and left <= 0):
+            break
+        chosen.append(name)
+        left -= source.file_size(name) or 0
+    return chosen[::-1]
+
+
+def let_go(places: Iterable[LogPlace], uuid: str, trouble: str) -> dict[str, Any]:
+    """Remove the links of a trouble that is over; gives {"files": how many}."""
+    removed = 0
+    for all_kept in _kept_folders(places, uuid):
+        with contextlib.suppress(Fault), all_kept.inner(trouble, make=False) as target:
+            for name in target.names():
+                target.remove(name)
+                removed += 1
+            os.rmdir(trouble, dir_fd=all_kept.fd)
+    return {"files": removed}
+
+
+def set_aside(places: Iterable[LogPlace], uuid: str, trouble: str) -> dict[str, Any]:
+    """Give the links of a trouble another name, under which nobody takes them for a source any more: {"name"}."""
+    name = f"left-{time.time_ns() // 1_000_000}-{trouble}"
+    for all_kept in _kept_folders(places, uuid):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(trouble, name, src_dir_fd=all_kept.fd, dst_dir_fd=all_kept.fd)
+    return {"name": name}
+
+
+def _kept_folders(places: Iterable[LogPlace], uuid: str) -> Iterator[Folder]:
+    """The folder of all links of each log that has one."""
+    for path, place in {place.folder: place for place in places}.items():
+        with (
+            contextlib.suppress(Fault),
+            folders.opened(path, place.datadir, uuid) as source,
+            source.inner(KEPT, make=False) as all_kept,
+        ):
+            yield all_kept
 
 
 def kept(places: Iterable[LogPlace], uuid: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from failoverd.agent.home import Home, Server
 
 SERVER = {"server": Field(fields.server), "datadir": Field(fields.optional(fields.path), None)}
-_KIND = Field(fields.one_of("binary", "relay", "both"), "both")
-_KEPT = Field(fields.optional(fields.operation), None)
+KIND = Field(fields.one_of("binary", "relay", "both"), "both")
+_KEPT = Field(fields.operations, [])
 _FOLLOWED = 2
 """The newest file, and the one before it, until both heads tell what it holds."""
 
@@ -39,8 +38,9 @@ class Logs:
         self._home = home
         self._scanner = Scanner()
         self._scanning = threading.Lock()
-        search = {**SERVER, "kind": _KIND, "kept": _KEPT}
+        search = {**SERVER, "kind": KIND, "kept": _KEPT}
         lacking = {"lacking": Field(fields.gtid_set, GtidSet()), "verify": Field(fields.boolean, False)}
+        lacking["only_kept"] = Field(fields.boolean, False)
         wanted = {"wanted": Field(fields.gtid_set), "max_bytes": Field(fields.whole(0, 2**50), 0)}
         place = {"kind": Field(fields.one_of("binary", "relay"), "relay"), "file": _FILE}
         self.ops = {
@@ -63,9 +63,9 @@ class Logs:
         """Look into the asked logs; "both" passes over one that was not remembered.
 
         Every binary log file begins with all that came before it; a relay log may begin anew, and is read from its
-        oldest file on.
+        oldest file on. Links of the named operations come last, without those whose file is still where it was.
         """
-        server, operation = self._server(call), call.args["kept"]
+        server, only = self._server(call), call.args.get("only_kept", False)
         kinds = ("binary", "relay") if call.args["kind"] == "both" else (call.args["kind"],)
         places = {"binary": server.binary, "relay": server.relay}
         found: dict[str, list[Contents]] = {}
@@ -75,10 +75,9 @@ class Logs:
                     continue
                 place = server.place(kind)
                 last = enough if kind == "binary" else None
-                found[kind] = self._scanner.scan(place.files(), verified, call.deadline.check, last)
-                if operation:
-                    kept = self._scanner.scan(place.kept(operation), verified, call.deadline.check)
-                    found[kind] += _only_there(kept, found[kind])
+                check, kept = call.deadline.check, place.only_kept(call.args["kept"])
+                found[kind] = [] if only else self._scanner.scan(place.files(), verified, check, last)
+                found[kind] += self._scanner.scan(kept, verified, check)
         return found
 
     def _scan(self, call: Call) -> dict[str, Any]:
@@ -145,20 +144,6 @@ def _bytes_of(one: Contents, gtids: GtidSet) -> int:
     """About how many bytes of a file are of these transactions."""
     here, whole = (one.holds & gtids).count(), one.holds.count()
     return one.size * here // whole if here else 0
-
-
-def _only_there(kept: list[Contents], present: list[Contents]) -> list[Contents]:
-    """Without the files that are still where they were: a link is the same file."""
-    same = {_inode(one.path) for one in present}
-    return [one for one in kept if _inode(one.path) not in same]
-
-
-def _inode(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return -1, -1
-    return status.st_dev, status.st_ino
 
 
 @contextlib.contextmanager

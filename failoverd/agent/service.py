@@ -6,12 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Callable
 
-from failoverd.agent import addresses, facts, fencing, fields, probe, processes, splicing
+from failoverd.agent import addresses, facts, fencing, fields, keeping, probe, processes, splicing
 from failoverd.agent.binlog.scan import Scanner
 from failoverd.agent.conversation import Call, Op
 from failoverd.agent.faults import BAD_REQUEST, NOT_FOUND, Fault
 from failoverd.agent.fields import Field
-from failoverd.agent.logs import SERVER
+from failoverd.agent.logs import KIND, SERVER
 from failoverd.gtid import GtidSet
 
 if TYPE_CHECKING:
@@ -62,7 +62,12 @@ class Agent:
             "put": self._changing(self._put, {**_CHANNEL, "replace": Field(fields.boolean, False)}, uploads=True),
             "splice_clean": self._changing(self._splice_clean, _CHANNEL),
             "splice_move": self._changing(self._splice_move, {**_CHANNEL, "aside": Field(splicing.suffix)}),
-            "keep": self._changing(self._keep, {**SERVER, "operation": Field(fields.operation)}),
+            "keep": self._changing(
+                self._keep, {**SERVER, "operation": Field(fields.operation), "kind": KIND, **keeping.LIMITS}
+            ),
+            "trim": self._changing(
+                self._trim, {**SERVER, "trouble": Field(fields.trouble), "held": Field(fields.gtid_set)}
+            ),
             "kept": Op(self._kept, SERVER),
             "fence": self._changing(self._fence, fenced),
             "take_address": self._changing(self._take_address, address),
@@ -152,8 +157,25 @@ class Agent:
         return {"relay_log_file": moved[0], "files": len(moved)}
 
     def _keep(self, call: Call) -> dict[str, Any]:
-        args = {**self._door_args(self._server(call)), "operation": call.args["operation"]}
+        server, kind = self._server(call), call.args["kind"]
+        args = {key: call.args[key] for key in ("operation", *keeping.LIMITS)} | self._door_args(server)
+        if kind != "both":
+            place = server.place(kind)
+            args["logs"] = [{"basename": place.basename, "index": place.index}]
         return self._doorway.call("keep", args, call.deadline)
+
+    def _trim(self, call: Call) -> dict[str, Any]:
+        """End the links of a trouble: nobody needs what is held; what is not stays, and is no source any more."""
+        server, trouble = self._server(call), call.args["trouble"]
+        left, faults = GtidSet(), list[Fault]()
+        for place in (server.binary, server.relay):
+            links = [] if place is None else place.only_kept([trouble])
+            for one in Scanner().scan(links, verify=False, check=call.deadline.check):
+                left |= one.holds - call.args["held"]
+                faults += one.faults
+        act = "set_aside" if left or faults else "let_go"
+        self._doorway.call(act, {**self._door_args(server), "trouble": trouble}, call.deadline)
+        return {"left": str(left), "faults": [fault.as_json() for fault in faults]}
 
     def _kept(self, call: Call) -> dict[str, Any]:
         return self._doorway.call("kept", self._door_args(self._server(call)), call.deadline)

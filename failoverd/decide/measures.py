@@ -211,7 +211,8 @@ def acks_unaccounted(c: Case) -> Measured | None:
 
 def _logs_read(s: Situation) -> bool:
     """Whether its logs were read to their end, or before anybody has asked, whether there is an agent to read them."""
-    found = [h for h in s.snapshot.holdings if h.server == s.recorded.name and h.kind is LogKind.BINARY]
+    own = (h for h in s.snapshot.holdings if h.server == s.recorded.name and not h.kept)
+    found = [h for h in own if h.kind is LogKind.BINARY]
     if not found:
         return s.snapshot.facts(s.recorded.name) is not None
     return any(h.complete and not h.problem for h in found)

@@ -44,7 +44,7 @@ def splice(step: Splice, hands: Hands) -> str:
         return give_up(RecoveryIncomplete(error.what, error.detail, error.left | work.after), hands)
     finally:
         if work.brought:
-            hands.saved.append(Saved(work.brought, step.origin, f"{step.kind} logs over SSH, spliced"))
+            hands.saved.append(Saved(work.brought, step.origin, step.way))
 
 
 class Splicing:
@@ -125,7 +125,7 @@ class Splicing:
         """Lay one part out beside the elect's relay logs; begun again where the way broke."""
         step, hands, why = self._step, self._hands, self._problem
         share = max(step.size * len(wanted) // max(len(step.gtids), 1), 1)
-        asked = Holding(step.origin, step.kind, wanted, share)
+        asked = Holding(step.origin, step.kind, wanted, share, kept=step.kept)
         for _ in range(COPIES):
             try:
                 lot = Lot(self._most, aside)

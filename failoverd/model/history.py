@@ -22,6 +22,8 @@ START_SLACK = 1.0
 # A data directory with less room than this cannot take what a server writes in one go (bytes).
 NO_ROOM = 4 * 1024 * 1024
 _CRASHES_KEPT = 1000
+# How the names of links begin that were made when a primary was in trouble.
+TROUBLE = "trouble-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class Recorded:
     ackers: tuple[str, ...] = ()
     degraded: bool = False
     inherited: GtidSet | None = None
+
+    @property
+    def trouble(self) -> str:
+        """The name under which log files are linked when this primary is in trouble: never again after it."""
+        return f"{TROUBLE}{self.epoch}-{self.server_uuid[:8]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,10 @@ class LogKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What the log files of one host hold beyond a given set: `missing` of `size` bytes is what can be brought over."""
+    """What the log files of one host hold beyond a given set: `missing` of `size` bytes is what can be brought over.
+
+    With `kept`, the names under which files were linked, it is what those links hold and no file does any more.
+    """
 
     server: str
     kind: LogKind
@@ -90,6 +93,7 @@ class Holding:
     files: int = 0
     complete: bool = True
     problem: str = ""
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class Unfinished:
     def saved(self) -> tuple[Saved, ...]:
         """What was brought to an elect so far."""
         return tuple(
-            Saved(step.gtids, step.origin, f"{step.kind} logs over SSH, spliced")
+            Saved(step.gtids, step.origin, step.way)
             for step, outcome in self.acted()
             if isinstance(step, Splice) and outcome.result is StepResult.DONE
         )

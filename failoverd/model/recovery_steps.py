@@ -16,7 +16,7 @@ SPLICE_CHANNEL = "fo_recover"
 @dataclass(frozen=True, slots=True)
 class Splice:
     """Bring `gtids` from the log files of `origin` to `server` and let its own applier run them on a channel beside
-    the default one.
+    the default one; with `kept`, from what was linked there under these names.
     """
 
     server: str
@@ -24,11 +24,22 @@ class Splice:
     kind: LogKind
     gtids: GtidSet
     size: int
+    kept: tuple[str, ...] = ()
     stage = Stage.RECOVER
+
+    @property
+    def logs(self) -> str:
+        """Which logs they come from, for people."""
+        return f"kept {self.kind} logs" if self.kept else f"{self.kind} logs"
+
+    @property
+    def way(self) -> str:
+        """How they travel, in the words of the report."""
+        return f"{self.logs} over SSH, spliced"
 
     def title(self) -> str:
         """What it does, for people."""
-        return f"bring {len(self.gtids)} transactions from the {self.kind} logs of {self.origin} to {self.server}"
+        return f"bring {len(self.gtids)} transactions from the {self.logs} of {self.origin} to {self.server}"
 
     def achieved(self, snapshot: TopologySnapshot) -> bool:
         """Whether the server has executed them all, and the channel that brought them is gone again."""

@@ -20,22 +20,22 @@ class Route(IntEnum):
     OLD_PRIMARY_LOGS = 0  # complete: every other log was made from them
     PEER_BINARY_LOGS = 1  # executed and checked by a server
     PEER_RELAY_LOGS = 2  # received, not yet executed by anybody
-    REPLICATION = 3  # needs no agent, and a peer whose set is clean
+    KEPT_LINKS = 3  # of files that nobody has any more, made in this trouble
+    REPLICATION = 4  # needs no agent, and a peer whose set is clean
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One place that can give transactions; `size` is bytes of all it offers, 0 where unknown."""
+    """One place that can give transactions; `size` is bytes of all it offers, 0 where unknown. Where it is log files,
+    `kind` tells which, and `kept` under which names they were linked.
+    """
 
     server: str
     route: Route
     gtids: GtidSet
     size: int = 0
-
-    @property
-    def kind(self) -> LogKind:
-        """Which log files hold them."""
-        return LogKind.RELAY if self.route is Route.PEER_RELAY_LOGS else LogKind.BINARY
+    kind: LogKind = LogKind.BINARY
+    kept: tuple[str, ...] = ()
 
 
 def can_execute(state: ServerState) -> GtidSet:
@@ -61,7 +61,7 @@ def sources_for(
     gives by replication only where nothing errant would come along and nothing needed is purged there.
     """
     found = [
-        Source(h.server, _route(h, old_primary), h.missing, h.size)
+        Source(h.server, _route(h, old_primary), h.missing, h.size, h.kind, h.kept)
         for h in snapshot.holdings
         if h.missing and (h.server != elect or h.kind is LogKind.RELAY)
     ]
@@ -84,6 +84,8 @@ def executes_soon(state: ServerState) -> GtidSet:
 
 
 def _route(holding: Holding, old_primary: str) -> Route:
+    if holding.kept:
+        return Route.KEPT_LINKS
     if holding.kind is LogKind.RELAY:
         return Route.PEER_RELAY_LOGS
     return Route.OLD_PRIMARY_LOGS if holding.server == old_primary else Route.PEER_BINARY_LOGS

@@ -46,28 +46,47 @@ def questions(snapshot: TopologySnapshot, old_primary: str) -> tuple[Question, .
 
 
 def scan_logs(
-    eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old_primary: str, met: frozenset[str] = frozenset()
+    eyes: Eyes,
+    policy: ClusterPolicy,
+    snapshot: TopologySnapshot,
+    old_primary: str,
+    met: frozenset[str] = frozenset(),
+    kept: tuple[str, ...] = (),
 ) -> TopologySnapshot:
-    """The snapshot with what the log files of the hosts hold; a host that cannot be asked has a problem instead of a
-    set. The agents of `met` have answered since the look.
+    """The snapshot with what the log files of the hosts hold, and behind that what only links made under the names
+    `kept` still do; a host that cannot be asked has a problem instead of a set. The agents of `met` have answered since
+    the look.
     """
-    asked = questions(snapshot, old_primary)
+    asked, limit = questions(snapshot, old_primary), policy.failover.salvage_timeout
+    lacking = asked[0].lacking
+
+    def answers(server: str) -> bool:
+        return server in met or snapshot.facts(server) is not None
+
+    names = [spec.name for spec in policy.servers if kept and answers(spec.name)]
 
     def patience(question: Question) -> float:
         # A host whose agent was silent in every look since is asked once more, but clients wait for that.
-        answers = question.server in met or snapshot.facts(question.server) is not None
-        return policy.failover.salvage_timeout if answers else policy.detection.timeout * LAST_WORD
+        return limit if answers(question.server) else policy.detection.timeout * LAST_WORD
 
     def call(question: Question) -> Callable[[], Holding]:
-        limit = patience(question)
-        return lambda: eyes.agents.scan(policy.name, question.server, question.kind, question.lacking, limit)
+        wait = patience(question)
+        return lambda: eyes.agents.scan(policy.name, question.server, question.kind, question.lacking, wait)
 
-    longest = max(patience(question) for question in asked)
-    answers = eyes.tasks.gather({f"{q.server} {q.kind}": call(q) for q in asked}, longest + GRACE)
-    holdings = []
+    def links(name: str) -> Callable[[], tuple[Holding, ...]]:
+        return lambda: eyes.agents.scan_kept(policy.name, name, kept, lacking, limit)
+
+    calls: dict[str, Callable[[], Holding | tuple[Holding, ...]]] = {f"{q.server} {q.kind}": call(q) for q in asked}
+    calls |= {f"{name} kept": links(name) for name in names}
+    longest = max(limit if names else 0.0, *(patience(question) for question in asked))
+    told = eyes.tasks.gather(calls, longest + GRACE)
+    holdings: list[Holding] = []
     for question in asked:
-        answer = answers[f"{question.server} {question.kind}"]
-        if isinstance(answer, Exception):
-            answer = Holding(question.server, question.kind, complete=False, problem=str(answer))
-        holdings.append(answer)
+        answer = told[f"{question.server} {question.kind}"]
+        unread = Holding(question.server, question.kind, complete=False, problem=str(answer))
+        holdings.append(answer if isinstance(answer, Holding) else unread)
+    for name in names:
+        found = told[f"{name} kept"]
+        silent = Holding(name, LogKind.RELAY, complete=False, problem=str(found), kept=kept)
+        holdings += found if isinstance(found, tuple) else (silent,)
     return replace(snapshot, holdings=tuple(holdings))

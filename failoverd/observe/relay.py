@@ -17,13 +17,18 @@ from failoverd.observe.logs import scan_logs
 
 
 def scan_and_verify(
-    eyes: Eyes, policy: ClusterPolicy, snapshot: TopologySnapshot, old_primary: str, met: frozenset[str] = frozenset()
+    eyes: Eyes,
+    policy: ClusterPolicy,
+    snapshot: TopologySnapshot,
+    old_primary: str,
+    met: frozenset[str] = frozenset(),
+    kept: tuple[str, ...] = (),
 ) -> TopologySnapshot:
-    """What surviving logs hold, and side by side whether what replicas claim to have received can be read. The agents
-    of `met` have answered since the look.
+    """What surviving logs hold, and links under the names `kept`, and side by side whether what replicas claim to have
+    received can be read. The agents of `met` have answered since the look.
     """
     calls: dict[str, Callable[[], TopologySnapshot | tuple[Verified, ...]]] = {
-        "logs": lambda: scan_logs(eyes, policy, snapshot, old_primary, met),
+        "logs": lambda: scan_logs(eyes, policy, snapshot, old_primary, met, kept),
         "received": lambda: verify_received(eyes, policy, snapshot),
     }
     answers = eyes.tasks.gather(calls, policy.failover.salvage_timeout + 3 * GRACE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from failoverd.gtid import GtidSet
 from failoverd.model.host import AgentSilent
 from failoverd.model.plans import Group
@@ -39,7 +41,7 @@ def choose_sources(need: GtidSet, sources: tuple[Source, ...], *, deaf: bool = F
         part = best.gtids & left if best is not None else GtidSet()
         if best is None or not part:
             break
-        chosen.append(Source(best.server, best.route, part, share(best, part)))
+        chosen.append(replace(best, gtids=part, size=share(best, part)))
         left -= part
     return tuple(sorted(chosen, key=lambda source: source.route))
 
@@ -78,7 +80,7 @@ def bring(source: Source, elect: ServerState, policy: ClusterPolicy) -> Step:
     """The step for one source: its log files by agents, or where there is no agent, replication from it."""
     if source.route is Route.REPLICATION:
         return Fetch(elect.name, source.server, policy.server(source.server).endpoint, source.gtids)
-    return Splice(elect.name, source.server, source.kind, source.gtids, source.size)
+    return Splice(elect.name, source.server, source.kind, source.gtids, source.size, source.kept)
 
 
 def half_received(state: ServerState) -> bool:

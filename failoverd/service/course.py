@@ -78,7 +78,8 @@ def fail_over(world: World, occasion: Occasion, hands: Hands, request: Request |
         return undo(world, hands, course, Result.UNDONE)
     frozen = look_at_frozen(world, occasion, hands)
     old = hands.operation.plan.old_primary
-    course.tail_unread = not any(h.server == old and h.complete and not h.problem for h in frozen.holdings)
+    own = (h for h in frozen.holdings if h.server == old and not h.kept)
+    course.tail_unread = not any(h.complete and not h.problem for h in own)
     situation = situation_of(world, replace(occasion, snapshot=frozen), request)
     ranking, found = settle(situation)
     course.refusals = standing(found, hands.operation.overrides)

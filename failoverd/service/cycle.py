@@ -25,6 +25,7 @@ from failoverd.observe.look import Interest, look
 from failoverd.ports import Lease
 from failoverd.service import act
 from failoverd.service.hooks import tell_verdict
+from failoverd.service.links import mind_links
 from failoverd.service.phases import Event, Phase, after
 from failoverd.service.publish import Published
 from failoverd.service.records import catch_up, heeding, nobody_acts
@@ -41,6 +42,7 @@ def turn(world: World, memory: Memory, published: Published) -> float:
     note_change(world, memory, verdict)
     memory.publish = lambda seen: publish(world, memory, seen, published, lease)
     if lease is not None:
+        mind_links(world, memory, snapshot, lease)
         act_as_allowed(world, memory, snapshot, verdict, lease)
     try_write(world, memory, snapshot, lease)
     publish(world, memory, snapshot, published, lease)

@@ -19,6 +19,7 @@ from failoverd.model.sight import Follower
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.status import with_pauses
 from failoverd.model.verdict import Advice
+from failoverd.observe.fanout import HASTY_LOOKS
 from failoverd.observe.look import Interest, look
 from failoverd.observe.relay import verify_received, with_verified
 from failoverd.ports import Lease
@@ -70,6 +71,9 @@ def own_look(world: World) -> tuple[Memory, TopologySnapshot]:
     primary = recorded.name if recorded else None
     tell_agents(world, memory, look(world.eyes, world.policy, Interest()))
     snapshot = look(world.eyes, world.policy, Interest(primary, hosts=True))
+    if primary is not None and snapshot.state(primary) is None:
+        # A service looks again before it asks the others about a silence; this is the only look of a command.
+        snapshot = look(world.eyes, world.policy, Interest(primary, misses=HASTY_LOOKS * world.policy.detection.misses))
     memory.history = memory.history.after(snapshot)
     memory.hosts = snapshot.hosts
     clock = world.eyes.clock

@@ -8,7 +8,7 @@ from failoverd.execute.hands import Hands
 from failoverd.model.ackers import possible
 from failoverd.model.history import History
 from failoverd.model.host import Holding
-from failoverd.model.plans import EntryKind
+from failoverd.model.plans import EntryKind, Operation
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.observe.look import read_claimed
 from failoverd.observe.relay import scan_and_verify
@@ -20,7 +20,7 @@ def look_at_frozen(world: World, occasion: Occasion, hands: Hands) -> TopologySn
     old = hands.operation.plan.old_primary
     frozen = read_claimed(world.eyes, occasion.snapshot, hands.claims, world.policy.detection.timeout)
     met = frozenset({old} if hands.fence is not None and hands.fence.hold else ())  # only an agent holds a restart
-    scanned = scan_and_verify(world.eyes, world.policy, frozen, old, met)
+    scanned = scan_and_verify(world.eyes, world.policy, frozen, old, met, links_of(hands.operation))
     scanned = replace(scanned, holdings=tuple(may_grow(h, old, hands) for h in scanned.holdings))
     evidence: dict[str, object] = {
         s.name: {"executed": str(s.executed), "received": str(s.received)} for s in scanned.reached()
@@ -29,6 +29,13 @@ def look_at_frozen(world: World, occasion: Occasion, hands: Hands) -> TopologySn
     if world.policy.lossless:
         hands.write(EntryKind.ACKNOWLEDGERS, acknowledgers(world, occasion.history, scanned), wait=False)
     return scanned
+
+
+def links_of(operation: Operation) -> tuple[str, ...]:
+    """Under which names log files were linked that count: by this operation's own fence, and since the trouble with
+    this primary began. Links of other times are no source: their numbers may have been given anew since.
+    """
+    return (operation.id, operation.old.trouble) if operation.old is not None else (operation.id,)
 
 
 def may_grow(holding: Holding, old: str, hands: Hands) -> Holding:

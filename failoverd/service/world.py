@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from failoverd.execute.hands import Outside, unwatched
+from failoverd.gtid import GtidSet
 from failoverd.model.comings import Comings
 from failoverd.model.flight import Flight, Unrecorded
 from failoverd.model.history import History
@@ -89,6 +90,20 @@ def unpublished(snapshot: TopologySnapshot) -> None:
     """A command tells nobody what it sees."""
 
 
+class Links:
+    """What was linked at the hosts in the trouble `of` (its name, the primary, our epoch).
+
+    `linked` tells by server what it had received then. The calls run beside the cycle: `busy` names servers with one
+    under way, `trimmed` those without links.
+    """
+
+    def __init__(self, of: tuple[str, str, int] = ("", "", 0)) -> None:
+        self.of = of
+        self.linked: dict[str, GtidSet] = {}
+        self.trimmed: set[str] = set()
+        self.busy: set[str] = set()
+
+
 class Memory:
     """What this manager remembers of one cluster; used by one thread only.
 
@@ -114,6 +129,7 @@ class Memory:
         self.comings = Comings()
         self.again: dict[str, Again] = {}
         self.publish: Callable[[TopologySnapshot], None] = unpublished
+        self.links = Links()
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,9 +172,11 @@ def test_links_made_at_the_first_sign_of_trouble_outlive_a_repoint(trouble: Trou
     assert trouble.received() == GtidSet()
     asked = {"server": "db2", "kind": "relay", "lacking": before}
     assert trouble.agent.call("scan", asked)["missing"] == ""
-    scan = trouble.agent.call("scan", {**asked, "kept": "op-1"})
+    scan = trouble.agent.call("scan", {**asked, "kept": ["op-1"]})
     assert GtidSet.parse(scan["missing"]) == GtidSet.parse(everything) - GtidSet.parse(before)
-    sent = trouble.agent.call("extract", {"server": "db2", "kind": "relay", "wanted": scan["missing"], "kept": "op-1"})
+    sent = trouble.agent.call(
+        "extract", {"server": "db2", "kind": "relay", "wanted": scan["missing"], "kept": ["op-1"]}
+    )
     trouble.splice(trouble.agent.call("put", {"server": "db2"}, epoch=1, raw=sent["raw"]))
     assert replica.executed() == everything
 

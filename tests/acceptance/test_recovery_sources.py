@@ -1,12 +1,15 @@
 """Where missing transactions come from when logs cannot be read or a set has holes.
 
 Remedies: the step `Fetch`; for a hole the target set, which is a union of sets and no highest number; for forgotten
-relay logs `model.sources.forgot`, asked in a scan and before it.
+relay logs `model.sources.forgot`, asked in a scan and before it; for purged ones `service.links`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from failoverd.drivers.mysql.local import hold
@@ -23,6 +26,7 @@ from tests.acceptance.rehearsal import (
     rehearsal,
     saved_count,
 )
+from tests.acceptance.test_main_job_by_hand import BY_HAND
 
 NEVER_DB2: dict[str, Any] = {"clusters": {"shop": {"servers": {"db2": {"promote": "never"}}}}}
 
@@ -101,16 +105,24 @@ def hole(lab: Lab) -> str:
     return str(gap)
 
 
+def received_only(play: Rehearsal) -> str:
+    """All replicas have everything that the primary has, the end of it in relay logs that a restart makes them forget;
+    that set.
+    """
+    for server in play.replicas():
+        play.lab.sql(server, "SET PERSIST_ONLY relay_log_recovery = ON; STOP REPLICA SQL_THREAD FOR CHANNEL ''")
+    play.go_on(60)
+    play.writer.pause()
+    wanted = executed(play.lab, "db1")
+    for server in play.replicas():
+        eventually(lambda server=server: received(play.lab, server, wanted), bool, f"{server} with all")  # type: ignore[misc]
+    return wanted
+
+
 def test_what_a_restart_made_both_replicas_forget_is_read_from_their_disks(lab: LabFactory) -> None:
     with rehearsal(lab()) as play:
         play.begin()
-        for server in play.replicas():
-            play.lab.sql(server, "SET PERSIST_ONLY relay_log_recovery = ON; STOP REPLICA SQL_THREAD FOR CHANNEL ''")
-        play.go_on(60)
-        play.writer.pause()
-        wanted = executed(play.lab, "db1")
-        for server in play.replicas():
-            eventually(lambda server=server: received(play.lab, server, wanted), bool, f"{server} with all")  # type: ignore[misc]
+        wanted = received_only(play)
         for name in MANAGERS:
             play.managers.kill(name)
         play.lab.fault.poweroff("db1")
@@ -133,13 +145,7 @@ def test_a_manager_that_remembers_more_than_anybody_still_knows_asks_their_disks
     """The memory of the dead primary's set refuses nothing that forgotten relay logs may give back."""
     with rehearsal(lab()) as play:
         play.begin()
-        for server in play.replicas():
-            play.lab.sql(server, "SET PERSIST_ONLY relay_log_recovery = ON; STOP REPLICA SQL_THREAD FOR CHANNEL ''")
-        play.go_on(60)
-        play.writer.pause()
-        wanted = executed(play.lab, "db1")
-        for server in play.replicas():
-            eventually(lambda server=server: received(play.lab, server, wanted), bool, f"{server} with all")  # type: ignore[misc]
+        wanted = received_only(play)
         play.managers.wait_for("a look at all of it", lambda status: primarys_set(status) == wanted)
         for server in play.replicas():
             play.lab.fault.kill(server)  # first, or one of them were promoted while it still knows
@@ -153,6 +159,49 @@ def test_a_manager_that_remembers_more_than_anybody_still_knows_asks_their_disks
         assert inside(play.lab, elect, wanted)
         assert saved_count(shown) >= 60
         play.settled(elect, ())  # the other one may have come back too late to be repointed in the same operation
+
+
+def test_links_made_at_the_first_sign_of_trouble_give_what_a_restart_has_purged(lab: LabFactory) -> None:
+    with rehearsal(lab(settings=BY_HAND)) as play:
+        play.begin()
+        wanted = received_only(play)
+        before = {server: relay_logs(play.lab, server) for server in play.replicas()}
+        play.lab.fault.poweroff("db1")
+        for server in play.replicas():
+            kept = functools.partial(relay_logs, play.lab, server, "#failoverd_kept/trouble-*/")
+            eventually(kept, lambda found, at=server: before[at] <= found, f"links of all relay logs on {server}")  # type: ignore[misc]
+        for server in play.replicas():
+            play.lab.fault.kill(server)
+            play.lab.start_mysqld(server)
+            play.lab.sql(server, "FLUSH LOCAL RELAY LOGS FOR CHANNEL ''; FLUSH LOCAL RELAY LOGS FOR CHANNEL ''")
+            there = functools.partial(relay_logs, play.lab, server)
+            eventually(there, lambda found, at=server: not found & before[at], f"purged relay logs of {server}")  # type: ignore[misc]
+            assert not received(play.lab, server, wanted)
+        play.managers.wait_for("a dead primary", lambda status: status["verdict"] == "primary-dead", PATIENCE)
+        play.writer.resume()
+        _, document, _ = play.command("failover", "shop", "--yes")
+        assert document["outcome"] == "done", document
+        elect = document["new_primary"]
+        assert inside(play.lab, elect, wanted)
+        assert saved_count(document) >= 60
+        assert {saved["how"] for saved in document["saved"]} == {"kept relay logs over SSH, spliced"}
+        assert any("from the kept relay logs of" in step["title"] for step in document["steps"])
+        play.settled(elect, tuple(set(play.replicas()) - {elect}))
+        for server in play.replicas():
+            eventually(
+                lambda server=server: relay_logs(play.lab, server, "#failoverd_kept/*/"),  # type: ignore[misc]
+                lambda found: not found,
+                f"no links on {server} any more",
+            )
+
+
+def relay_logs(lab: Lab, server: str, below: str = "") -> set[int]:
+    """The files of the default channel's relay log, by inode, where they lie or where they were linked."""
+    found = set()
+    for path in Path(lab.hosts[server].datadir).glob(f"{below}*relay*.[0-9]*"):
+        with contextlib.suppress(FileNotFoundError):
+            found |= set() if "fo_" in path.name else {path.stat().st_ino}
+    return found
 
 
 FORCED = "SET GLOBAL sync_binlog = 1, GLOBAL innodb_flush_log_at_trx_commit = 1"

@@ -45,6 +45,9 @@ class World(Protocol):
     def spliced(self, server: str) -> bool:
         """Whether files of a transfer lie there."""
 
+    def purge(self, server: str) -> None:
+        """Its binary logs are gone, as mysqld purges them."""
+
     def close(self) -> None:
         """End everything."""
 
@@ -87,6 +90,10 @@ class SshWorld:
     def spliced(self, server: str) -> bool:
         return bool(list(self.hosts[server].datadir.glob("*fo_recover*")))
 
+    def purge(self, server: str) -> None:
+        for path in self.hosts[server].datadir.glob("binlog.0*"):
+            path.unlink()
+
     def close(self) -> None:
         if self.agents.facts("shop", "db1", 30.0):
             self.agents.release("shop", "db1", FakeLease(1000))
@@ -117,6 +124,9 @@ class FakeWorld:
 
     def spliced(self, server: str) -> bool:
         return bool(self.hosts[server].spliced)
+
+    def purge(self, server: str) -> None:
+        self.hosts[server].logs.clear()
 
     def close(self) -> None:
         self.hosts.clear()

@@ -116,6 +116,36 @@ def test_a_copy_in_parts_waits_aside_until_the_channel_is_free(world: World) -> 
         world.agents.bring_forward("shop", "db2", FakeLease(3))
 
 
+def test_links_outlive_what_mysqld_deletes_and_end_with_their_trouble(world: World) -> None:
+    world.remember()
+    agents, lease = world.agents, FakeLease(4)
+    everything = agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
+    names = ("op-1", "trouble-1-a")
+    assert agents.keep("shop", "db1", lease, "trouble-1-a", LogKind.BINARY)
+    assert agents.scan_kept("shop", "db1", names, GtidSet(), 30.0) == ()  # the files themselves are still there
+    world.purge("db1")
+    assert agents.scan_kept("shop", "db1", ("op-1",), GtidSet(), 30.0) == ()
+    (links,) = agents.scan_kept("shop", "db1", names, everything.missing - PART, 30.0)
+    assert (links.server, links.kind, links.missing, links.kept) == ("db1", LogKind.BINARY, PART, names)
+    assert agents.transfer("shop", "db2", links, unheard, Lot()).gtids == PART
+    with pytest.raises(FencedOut):
+        agents.trim("shop", "db1", FakeLease(3), everything.missing)
+    assert agents.trim("shop", "db1", lease, everything.missing) == ""
+    assert agents.scan_kept("shop", "db1", names, GtidSet(), 30.0) == ()
+    assert agents.trim("shop", "db1", lease, GtidSet()) == "", "nothing is left to end"
+
+
+def test_links_of_what_is_nowhere_else_stay_but_give_no_more(world: World) -> None:
+    world.remember()
+    agents, lease = world.agents, FakeLease(4)
+    everything = agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
+    agents.keep("shop", "db1", lease, "trouble-1-a", LogKind.BINARY)
+    world.purge("db1")
+    assert PART.shorten() in agents.trim("shop", "db1", lease, everything.missing - PART)
+    assert agents.scan_kept("shop", "db1", ("trouble-1-a",), GtidSet(), 30.0) == ()
+    assert agents.trim("shop", "db1", lease, GtidSet()) == "", "it was told once"
+
+
 def test_nothing_is_laid_out_without_a_lease_or_under_a_lower_epoch(world: World) -> None:
     world.remember()
     wanted = world.agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)

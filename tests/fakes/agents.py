@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
+from failoverd.model.history import TROUBLE
 from failoverd.model.host import (
     AgentSilent,
     FenceProof,
@@ -54,7 +55,7 @@ class FakeHost:
     spliced: GtidSet = field(default_factory=GtidSet)
     aside: GtidSet = field(default_factory=GtidSet)
     silent: str = ""
-    kept: list[str] = field(default_factory=list)
+    kept: dict[str, dict[LogKind, GtidSet]] = field(default_factory=dict)
     unreadable: GtidSet = field(default_factory=GtidSet)
     behind: GtidSet = field(default_factory=GtidSet)
     addresses: set[str] = field(default_factory=set)
@@ -62,6 +63,13 @@ class FakeHost:
     def begin(self) -> None:
         """mysqld is started by whoever starts it; a held host kills it at once."""
         self.alive = self.fenced is None
+
+    def only_linked(self, kind: LogKind, names: tuple[str, ...]) -> GtidSet:
+        """What links of these names hold and no log does any more."""
+        linked = GtidSet()
+        for name in names:
+            linked |= self.kept.get(name, {}).get(kind, GtidSet())
+        return linked - self.logs.get(kind, GtidSet())
 
     def accept(self, lease: Lease) -> None:
         """Take a change under an epoch, or refuse a lower one."""
@@ -109,6 +117,17 @@ class FakeAgents:
             return Holding(server, kind, complete=False, problem=str(error))
         return Holding(server, kind, missing, len(missing) * BYTES_EACH, files=1)
 
+    def scan_kept(
+        self, cluster: str, server: str, names: tuple[str, ...], lacking: GtidSet, timeout: float
+    ) -> tuple[Holding, ...]:
+        host = self._host(server)
+        found = [host.only_linked(kind, names) - lacking for kind in LogKind]
+        return tuple(
+            Holding(server, kind, missing, len(missing) * BYTES_EACH, files=1, kept=names)
+            for kind, missing in zip(LogKind, found, strict=True)
+            if missing
+        )
+
     def verify(self, cluster: str, server: str, file: str, position: int, timeout: float) -> Verified:
         try:
             host = self._host(server)
@@ -118,11 +137,25 @@ class FakeAgents:
         damage = "log file relay.000002 is damaged at offset 300" if host.unreadable or host.behind else ""
         return Verified(server, held - host.unreadable - host.behind, host.behind, damage)
 
-    def keep(self, cluster: str, server: str, lease: Lease, operation: str) -> int:
+    def keep(self, cluster: str, server: str, lease: Lease, operation: str, kind: LogKind | None = None) -> int:
         host = self._host(server)
         host.accept(lease)
-        host.kept.append(operation)
-        return len(host.logs)
+        logs = {one: held for one, held in host.logs.items() if kind in {None, one}}
+        links = host.kept.setdefault(operation, {})
+        links.update({one: links.get(one, GtidSet()) | held for one, held in logs.items()})
+        return len(logs)
+
+    def trim(self, cluster: str, server: str, lease: Lease, held: GtidSet) -> str:
+        host = self._host(server)
+        left = []
+        for name in [name for name in host.kept if name.startswith(TROUBLE)]:
+            host.accept(lease)
+            beyond = [host.only_linked(kind, (name,)) - held for kind in LogKind]
+            links = host.kept.pop(name)
+            if any(beyond):
+                host.kept[f"left-{name}"] = links
+            left += [gtids.shorten() for gtids in beyond if gtids]
+        return "; ".join(left)
 
     def transfer(
         self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot = EVERYTHING
@@ -132,7 +165,7 @@ class FakeAgents:
             raise LockLost(f"nothing is laid out on {target}", f"no lease on {cluster}")
         giver, taker = self._host(wanted.server), self._host(target)
         taker.accept(lease)
-        laid = giver.logs.get(wanted.kind, GtidSet()) & wanted.missing
+        laid = (giver.logs.get(wanted.kind, GtidSet()) | giver.only_linked(wanted.kind, wanted.kept)) & wanted.missing
         laid = first_of(laid, -(-lot.most // BYTES_EACH)) if lot.most else laid
         if not laid:
             raise AgentError("the upload holds no file", code="BAD_REQUEST")

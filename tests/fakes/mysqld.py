@@ -53,6 +53,7 @@ class FakeMysqld:
     durability: Durability = FORCED
     starts_closed: bool | None = None
     keeps_settings: bool = True
+    settings: Settings = field(default_factory=Settings)
 
     def state(self, now: float) -> ServerState:
         """What a read of the server says."""
@@ -70,7 +71,7 @@ class FakeMysqld:
             started_at=self.started_at,
             read_at=now,
             offline_mode=self.offline,
-            settings=Settings(read_only_at_start=self.starts_closed),
+            settings=replace(self.settings, read_only_at_start=self.starts_closed),
             semi_sync=self.semi_sync,
             waits=Waits() if self.writes_hang else None,
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
+from failoverd.model.history import TROUBLE
 from failoverd.model.host import (
     AgentSilent,
     FenceProof,
@@ -50,6 +51,7 @@ class Host:
     restarts: float | None = None
     addresses: set[str] = field(default_factory=set)
     acts: list[tuple[float, int, str]] = field(default_factory=list)
+    kept: dict[str, dict[LogKind, dict[Gtid, int]]] = field(default_factory=dict)
 
     def accept(self, epoch: int) -> None:
         """Take a change under an epoch, or refuse a lower one."""
@@ -78,6 +80,29 @@ class Host:
         if kind is LogKind.BINARY:
             return disk.executed
         return {gtid: content for held in disk.relayed.values() for gtid, content in held.items()}
+
+    def keep(self, operation: str, kinds: Iterable[LogKind]) -> int:
+        """Link what is there now; what was linked before under that name stays."""
+        links = self.kept.setdefault(operation, {})
+        for kind in kinds:
+            links[kind] = {**links.get(kind, {}), **self.logs(kind)}
+        return len(links)
+
+    def trim(self, name: str, held: GtidSet) -> GtidSet:
+        """End links; those that hold more stay under a name that is no source. What they hold more."""
+        left = GtidSet()
+        for kind in LogKind:
+            left |= gtids_of(self.only_linked(kind, (name,))) - held
+        links = self.kept.pop(name)
+        if left:
+            self.kept[f"left-{name}"] = links
+        return left
+
+    def only_linked(self, kind: LogKind, names: Iterable[str]) -> dict[Gtid, int]:
+        """What links of these names hold and no log does any more."""
+        there = self.logs(kind)
+        linked = [held for name in names for held in self.kept.get(name, {}).get(kind, {}).items()]
+        return {gtid: content for gtid, content in linked if gtid not in there}
 
     def holds(self, kind: LogKind) -> GtidSet:
         """The set of what they hold."""
@@ -150,6 +175,17 @@ class SimAgents:
             return Holding(server, kind, complete=False, problem=str(error))
         return Holding(server, kind, missing, len(missing) * BYTES_EACH, files=1)
 
+    def scan_kept(
+        self, cluster: str, server: str, names: tuple[str, ...], lacking: GtidSet, timeout: float
+    ) -> tuple[Holding, ...]:
+        def scanned(host: Host) -> tuple[Holding, ...]:
+            known(server, host)
+            found = [(kind, gtids_of(host.only_linked(kind, names)) - lacking) for kind in LogKind]
+            sized = ((kind, missing, len(missing) * BYTES_EACH) for kind, missing in found if missing)
+            return tuple(Holding(server, kind, missing, size, files=1, kept=names) for kind, missing, size in sized)
+
+        return self._ask(server, "scan kept logs", scanned, min(timeout, PATIENCE))
+
     def transfer(self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot) -> Spliced:
         origin, name = wanted.server, ASIDE if lot.aside else LAID
         lease = self._lease_of(cluster)
@@ -158,7 +194,10 @@ class SimAgents:
 
         def extract(host: Host) -> dict[Gtid, int]:
             known(origin, host)
-            logs, asked = host.logs(wanted.kind), wanted.missing & host.holds(wanted.kind)
+            logs = {**host.logs(wanted.kind), **host.only_linked(wanted.kind, wanted.kept)}
+            asked = wanted.missing & (
+                host.holds(wanted.kind) | gtids_of(logs) if wanted.kept else host.holds(wanted.kind)
+            )
             found = {gtid: logs[gtid] for gtid in logs if GtidSet.single(gtid[0], "", gtid[1]) <= asked}
             return dict(islice(found.items(), -(-lot.most // BYTES_EACH) or None))
 
@@ -182,13 +221,23 @@ class SimAgents:
         except AgentError as error:
             return Verified(server, problem=str(error))
 
-    def keep(self, cluster: str, server: str, lease: Lease, operation: str) -> int:
+    def keep(self, cluster: str, server: str, lease: Lease, operation: str, kind: LogKind | None = None) -> int:
         def keep(host: Host) -> int:
             self._accept(server, host, lease.epoch, "keep")
-            return 1
+            return host.keep(operation, tuple(LogKind) if kind is None else (kind,))
 
         lease.check()
         return self._ask(server, "keep", keep, PATIENCE, changes=True)
+
+    def trim(self, cluster: str, server: str, lease: Lease, held: GtidSet) -> str:
+        def trim(host: Host) -> str:
+            names = [name for name in host.kept if name.startswith(TROUBLE)]
+            if names:
+                self._accept(server, host, lease.epoch, "trim")
+            return "; ".join(left.shorten() for name in names if (left := host.trim(name, held)))
+
+        lease.check()
+        return self._ask(server, "trim", trim, PATIENCE, changes=True)
 
     def bring_forward(self, cluster: str, server: str, lease: Lease) -> str:
         def move(host: Host) -> None:

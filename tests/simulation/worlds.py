@@ -223,5 +223,9 @@ class SimulatedAgents:
     def spliced(self, server: str) -> bool:
         return bool(self.hosts[server].mysqld.disk.files)
 
+    def purge(self, server: str) -> None:
+        mysqld = self.hosts[server].mysqld
+        mysqld.executed, mysqld.disk.executed = GtidSet(), {}
+
     def close(self) -> None:
         self.loop.end()

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KEPT = "#failoverd_kept"
 """The folder beside the logs that holds, by operation, hard links of files that mysqld may delete."""
@@ -61,6 +65,17 @@ class LogPlace:
             return []
         return [os.path.join(folder, name) for _, name in sorted((n, name) for n, name in numbered if n is not None)]
 
+    def only_kept(self, operations: Iterable[str]) -> list[str]:
+        """What was linked for these operations and is nowhere else, each file once: a link is the same file."""
+        seen = {_inode(path) for path in self.files()}
+        found = []
+        for path in (path for name in operations for path in self.kept(name)):
+            inode = _inode(path)
+            if inode not in seen:
+                seen.add(inode)
+                found.append(path)
+        return found
+
     def indexed(self) -> list[str]:
         """The paths that the index file names, absolute; none when there is no index file."""
         try:
@@ -70,3 +85,11 @@ class LogPlace:
             return []
         named = (os.fsdecode(line.strip()) for line in lines if line.strip())
         return [os.path.normpath(os.path.join(self.datadir, name)) for name in named]
+
+
+def _inode(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return -1, -1
+    return status.st_dev, status.st_ino

@@ -5,19 +5,20 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from failoverd.drivers.ssh.agent_client import AgentChannel, Ask
+from failoverd.drivers.ssh.answers import fault_words, fence_proof, holding, host_facts, silence, verified
 from failoverd.drivers.ssh.connection import SshAccess
 from failoverd.drivers.ssh.lines import Line
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
+from failoverd.model.history import TROUBLE
 from failoverd.model.host import (
     AgentSilent,
     FenceProof,
     Holding,
-    HostFacts,
     HostSight,
     LogKind,
     Lot,
@@ -32,9 +33,11 @@ from failoverd.model.traffic import Vip
 from failoverd.ports import Clock, Lease, Progress, Tasks
 
 ZIPAPP = "failoverd-agent.pyz"
-UNFENCED = "UNFENCED"
 ASIDE = "fo_next"  # what names the files of a copy that waits for the splice channel
 EVERYTHING = Lot()
+# What is linked at the first sign of trouble: files and bytes of the newest of each kind. Of the primary few, because
+# links hold room that a purge there was to give back; relay logs are purged as soon as they are executed.
+MOST_KEPT = {LogKind.BINARY: (8, 8 << 30), LogKind.RELAY: (256, 64 << 30)}
 _PROBE_SHARE = 0.8  # of the time we have; the rest is for the way there and back, so that "hung" is still heard
 _OWN_CHANNEL_OVER = 16 * 1024 * 1024  # bytes: a longer transfer would keep quick questions waiting on the warm channel
 
@@ -171,13 +174,24 @@ class SshAgents:
         access = self._access(cluster, server)
         args = {**self._named(access), "kind": kind.value, "lacking": str(lacking)}
         try:
-            told = self._call(access, Ask("scan", args, cluster), timeout)
+            return holding(server, kind, self._call(access, Ask("scan", args, cluster), timeout))
         except AgentError as error:
             return Holding(server, kind, complete=False, problem=str(error))
-        # A torn end is what a kill leaves: what stood there was never acknowledged, so it is no problem of the answer.
-        problem = "; ".join(fault_words(told))
-        missing = GtidSet.parse(told["missing"])
-        return Holding(server, kind, missing, int(told["bytes"]), int(told["files"]), not problem, problem)
+
+    def scan_kept(
+        self, cluster: str, server: str, names: tuple[str, ...], lacking: GtidSet, timeout: float
+    ) -> tuple[Holding, ...]:
+        """What only links made under these names hold, by kind of log; problems are part of the answer."""
+        access = self._access(cluster, server)
+        asked = {**self._named(access), "kept": list(names), "only_kept": True, "lacking": str(lacking)}
+        found = []
+        for kind in LogKind:
+            try:
+                told = self._call(access, Ask("scan", {**asked, "kind": kind.value}, cluster), timeout)
+            except AgentError as error:
+                told = {"missing": "", "bytes": 0, "files": 1, "faults": [{"what": str(error)}]}
+            found.append(replace(holding(server, kind, told), kept=names))
+        return tuple(one for one in found if one.files)
 
     def verify(self, cluster: str, server: str, file: str, position: int, timeout: float) -> Verified:
         """What the applier can read of its relay logs from there on; problems are part of the answer."""
@@ -188,10 +202,27 @@ class SshAgents:
         except AgentError as error:
             return Verified(server, problem=str(error))
 
-    def keep(self, cluster: str, server: str, lease: Lease, operation: str) -> int:
-        """Hard-link all log files under the name of an operation; how many. Raises FencedOut, LockLost, AgentError."""
-        told = self._change(self._access(cluster, server), "keep", {"operation": operation}, lease)
-        return int(told["files"])
+    def keep(self, cluster: str, server: str, lease: Lease, operation: str, kind: LogKind | None = None) -> int:
+        """Hard-link log files under the name of an operation: all, or the newest of one kind, which are more than
+        anybody can lack and few enough for a disk that is short of room. Raises FencedOut, LockLost, AgentError.
+        """
+        access, args = self._access(cluster, server), {"operation": operation}
+        if kind is None:
+            return int(self._change(access, "keep", args, lease)["files"])
+        files, size = MOST_KEPT[kind]
+        newest = {**args, "kind": kind.value, "most_files": files, "most_bytes": size}
+        return int(self._change(access, "keep", newest, lease, access.fencing_timeout)["files"])
+
+    def trim(self, cluster: str, server: str, lease: Lease, held: GtidSet) -> str:
+        """End the links of troubles that are over, if there are any; what is left of them, in words."""
+        access = self._access(cluster, server)
+        kept = self._call(access, Ask("kept", self._named(access), cluster), access.fencing_timeout)["operations"]
+        left = []
+        for trouble in (str(one["operation"]) for one in kept if str(one["operation"]).startswith(TROUBLE)):
+            told = self._change(access, "trim", {"trouble": trouble, "held": str(held)}, lease)
+            left += [GtidSet.parse(told["left"]).shorten()] if told["left"] else []
+            left += fault_words(told)
+        return "; ".join(left)
 
     def transfer(
         self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot = EVERYTHING
@@ -209,7 +240,7 @@ class SshAgents:
         source, sink = self._channel(giver, own, "give"), self._channel(taker, own or same, "take")
         try:
             args = {**self._named(giver), "kind": wanted.kind.value, "wanted": str(wanted.missing)}
-            args["max_bytes"] = lot.most
+            args |= {"max_bytes": lot.most, "kept": list(wanted.kept)}
             pieces = source.download(Ask("extract", args, cluster), idle, progress)
             lease.check()
             suffix = ASIDE if lot.aside else SPLICE_CHANNEL
@@ -328,60 +359,3 @@ def probe_args(aim: AgentAccess, timeout: float) -> dict[str, Any]:
         "timeout": timeout,
         "tls": "required" if aim.account.tls == "verify" else aim.account.tls,
     }
-
-
-def silence(error: AgentError) -> str:
-    """The state of an agent that gave this error, in the words of the published JSON."""
-    return {"MISSING": "missing", "OLD": "old"}.get(error.code, "unreachable")
-
-
-def fault_words(told: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a reply says of files that could not be read or trusted, one sentence each."""
-    faults = [fault for fault in told.get("faults") or () if isinstance(fault, dict)]
-    return tuple(": ".join(str(fault[key]) for key in ("what", "detail") if fault.get(key)) for fault in faults)
-
-
-def host_facts(server: str, told: Mapping[str, Any], epoch: int, now: float, hello: Mapping[str, Any]) -> HostFacts:
-    """The reply to `facts` as a noun."""
-    mysqld, disk, mark = told["mysqld"], told.get("disk") or {}, told.get("fenced")
-    has_error_log = bool((told.get("remembered") or {}).get("log_error"))
-    dead_in_order = bool(told.get("orderly"))
-    orderly = None if mysqld["alive"] or not (dead_in_order or has_error_log) else dead_in_order
-    return HostFacts(
-        server=server,
-        alive=bool(mysqld["alive"]),
-        pids=tuple(int(pid) for pid in mysqld["pids"]),
-        process_state=str(mysqld.get("state", "")),
-        server_uuid=str(told.get("server_uuid") or ""),
-        read_at=now,
-        orderly=orderly,
-        fenced_epoch=int(mark["epoch"]) if mark else None,
-        disk_free=disk.get("free"),
-        disk_read_only=bool(disk.get("read_only")),
-        highest_epoch=epoch,
-        version=str(hello.get("version", "")),
-        door=str(hello.get("door", "ok")),
-        addresses=frozenset(str(address) for address in told.get("addresses") or ()),
-        starts_closed=told.get("starts_closed"),
-    )
-
-
-def verified(server: str, told: Mapping[str, Any]) -> Verified:
-    """The reply to `verify` as a noun; what ends the newest file is still being written and is no damage."""
-    faults = [": ".join(filter(None, (str(f["what"]), str(f["detail"])))) for f in told["faults"]]
-    damage = faults[0] + (f" and {len(faults) - 1} more" if len(faults) > 1 else "") if faults else ""
-    return Verified(server, GtidSet.parse(told["sound"]), GtidSet.parse(told["behind"]), damage)
-
-
-def fence_proof(server: str, told: Mapping[str, Any]) -> FenceProof:
-    """The reply to `fence` as a noun, with what was measured in words."""
-    killed = tuple(int(pid) for pid in told.get("killed", ()))
-    hold = told.get("hold") or {}
-    proven = told.get("proven") is True
-    if not proven:
-        why = str(hold.get("problem") or f"processes {told.get('left')} are left")
-        return FenceProof(server, UNFENCED, proven=False, killed=killed, hold=why)
-    deaths = f"mysqld {', '.join(map(str, killed))} killed" if killed else "no mysqld is left"
-    return FenceProof(
-        server, f"agent: {deaths}, held by {hold.get('how', '?')}", True, killed, str(hold.get("how", ""))
-    )

@@ -120,15 +120,17 @@ def test_kept_links_are_a_source_when_their_operation_is_named(asked: Asked) -> 
     kept.mkdir(parents=True)
     for path in asked.datadir.glob("relay.0*"):
         (kept / path.name).hardlink_to(path)
-    before = asked.ask("scan", kind="relay", kept="op-1")
+    before = asked.ask("scan", kind="relay", kept=["op-1"])
     assert before == {**asked.ask("scan", kind="relay"), "seconds": before["seconds"]}
+    assert asked.ask("scan", kind="relay", kept=["op-1"], only_kept=True)["files"] == 0
     # a repoint deletes the relay logs at once
     for path in asked.datadir.glob("relay.0*"):
         path.unlink()
     assert asked.ask("scan", kind="relay")["holds"] == ""
-    assert asked.ask("scan", kind="relay", kept="op-2")["holds"] == ""
-    assert asked.ask("scan", kind="relay", kept="op-1")["holds"] == SAID["retrieved"]
-    got = asked.ask("extract", kind="relay", kept="op-1", wanted=SAID["retrieved"])
+    assert asked.ask("scan", kind="relay", kept=["op-2"])["holds"] == ""
+    assert asked.ask("scan", kind="relay", kept=["op-1"])["holds"] == SAID["retrieved"]
+    assert asked.ask("scan", kind="relay", kept=["op-1"], only_kept=True)["holds"] == SAID["retrieved"]
+    got = asked.ask("extract", kind="relay", kept=["op-1"], wanted=SAID["retrieved"])
     assert got["gtids"] == SAID["retrieved"]
     assert got["faults"] == []
 

@@ -173,6 +173,26 @@ def test_keeping_links_the_logs_and_nothing_else(datadir: Path) -> None:
     assert listed[0]["files"] == 4
 
 
+@pytest.mark.parametrize(
+    ("limits", "names"),
+    [((0, 0), ["binlog.000001", "binlog.000002"]), ((1, 0), ["binlog.000002"]), ((9, 130), ["binlog.000002"])],
+)
+def test_of_many_logs_the_newest_are_kept(datadir: Path, limits: tuple[int, int], names: list[str]) -> None:
+    keeping.keep(places(datadir)[:1], UUID, "op-1", *limits)
+    assert sorted(path.name for path in (datadir / "#failoverd_kept/op-1").glob("*.0*")) == names
+
+
+def test_links_end_or_get_a_name_of_their_own_and_no_others(datadir: Path) -> None:
+    for name in ("trouble-1-a", "trouble-1-b", "op-1"):
+        keeping.keep(places(datadir), UUID, name)
+    assert keeping.let_go(places(datadir), UUID, "trouble-1-a") == {"files": 4}
+    assert keeping.let_go(places(datadir), UUID, "trouble-1-a") == {"files": 0}
+    aside = keeping.set_aside(places(datadir), UUID, "trouble-1-b")["name"]
+    assert sorted(path.name for path in (datadir / "#failoverd_kept").iterdir()) == sorted(["op-1", aside])
+    assert aside.startswith("left-")
+    assert (datadir / "binlog.000001").exists()
+
+
 def test_a_folder_of_another_server_is_left_alone(datadir: Path) -> None:
     with pytest.raises(Fault) as caught:
         keeping.keep(places(datadir), UUID.replace("3e", "4e"), "op-1")

@@ -1,0 +1,121 @@
+"""Hard links of log files, made at the first sign of trouble and ended when it is over.
+
+What a replica has received and not executed, and the primary's own logs, may be purged while everybody still wonders:
+by a start with relay_log_recovery, a repoint, a rotation. Links outlive all of these, and a failover reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from failoverd.gtid import GtidSet
+from failoverd.model.errors import FailoverdError
+from failoverd.model.host import HostFacts, LogKind
+from failoverd.model.sight import ServerState
+from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.sources import forgot
+from failoverd.model.verdict import VerdictName
+from failoverd.ports import Lease
+from failoverd.service.world import Links, Memory, World
+
+TROUBLE = frozenset(
+    {
+        VerdictName.SUSPECT,
+        VerdictName.PRIMARY_DEAD,
+        VerdictName.PRIMARY_FROZEN,
+        VerdictName.PRIMARY_HUNG,
+        VerdictName.PRIMARY_UNFIT,
+    }
+)
+# Nobody waits for links: the calls run on beside the cycle, and note their end themselves.
+AT_ONCE = 0.0
+
+
+def mind_links(world: World, memory: Memory, snapshot: TopologySnapshot, lease: Lease) -> None:
+    """Link what is in danger where the primary is in trouble; end the links where all is well. Pauses hold for it."""
+    history, verdict = memory.history, memory.verdict
+    if history.recorded is None or history.paused is not None or verdict is None:
+        return
+    of = (history.recorded.trouble, history.recorded.name, lease.epoch)
+    if memory.links.of != of:
+        memory.links = Links(of)
+    links, calls = memory.links, {}
+    if verdict.name in TROUBLE:
+        links.trimmed.clear()
+        calls = {name: keeping(world, links, name, snapshot, lease) for name in endangered(world, memory, snapshot)}
+    elif verdict.name is VerdictName.HEALTHY and not history.open_operation:
+        links.linked.clear()
+        primary = snapshot.state(history.recorded.name)
+        held = primary.executed if primary is not None else None
+        names = [n for n in open_hosts(world, memory) if held is not None and n not in links.trimmed]
+        calls = {name: trimming(world, links, name, held or GtidSet(), lease) for name in names}
+    if calls:
+        links.busy.update(calls)
+        world.eyes.tasks.gather(calls, AT_ONCE)
+
+
+def open_hosts(world: World, memory: Memory) -> list[str]:
+    """Servers whose agent answered when it was last asked, that are not in maintenance, and where nothing is under
+    way.
+    """
+    names = [spec.name for spec in world.policy.servers if not spec.maintenance]
+    return [n for n in names if isinstance(memory.hosts.get(n), HostFacts) and n not in memory.links.busy]
+
+
+def endangered(world: World, memory: Memory, snapshot: TopologySnapshot) -> list[str]:
+    """Whose files are to be linked: the primary's, unless its disk is what ails; every replica's that holds what it has
+    not executed, or that cannot be asked.
+    """
+    linked, (_, primary, _) = memory.links.linked, memory.links.of
+    found = []
+    for name in open_hosts(world, memory):
+        state = snapshot.state(name)
+        if name == primary:
+            wanted = name not in linked and memory.history.disk is None
+        elif state is None:
+            wanted = name not in linked
+        else:
+            wanted = holds_more(state) and not (name in linked and state.received <= linked[name])
+        found += [name] if wanted else []
+    return found
+
+
+def holds_more(state: ServerState) -> bool:
+    """Whether relay logs hold, or may hold, what the server has not executed."""
+    return bool(state.unapplied) or forgot(state)
+
+
+def keeping(world: World, links: Links, name: str, snapshot: TopologySnapshot, lease: Lease) -> Callable[[], None]:
+    """The call that links one server's files: the recorded primary's binary logs, anybody else's relay logs."""
+    state, (trouble, primary, _) = snapshot.state(name), links.of
+    received = state.received if state is not None else GtidSet()
+    kind = LogKind.BINARY if name == primary else LogKind.RELAY
+
+    def keep() -> None:
+        files = world.eyes.agents.keep(world.cluster, name, lease, trouble, kind)
+        links.linked[name] = received
+        world.log.info("log files linked", server=name, logs=str(kind), files=files, trouble=trouble)
+
+    return lambda: ending(world, links, name, keep)
+
+
+def trimming(world: World, links: Links, name: str, held: GtidSet, lease: Lease) -> Callable[[], None]:
+    """The call that ends the links of one server."""
+
+    def trim() -> None:
+        left = world.eyes.agents.trim(world.cluster, name, lease, held)
+        links.trimmed.add(name)
+        if left:
+            world.log.warning("linked log files hold what the primary lacks", server=name, left=left)
+
+    return lambda: ending(world, links, name, trim)
+
+
+def ending(world: World, links: Links, name: str, act: Callable[[], None]) -> None:
+    """Do it; what fails is tried again at the next look."""
+    try:
+        act()
+    except FailoverdError as error:
+        world.log.debug("links not changed", server=name, why=str(error))
+    finally:
+        links.busy.discard(name)

@@ -29,6 +29,8 @@ TROUBLE = frozenset(
 )
 # Nobody waits for links: the calls run on beside the cycle, and note their end themselves.
 AT_ONCE = 0.0
+# What cannot be done there is not tried for ever.
+TRIES = 5
 
 
 def mind_links(world: World, memory: Memory, snapshot: TopologySnapshot, lease: Lease) -> None:
@@ -41,10 +43,10 @@ def mind_links(world: World, memory: Memory, snapshot: TopologySnapshot, lease: 
         memory.links = Links(of)
     links, calls = memory.links, {}
     if verdict.name in TROUBLE:
-        links.trimmed.clear()
+        links.turn(trouble=True)
         calls = {name: keeping(world, links, name, snapshot, lease) for name in endangered(world, memory, snapshot)}
     elif verdict.name is VerdictName.HEALTHY and not history.open_operation:
-        links.linked.clear()
+        links.turn(trouble=False)
         primary = snapshot.state(history.recorded.name)
         held = primary.executed if primary is not None else None
         names = [n for n in open_hosts(world, memory) if held is not None and n not in links.trimmed]
@@ -55,11 +57,13 @@ def mind_links(world: World, memory: Memory, snapshot: TopologySnapshot, lease: 
 
 
 def open_hosts(world: World, memory: Memory) -> list[str]:
-    """Servers whose agent answered when it was last asked, that are not in maintenance, and where nothing is under
-    way.
+    """Servers whose agent answered when it was last asked, that are not in maintenance, where nothing is under way and
+    not everything has failed.
     """
+    links, hosts = memory.links, memory.hosts
     names = [spec.name for spec in world.policy.servers if not spec.maintenance]
-    return [n for n in names if isinstance(memory.hosts.get(n), HostFacts) and n not in memory.links.busy]
+    able = (name for name in names if name not in links.busy and links.failures.get(name, 0) < TRIES)
+    return [name for name in able if isinstance(hosts.get(name), HostFacts)]
 
 
 def endangered(world: World, memory: Memory, snapshot: TopologySnapshot) -> list[str]:
@@ -112,10 +116,11 @@ def trimming(world: World, links: Links, name: str, held: GtidSet, lease: Lease)
 
 
 def ending(world: World, links: Links, name: str, act: Callable[[], None]) -> None:
-    """Do it; what fails is tried again at the next look."""
+    """Do it; what fails is tried again at the next looks, some times."""
     try:
         act()
     except FailoverdError as error:
+        links.failures[name] = links.failures.get(name, 0) + 1
         world.log.debug("links not changed", server=name, why=str(error))
     finally:
         links.busy.discard(name)

@@ -94,7 +94,7 @@ class Links:
     """What was linked at the hosts in the trouble `of` (its name, the primary, our epoch).
 
     `linked` tells by server what it had received then. The calls run beside the cycle: `busy` names servers with one
-    under way, `trimmed` those without links.
+    under way, `trimmed` those without links, `failures` counts calls that failed since trouble began or ended.
     """
 
     def __init__(self, of: tuple[str, str, int] = ("", "", 0)) -> None:
@@ -102,6 +102,15 @@ class Links:
         self.linked: dict[str, GtidSet] = {}
         self.trimmed: set[str] = set()
         self.busy: set[str] = set()
+        self.failures: dict[str, int] = {}
+        self._trouble = False
+
+    def turn(self, *, trouble: bool) -> None:
+        """Forget what was done before the trouble began, or before it ended."""
+        if trouble is not self._trouble:
+            self._trouble = trouble
+            for memory in (self.linked, self.trimmed, self.failures):
+                memory.clear()
 
 
 class Memory:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from failoverd.gtid import GtidSet
+from failoverd.model.errors import AgentError
 from failoverd.model.history import DiskTrouble, Pause
 from failoverd.model.host import LogKind
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.sight import Settings, Thread
+from failoverd.service.links import TRIES
 from tests.fakes.whole import CLUSTER, START, Manager, Whole, uuid_of
 
 ANNA = Requester("person", "anna", "desk", "the host is gone")
@@ -148,6 +150,21 @@ def test_a_primary_that_lacks_room_keeps_no_links() -> None:
     whole.mysqlds["db1"].frozen = True
     manager.turns(1)
     assert set(linked(whole)) == {"db2", "db3"}
+
+
+def test_what_cannot_be_linked_is_not_tried_for_ever() -> None:
+    whole = Whole(automatic=False)
+    manager = unapplied(whole)
+    tried = []
+
+    def refuse(_cluster: str, server: str, *_: object) -> int:
+        tried.append(server)
+        raise AgentError("the folder belongs to another account")
+
+    manager.agents.keep = refuse  # type: ignore[method-assign,assignment]
+    host_gone(whole)
+    manager.turns(20)
+    assert sorted(tried) == sorted(["db2", "db3"] * TRIES)
 
 
 @pytest.mark.parametrize("known", [Settings(), Settings(relay_log_recovery=True)])

@@ -115,8 +115,8 @@ class ClaimedServer(Protocol):
         """Stop and remove the default channel. Raises StepFailed where received is not inside executed."""
 
     def adopt_spliced(self, relay_log_file: str, size: int = 0) -> GtidSet:
-        """Make the splice channel read laid-out files and start its applier; returns what the server says they hold,
-        which is nothing where it does not say it. Their size in bytes bounds how long that may take.
+        """Make the splice channel read laid-out files and start its applier; what the server says they hold, nothing
+        where it does not say it. Their size in bytes bounds how long that may take.
         """
 
     def drop_spliced(self) -> None:
@@ -242,9 +242,7 @@ class Agents(Protocol):
         """
 
     def bring_forward(self, cluster: str, server: str, lease: Lease) -> str:
-        """Give what was laid aside the names of the splice channel, which must be gone: its first file. Raises
-        AgentError or FencedOut.
-        """
+        """Name what lies aside as the splice channel's, which is gone; its first file. Raises AgentError, FencedOut."""
 
     def verify(self, cluster: str, server: str, file: str, position: int, timeout: float) -> Verified:
         """Which transactions a server's applier can read, which it cannot get to, from its place on: the name of a

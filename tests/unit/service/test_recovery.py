@@ -68,7 +68,7 @@ def test_a_replica_follows_another_only_when_its_relay_logs_are_kept(agent: str)
     manager.turns(2)
     shown = manager.coordination.operations(CLUSTER)[-1]
     assert (shown["outcome"], shown["new_primary"]) == ("done", "db2")
-    assert whole.hosts["db3"].kept == ([] if agent else [shown["operation"]])
+    assert (shown["operation"] in whole.hosts["db3"].kept) is not bool(agent)
     kept = whole.mysqlds["db3"].channels[""]
     assert kept.source == whole.mysqlds["db1" if agent else "db2"].endpoint
     assert len(kept.received - whole.mysqlds["db3"].executed) == 5

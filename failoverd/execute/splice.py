@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from failoverd.execute.drain import Drainage
 from failoverd.execute.hands import Hands
@@ -88,13 +89,9 @@ class Splicing:
         if self._parts:
             self._claim.drop_spliced()
             file = hands.agents.bring_forward(hands.cluster, self._step.server, hands.lease)
-        held = self._claim.adopt_spliced(file, laid.size) or laid.gtids
-        if not part <= held:
-            what = f"the copied logs of {self._step.origin} lack {(part - held).shorten()}"
-            raise RecoveryIncomplete(what, "the server reads fewer than were laid out", self.left)
         after = self.left - part
         wait = Drainage(self._claim, part, hands, hands.policy.failover.salvage_timeout)
-        following = self._side_by_side(wait, after)
+        following = self._side_by_side(lambda: self._adopted(replace(laid, relay_log_file=file), part, wait), after)
         self.left, self.brought = after, self.brought | part
         self._parts, self._bytes = self._parts + 1, self._bytes + laid.size
         self._deeds += wait.deeds
@@ -102,15 +99,23 @@ class Splicing:
             raise following
         return following
 
-    def _side_by_side(self, wait: Drainage, after: GtidSet) -> Spliced | Exception | None:
+    def _adopted(self, laid: Spliced, part: GtidSet, wait: Drainage) -> None:
+        """Give one part to the server and wait until it has run it."""
+        held = self._claim.adopt_spliced(laid.relay_log_file, laid.size) or laid.gtids
+        if not part <= held:
+            what = f"the copied logs of {self._step.origin} lack {(part - held).shorten()}"
+            raise RecoveryIncomplete(what, "the server reads fewer than were laid out", self.left)
+        wait.run()
+
+    def _side_by_side(self, execute: Callable[[], None], after: GtidSet) -> Spliced | Exception | None:
         """Execute and copy. What ends this manager's right to act comes first, then what ends the part."""
         self.after = after
         if not after:
-            wait.run()
+            execute()
             return None
         self._most *= GROWTH
         calls: dict[str, Callable[[], Spliced | None]] = {
-            "execute": wait.run,
+            "execute": execute,
             "copy": lambda: self._copied(after, aside=True),
         }
         answers = self._hands.tasks.gather(calls, LONGEST)

@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from rich.table import Table
 
 from failoverd.gtid import GtidSet
 from tests.acceptance.real_mysqld import RealMysqld, mysqld_command
-from tests.bench.splicing import GRANTS, bring
+from tests.bench.splicing import GRANTS, managing
 from tests.contract.ssh_server import SshServer
 
 TRANSACTIONS = 200_000
@@ -43,10 +44,14 @@ EXTRA = (
 )
 
 
+Act = Callable[[], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One way with one setting: seconds with all preparation, transactions a second, whether the copy is equal, and the
-    machine's load average as it began: other work beside it makes every figure worse.
+    """One way with one setting: seconds with all preparation but what a running manager has open anyway, transactions a
+    second, whether the copy is equal, and the machine's load average as it began: other work beside it makes every
+    figure worse.
     """
 
     way: str
@@ -133,8 +138,14 @@ class Ground:
             pass
 
 
-def native(ground: Ground, candidate: RealMysqld) -> None:
+@contextmanager
+def native(ground: Ground, candidate: RealMysqld) -> Iterator[Act]:
     """As a replica of the living source."""
+    yield lambda: replicate(ground, candidate)
+
+
+def replicate(ground: Ground, candidate: RealMysqld) -> None:
+    """Let it follow the source until it has everything."""
     candidate.rows(
         f"CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={ground.source.port}, SOURCE_USER='repl',"
         " SOURCE_PASSWORD='r', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1",
@@ -143,13 +154,21 @@ def native(ground: Ground, candidate: RealMysqld) -> None:
     ground.wait(candidate)
 
 
-def spliced(ground: Ground, candidate: RealMysqld) -> None:
-    """As failoverd does: its own step, with agents behind a real sshd."""
-    bring(ground.sshd, ground.source, candidate, GtidSet.parse(ground.wanted))
+@contextmanager
+def spliced(ground: Ground, candidate: RealMysqld) -> Iterator[Act]:
+    """As failoverd does: its own step, with agents behind a real sshd, whose lines a running manager keeps open."""
+    with managing(ground.sshd, ground.source, candidate) as bring:
+        yield lambda: bring(GtidSet.parse(ground.wanted))
 
 
-def piped(ground: Ground, candidate: RealMysqld) -> None:
-    """As other tools do: mysqlbinlog's text into a client."""
+@contextmanager
+def piped(ground: Ground, candidate: RealMysqld) -> Iterator[Act]:
+    """As other tools do."""
+    yield lambda: pipe(ground, candidate)
+
+
+def pipe(ground: Ground, candidate: RealMysqld) -> None:
+    """Write mysqlbinlog's text into a client."""
     logs = sorted(str(path) for path in ground.source.datadir.glob("binlog.0*"))
     dump = subprocess.Popen(
         [*tool("mysqlbinlog"), f"--exclude-gtids={candidate.executed()}", *logs], stdout=subprocess.PIPE
@@ -168,7 +187,7 @@ def tool(name: str) -> list[str]:
     return [*command[:3], str(Path(command[3]).parents[1] / "bin" / name), "--no-defaults"]
 
 
-WAYS: dict[str, Callable[[Ground, RealMysqld], None]] = {
+WAYS: dict[str, Callable[[Ground, RealMysqld], AbstractContextManager[Act]]] = {
     "splice": spliced,
     "native replication": native,
     "mysqlbinlog | mysql": piped,
@@ -178,9 +197,10 @@ WAYS: dict[str, Callable[[Ground, RealMysqld], None]] = {
 def one(ground: Ground, way: str, settings: str) -> Run:
     """A fresh candidate, one way, one setting."""
     candidate = ground.candidate({"relaxed": RELAXED, "durable": DURABLE}[settings])
-    begun, load = time.monotonic(), os.getloadavg()[0]
-    WAYS[way](ground, candidate)
-    seconds = time.monotonic() - begun
+    with WAYS[way](ground, candidate) as act:
+        begun, load = time.monotonic(), os.getloadavg()[0]
+        act()
+        seconds = time.monotonic() - begun
     equal = candidate.executed() == ground.wanted and ground.checksums(candidate) == ground.sums
     candidate.kill()
     return Run(way, settings, round(seconds, 2), round(ground.count / seconds, 1), equal, round(load, 1))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from failoverd.drivers.clock import SystemClock
@@ -35,8 +37,11 @@ GRANTS = (
 )
 
 
-def bring(sshd: SshServer, source: RealMysqld, candidate: RealMysqld, wanted: GtidSet) -> None:
-    """Scan the source's logs, then let the candidate have executed everything that it lacks."""
+@contextmanager
+def managing(sshd: SshServer, source: RealMysqld, candidate: RealMysqld) -> Iterator[Callable[[GtidSet], None]]:
+    """A manager that watches both servers, its lines to their agents open; what it gives brings a set to the candidate:
+    it scans the source's logs, then lets the candidate have executed everything that it lacks.
+    """
     ends = {"db1": Endpoint("127.0.0.1", source.port), "db2": Endpoint("127.0.0.1", candidate.port)}
     clock, tasks, lease = SystemClock(), ThreadTasks(), FakeLease(1)
     accesses = tuple(ServerAccess(CLUSTER, name, end, "failoverd", "right") for name, end in ends.items())
@@ -55,9 +60,8 @@ def bring(sshd: SshServer, source: RealMysqld, candidate: RealMysqld, wanted: Gt
     )
     hosts = (first, replace(first, server="db2", endpoint=ends["db2"]))
     agents = SshAgents(hosts, sshd.sha256, clock, tasks, lambda _: lease)
-    try:
-        for name in ends:
-            agents.remember(CLUSTER, read(servers, name))
+
+    def bring(wanted: GtidSet) -> None:
         found = agents.scan(CLUSTER, "db1", LogKind.BINARY, read(servers, "db2").executed, PATIENCE)
         assert found.missing >= wanted - read(servers, "db2").executed
         policy = ClusterPolicy(CLUSTER, tuple(ServerSpec(name, end) for name, end in ends.items()))
@@ -68,6 +72,11 @@ def bring(sshd: SshServer, source: RealMysqld, candidate: RealMysqld, wanted: Gt
         hands.claim_more(("db2",))
         splice(Splice("db2", "db1", LogKind.BINARY, found.missing, found.size), hands)
         hands.release()
+
+    try:
+        for name in ends:
+            agents.remember(CLUSTER, read(servers, name))
+        yield bring
     finally:
         agents.close()
         servers.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,25 @@ def test_a_long_transfer_has_channels_of_its_own(
     laid = agents.transfer("shop", "db2", wanted, unheard, Lot())
     assert laid.gtids == wanted.missing
     assert not facts(agents).alive
+
+
+def test_channels_of_long_transfers_open_during_the_first_short_one(
+    make: Callable[..., SshAgents], db1: PretendedMysqld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failoverd.drivers.ssh.agents._OWN_CHANNEL_OVER", 1)
+    db2 = PretendedMysqld(tmp_path / "db2", "db2", OTHER, logs=False)
+    agents = make(lease=FakeLease(4))
+    agents.hello("shop", "db1", 30.0)
+    for one in (db1, db2):
+        agents.remember("shop", one.state())
+    wanted = agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
+    laid = agents.transfer("shop", "db2", wanted, unheard, Lot(1))
+    (line,) = agents._lines.values()
+    until(lambda: set(line._others) == {"give", "take"}, "both channels")
+    opened = dict(line._others)
+    rest = replace(wanted, missing=wanted.missing - laid.gtids)
+    assert agents.transfer("shop", "db2", rest, unheard, Lot(0, aside=True)).gtids == rest.missing
+    assert line._others == opened
 
 
 def test_damaged_files_are_named_and_what_is_sound_travels(

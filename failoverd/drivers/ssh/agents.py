@@ -238,6 +238,8 @@ class SshAgents:
         own = min(wanted.size, lot.most or wanted.size) > _OWN_CHANNEL_OVER
         same = self._line(giver) is self._line(taker)  # one channel would wait for itself
         source, sink = self._channel(giver, own, "give"), self._channel(taker, own or same, "take")
+        if not own and wanted.size > _OWN_CHANNEL_OVER:
+            self._begin_to_open((giver, "give"), (taker, "take"))
         try:
             args = {**self._named(giver), "kind": wanted.kind.value, "wanted": str(wanted.missing)}
             args |= {"max_bytes": lot.most, "kept": list(wanted.kept)}
@@ -264,6 +266,16 @@ class SshAgents:
         for suffix in (SPLICE_CHANNEL, ASIDE):
             self._change(self._access(cluster, server), "splice_clean", {"name_suffix": suffix}, lease)
         self._end_others(cluster)
+
+    def _begin_to_open(self, *wanted: tuple[AgentAccess, str]) -> None:
+        """Channels for long transfers that will follow: an agent takes a moment to start. Nobody waits, or hears of it
+        here where one cannot be opened.
+        """
+
+        def opening(access: AgentAccess, purpose: str) -> Callable[[], AgentChannel]:
+            return lambda: self._channel(access, own=True, purpose=purpose)
+
+        self._tasks.gather({purpose: opening(access, purpose) for access, purpose in wanted}, 0.0)
 
     def _end_others(self, cluster: str) -> None:
         """The channels that were opened for long transfers; parts of one splice share them."""

@@ -30,6 +30,7 @@ class Line:
         self._sha256 = sha256
         self._tasks = tasks
         self._changed = threading.Condition()
+        self._opening = threading.Lock()
         self._channel: AgentChannel | None = None
         self._others: dict[str, AgentChannel] = {}
         self._client: paramiko.SSHClient | None = None
@@ -65,16 +66,17 @@ class Line:
         remembers what it has read. Channels of two purposes do not wait for each other.
         """
         self.channel(timeout)
-        with self._changed:
-            client, other = self._client, self._others.get(purpose)
-        if other is not None and other.alive:
+        with self._opening:
+            with self._changed:
+                client, other = self._client, self._others.get(purpose)
+            if other is not None and other.alive:
+                return other
+            if client is None:
+                raise AgentError(f"the connection to {self.access} has ended", code="UNREACHABLE")
+            other = self._judged(AgentChannel(client, self.access, self._command, shared=True))
+            with self._changed:
+                self._others[purpose] = other
             return other
-        if client is None:
-            raise AgentError(f"the connection to {self.access} has ended", code="UNREACHABLE")
-        other = self._judged(AgentChannel(client, self.access, self._command, shared=True))
-        with self._changed:
-            self._others[purpose] = other
-        return other
 
     def end_others(self) -> None:
         """Close the channels for long transfers."""

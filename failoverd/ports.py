@@ -25,6 +25,7 @@ from failoverd.model.work import Work
 from failoverd.model.writing import Unwritten, WriteProbe
 
 T = TypeVar("T")
+Holdings = tuple[Holding, ...]
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
 
@@ -233,7 +234,7 @@ class Agents(Protocol):
 
     def scan_kept(
         self, cluster: str, server: str, names: tuple[str, ...], lacking: GtidSet, timeout: float
-    ) -> tuple[Holding, ...]:
+    ) -> Holdings:
         """What only links made there under these names hold beyond `lacking`, by kind of log; problems too."""
 
     def transfer(self, cluster: str, target: str, wanted: Holding, progress: Progress, lot: Lot) -> Spliced:
@@ -245,9 +246,7 @@ class Agents(Protocol):
         """Name what lies aside as the splice channel's, which is gone; its first file. Raises AgentError, FencedOut."""
 
     def verify(self, cluster: str, server: str, file: str, position: int, timeout: float) -> Verified:
-        """Which transactions a server's applier can read, which it cannot get to, from its place on: the name of a
-        relay log and an offset in it. Problems are part of the answer.
-        """
+        """What an applier can read and not get to from its place on: a relay log and an offset in it."""
 
     def keep(self, cluster: str, server: str, lease: Lease, operation: str, kind: LogKind | None = None) -> int:
         """Hard-link all log files, or the newest of a kind, under a name; how many. Raises AgentError or FencedOut."""
@@ -265,9 +264,7 @@ class Agents(Protocol):
         """End the hold of a fence with an equal or lower epoch."""
 
     def take_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
-        """Bring the virtual address to that host and tell the neighbours; whether it was not there. Raises FencedOut,
-        or AgentError, also where the server is fenced.
-        """
+        """Bring the virtual address there, tell the neighbours; whether it was away. FencedOut, AgentError (fenced)."""
 
     def leave_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
         """Take the virtual address away from that host; whether it was there. Raises FencedOut or AgentError."""
@@ -280,9 +277,7 @@ class Balancers(Protocol):
         """What it believes. Never raises for what a HAProxy does."""
 
     def steer(self, wanted: Steering, lease: Lease, timeout: float) -> int:
-        """Lead clients to one server alone, shut the sessions that led elsewhere; how many servers were changed.
-        Raises LockLost or BalancerError.
-        """
+        """Lead clients to one server alone, shut other sessions; changed servers. Raises LockLost, BalancerError."""
 
     def may_change(self, place: str, backend: str, timeout: float) -> str:
         """Why it would not let us change anything; empty where it would. Changes nothing, and never raises for it."""

@@ -316,9 +316,7 @@ class Coordination(Protocol):
         """The manager that was active before our lease with other settings than ours; empty where there was none."""
 
     def adopt(self, cluster: str, epoch: int) -> None:
-        """Raise the recorded epoch to at least this, founding the cluster's records where they are gone; whoever is
-        active has to take the lock anew.
-        """
+        """Raise the recorded epoch to at least this, or found records that are gone; locks are taken anew then."""
 
     def resign(self, cluster: str) -> None:
         """Give the lock back at once and stop contending."""

@@ -22,9 +22,10 @@ from failoverd.model.policy import Promote
 from failoverd.model.sight import Thread, Trouble
 from failoverd.model.sources import Source
 from failoverd.plan import recovery
+from tests.fakes.moments import Died, at, dies
 from tests.fakes.whole import CLUSTER, Manager, Whole
 from tests.scenarios.world import NOW, WALL, build
-from tests.unit.service.test_resume import Died, at, behind, dies
+from tests.unit.service.test_resume import behind
 
 FORGOTTEN = (
     "db1 down",

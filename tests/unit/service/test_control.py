@@ -19,8 +19,9 @@ from failoverd.service import desk
 from failoverd.service.board import FRESH
 from failoverd.service.publish import Published
 from tests.fakes.controls import FakeRooms
+from tests.fakes.moments import at
 from tests.fakes.whole import CLUSTER, InTurn, Manager, StillClock, T, Whole
-from tests.unit.service.test_switchover import PERSON, answer, ask, at, cluster, switched, watched, whole_again
+from tests.unit.service.test_switchover import PERSON, answer, ask, cluster, switched, watched, whole_again
 
 
 class Talking(StillClock):

@@ -12,8 +12,9 @@ from failoverd.model.host import Spliced
 from failoverd.model.plans import EntryKind
 from failoverd.model.policy import Promote
 from failoverd.model.sight import Thread
+from tests.fakes.moments import Died, at, dies
 from tests.fakes.whole import CLUSTER, Manager, Whole
-from tests.unit.service.test_resume import Died, at, behind, dies
+from tests.unit.service.test_resume import behind
 
 HAD = Durability(1000, 1)
 

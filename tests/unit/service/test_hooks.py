@@ -12,6 +12,7 @@ from failoverd.execute.hands import Outside
 from failoverd.model.hooks import HookCall, HookPolicy, Point, repeats
 from failoverd.model.policy import ClusterPolicy
 from tests.fakes.hooks import FakeHooks
+from tests.fakes.moments import Died
 from tests.fakes.whole import CLUSTER, Manager, Whole
 
 ALL = (
@@ -108,10 +109,6 @@ def test_no_other_hook_stops_anything(point: Point) -> None:
     assert (operation["outcome"], operation["new_primary"]) == ("done", "db2")
     assert all(replica["attached"] for replica in operation["replicas"] if replica["name"] != "db1")
     assert any("killed after 10 s" in body["how"] for body in entries(operation, "hook-ended"))
-
-
-class Died(BaseException):
-    """The manager is gone in the middle of a hook."""
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.sight import Channel, Thread
 from failoverd.model.verdict import VerdictName
 from failoverd.service import desk
+from tests.fakes.moments import Died, at, dies
 from tests.fakes.mysqld import FakeMysqld
 from tests.fakes.whole import CLUSTER, Manager, Whole
 
@@ -269,19 +270,11 @@ def test_an_attaching_that_was_left_open_is_begun_anew(whole: Whole) -> None:
     first, second = failed_over(whole), whole.manager("m2")
     second.turns(1)
     start(whole, "db1")
-    first.world = replace(first.world, moment=dies_at("before:Repoint"))
-    with pytest.raises(KeyboardInterrupt):
+    at(first, "before:Repoint", dies)
+    with pytest.raises(Died):
         first.turns(3)
     assert first.coordination.open_operation(CLUSTER) != ""
     whole.store.depose(CLUSTER)
     second.turns(4)
     assert follows(whole, "db1", "db2")
     assert [outcome for _, outcome in kinds(second)] == ["done", "undone", "done"]
-
-
-def dies_at(where: str):  # type: ignore[no-untyped-def]
-    def moment(at: str) -> None:
-        if at == where:
-            raise KeyboardInterrupt
-
-    return moment

@@ -13,6 +13,7 @@ from failoverd.model.plans import Kind, Request, Requester, Result
 from failoverd.model.published import report_json
 from failoverd.model.sight import Thread
 from failoverd.service import act, desk
+from tests.fakes.moments import Died, at, dies
 from tests.fakes.whole import CLUSTER, Manager, Whole, uuid_of
 
 UNREADABLE = GtidSet.parse(f"{uuid_of('db1')}:13-14")
@@ -108,19 +109,11 @@ def test_a_healthy_replica_is_left_alone() -> None:
     assert whole.mysqlds["db2"].channels[""] == channel
 
 
-class Died(BaseException):
-    """The process of a manager ended."""
-
-
 def test_a_repair_that_its_manager_left_is_taken_back_and_begun_anew_for_who_still_waits() -> None:
     whole, first = damaged()
     second = whole.manager("m2")
 
-    def die(moment: str) -> None:
-        if moment == "before:Refetch":
-            raise Died(moment)
-
-    first.world = replace(first.world, moment=die)
+    at(first, "before:Refetch", dies)
     request = asked(first)
     with pytest.raises(Died):
         first.turns(2)

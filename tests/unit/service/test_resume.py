@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from failoverd.model.host import Spliced
 from failoverd.model.plans import Kind, Request, Requester, Verb
 from failoverd.model.sight import Thread
 from failoverd.service.phases import Phase
+from tests.fakes.moments import Died, at, dies
 from tests.fakes.whole import CLUSTER, Manager, Whole
 
 MOMENTS = tuple(
@@ -26,28 +25,6 @@ MOMENTS = tuple(
     for side in ("before", "after")
 )  # fmt: skip
 RECORDS = ("after:begin", "after:promote-intent", "before:end", "after:end")
-
-
-class Died(BaseException):
-    """The process is gone: nothing of it runs any more."""
-
-
-def at(manager: Manager, moment: str, happens: Callable[[], None]) -> list[str]:
-    """Let something happen the first time an operation of this manager reaches that moment; the moments it met."""
-    met: list[str] = []
-
-    def reached(one: str) -> None:
-        first = one == moment and one not in met
-        met.append(one)
-        if first:
-            happens()
-
-    manager.world = replace(manager.world, moment=reached)
-    return met
-
-
-def dies() -> None:
-    raise Died
 
 
 def behind(whole: Whole) -> GtidSet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from failoverd.model.plans import Kind, Request, Requester, Verb
 from failoverd.model.policy import LongTransactions, SwitchoverPolicy
 from failoverd.model.sight import Channel, Thread
 from failoverd.service import desk
+from tests.fakes.moments import Died, at, dies
 from tests.fakes.whole import CLUSTER, Manager, StillClock, Whole, uuid_of
 
 PERSON = Requester("person", "ann", "desk", "new kernel")
@@ -24,28 +24,6 @@ STEPS = (
 MOMENTS = tuple(f"{side}:{step}" for step in STEPS for side in ("before", "after"))
 CHOSEN = MOMENTS.index("after:OpenWrites")
 BEFORE, AFTER = (*MOMENTS[:CHOSEN], "after:begin"), (*MOMENTS[CHOSEN:], "after:promote-intent", "before:end")
-
-
-class Died(BaseException):
-    """The process is gone."""
-
-
-def dies() -> None:
-    raise Died
-
-
-def at(manager: Manager, moment: str, happens: Callable[[], object]) -> list[str]:
-    """Let something happen the first time this manager reaches that moment; the moments it met."""
-    met: list[str] = []
-
-    def reached(one: str) -> None:
-        first = one == moment and one not in met
-        met.append(one)
-        if first:
-            happens()
-
-    manager.world = replace(manager.world, moment=reached)
-    return met
 
 
 def cluster(replicas: int = 2, *, lossless: bool = False, **switchover: object) -> Whole:
@@ -207,18 +185,23 @@ def test_a_candidate_that_does_not_catch_up_in_time_leaves_everything_as_it_was(
     whole_again(whole, manager, "db1")
 
 
-@pytest.mark.parametrize("lossless", [False, True])
-@pytest.mark.parametrize("moment", BEFORE)
-def test_a_manager_that_dies_before_the_choice_leaves_the_old_primary(moment: str, *, lossless: bool) -> None:
-    whole = cluster(lossless=lossless)
-    first = watched(whole)
-    second = whole.manager("m2").turns(2)
+def died_at(whole: Whole, moment: str) -> Manager:
+    """The active manager dies there in a switchover; the next one, whose turn it is now."""
+    first, second = watched(whole), whole.manager("m2").turns(2)
     ask(whole, first)
     met = at(first, moment, dies)
     with pytest.raises(Died):
         first.turns(2)
     assert moment in met
     whole.store.depose(CLUSTER)
+    return second
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("moment", BEFORE)
+def test_a_manager_that_dies_before_the_choice_leaves_the_old_primary(moment: str, *, lossless: bool) -> None:
+    whole = cluster(lossless=lossless)
+    second = died_at(whole, moment)
     second.turns(4)
     whole_again(whole, second, "db1")
     (listed, *_) = second.coordination.operations(CLUSTER)
@@ -229,14 +212,7 @@ def test_a_manager_that_dies_before_the_choice_leaves_the_old_primary(moment: st
 @pytest.mark.parametrize("moment", AFTER)
 def test_a_manager_that_dies_after_the_choice_is_finished_for(moment: str, *, lossless: bool) -> None:
     whole = cluster(lossless=lossless)
-    first = watched(whole)
-    second = whole.manager("m2").turns(2)
-    ask(whole, first)
-    met = at(first, moment, dies)
-    with pytest.raises(Died):
-        first.turns(2)
-    assert moment in met
-    whole.store.depose(CLUSTER)
+    second = died_at(whole, moment)
     second.turns(4)
     (listed, *_) = second.coordination.operations(CLUSTER)
     early = lossless and moment.endswith(":Repoint")  # there the others follow before the choice
@@ -246,14 +222,9 @@ def test_a_manager_that_dies_after_the_choice_is_finished_for(moment: str, *, lo
 
 def test_an_old_primary_that_was_given_a_source_and_not_started_is_started() -> None:
     whole = cluster()
-    first, second = watched(whole), whole.manager("m2").turns(2)
-    ask(whole, first)
-    at(first, "before:Repoint", dies)
-    with pytest.raises(Died):
-        first.turns(2)
+    second = died_at(whole, "before:Repoint")
     halfway = Channel("", whole.mysqlds["db2"].endpoint, "", Thread.NO, Thread.NO)
     whole.mysqlds["db1"].channels[""] = halfway
-    whole.store.depose(CLUSTER)
     second.turns(4)
     whole_again(whole, second, "db2")
     assert whole.mysqlds["db1"].channels[""].applier is Thread.YES

@@ -71,6 +71,7 @@ SEEDS: tuple[tuple[str, Script, str], ...] = (
     ("11231", script_of(11231), "a reopening that was under way when all was judged"),
     ("10302", script_of(10302), "a switchover that began when the virtual address was looked for"),
     ("12935", script_of(12935), "a switchover was ended as done in a first silence, and left its old primary closed"),
+    ("3508", script_of(3508), "a person's failover opened a server beside an earlier primary that nobody had fenced"),
     ("1987", script_of(1987), "two histories, and then the newer one's primary died as well"),
     (
         "225",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from failoverd.gtid import GtidSet
@@ -26,6 +28,10 @@ def watching(whole: Whole) -> Manager:
     assert manager.memory.phase is Phase.WATCHING
     assert manager.memory.history.recorded is not None
     return manager
+
+
+def wall(whole: Whole) -> float:
+    return whole.clock.wall().timestamp()
 
 
 def recorded(manager: Manager) -> Recorded:
@@ -163,6 +169,26 @@ def test_in_the_first_silence_of_a_primary_a_person_waits_until_its_agent_was_as
     answer = manager.coordination.answered(CLUSTER, name)
     assert answer is not None
     assert [r["id"] for r in answer["refusals"]] == ["primary-alive"], "by the word of an agent"  # type: ignore[attr-defined]
+
+
+def test_an_earlier_primary_that_takes_writes_is_closed_before_another_server_is_opened(whole: Whole) -> None:
+    manager = watching(whole)
+    back = whole.mysqlds["db2"]
+    back.read_only = back.super_read_only = False
+    del back.channels[""]
+    back.write(2)
+    whole.mysqlds["db1"].kill()
+    open_at_once: list[list[str]] = []
+    manager.world = replace(manager.world, moment=lambda _: open_at_once.append(writable(whole)))
+    manager.turns(2)
+    assert writable(whole) == ["db2"], "of two histories people decide"
+    request = Request(CLUSTER, Kind.FAILOVER, Requester("person", "anna"), "db3", asked_at=wall(whole))
+    manager.coordination.ask(request)
+    manager.turns(2)
+    shown = manager.coordination.operations(CLUSTER)[-1]
+    assert (shown["outcome"], shown["new_primary"]) == ("done", "db3")
+    assert writable(whole) == ["db3"]
+    assert all(len(names) <= 1 for names in open_at_once), "never two at once"
 
 
 def test_what_nobody_can_give_back_is_refused_and_everything_is_put_back(whole: Whole) -> None:

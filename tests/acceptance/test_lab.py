@@ -73,7 +73,7 @@ def arrive(one: Lab, name: str, number: int) -> None:
 
 
 def reaches(one: Lab, source: str, target: str) -> bool:
-    """Whether a TCP connection from one host to the other's sshd or ZooKeeper gets its first bytes."""
+    """Whether a TCP connection from one host to the other's sshd gets its first bytes; a link that came up may lose one."""
     program = (
         "import socket,sys\n"
         "try:\n"
@@ -311,18 +311,18 @@ def test_power_off_is_silent_on_the_wire_and_the_disk_survives_it(lab: Factory) 
     assert not reaches(one, "db2", "db1")
     one.start_mysqld("db1")
     assert rows(one, "db1") == 1
-    assert reaches(one, "db2", "db1")
+    eventually(lambda: reaches(one, "db2", "db1"))
 
 
 def test_a_cut_goes_both_ways_or_one_way_and_heals(lab: Factory) -> None:
     one = lab(replicas=1, zookeepers=0)
-    assert reaches(one, "mgr1", "db1")
+    eventually(lambda: reaches(one, "mgr1", "db1"))
     one.fault.cut("mgr1", "db1")
     assert not reaches(one, "mgr1", "db1")
-    assert reaches(one, "mgr2", "db1")
+    eventually(lambda: reaches(one, "mgr2", "db1"))
     assert len(network.drops(one.hosts["db1"])) == len(network.drops(one.hosts["mgr1"])) == 1
     one.fault.heal()
-    assert reaches(one, "mgr1", "db1")
+    eventually(lambda: reaches(one, "mgr1", "db1"))
     one.fault.cut("db1", "mgr1", one_way=True)
     assert network.drops(one.hosts["db1"]) == ()
     assert not reaches(one, "mgr1", "db1")
@@ -357,7 +357,7 @@ def test_the_switch_delays_packets_each_way_and_one_way(lab: Factory) -> None:
     one.fault.poweroff("db1")
     assert not reaches(one, "mgr1", "db1")
     one.start_mysqld("db1")
-    assert reaches(one, "mgr1", "db1")
+    eventually(lambda: reaches(one, "mgr1", "db1"))
     one.down()
     gone(one.name)
 
@@ -478,7 +478,7 @@ def test_power_off_takes_a_managers_host_with_all_that_runs_there(lab: Factory) 
     assert other.poll() is None
     assert not reaches(one, "mgr1", "db1")
     one.fault.start("mgr1")
-    assert reaches(one, "mgr1", "db1")
+    eventually(lambda: reaches(one, "mgr1", "db1"))
     other.kill()
     other.wait(timeout=5)
 

@@ -73,7 +73,7 @@ def arrive(one: Lab, name: str, number: int) -> None:
 
 
 def reaches(one: Lab, source: str, target: str) -> bool:
-    """Whether a TCP connection from one host to the other's sshd gets its first bytes; a link that came up may lose one."""
+    """Whether a connection from one host to the other's sshd gets its first bytes; a new link may lose some."""
     program = (
         "import socket,sys\n"
         "try:\n"

@@ -42,6 +42,7 @@ def test_a_table_lock_is_seen_and_nothing_is_closed_behind_it(world: World) -> N
     assert claim.work() == ()
     with world.client("db2") as client:
         client.lock_tables()
+        within(LONG, lambda: claim.work() != (), "the sight of it")  # its session is at rest a moment later
         (work,) = claim.work()
         assert (work.what, work.may_end) == ("holds table locks", True)
         assert not claim.try_close(1.0)

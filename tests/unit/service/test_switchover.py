@@ -230,6 +230,14 @@ def test_an_old_primary_that_was_given_a_source_and_not_started_is_started() -> 
     assert whole.mysqlds["db1"].channels[""].applier is Thread.YES
 
 
+def test_an_elect_whose_receiver_was_stopped_by_a_word_that_is_not_on_record_follows_again() -> None:
+    whole = cluster()
+    second = died_at(whole, "after:CatchUp")
+    whole.mysqlds["db2"].change("", receiver=Thread.NO)
+    second.turns(4)
+    whole_again(whole, second, "db1")
+
+
 def test_a_person_takes_back_what_was_chosen_and_never_opened() -> None:
     whole = cluster()
     first, second = watched(whole), whole.manager("m2")

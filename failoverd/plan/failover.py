@@ -55,7 +55,7 @@ def plan_opening(snapshot: TopologySnapshot, history: History, policy: ClusterPo
     firm = must_be_fenced(snapshot, policy, old)
     fence = (*fence_tasks(snapshot, history, policy), *fence_hooks(policy, old, firm=firm))
     freeze = freeze_tasks(snapshot, policy, old) + left_splices(snapshot) + lossless.left_waiting(snapshot, old)
-    fence += other_writers(snapshot, policy, old)
+    fence += other_writers(snapshot, old)
     if any(isinstance(task.step, FenceSession) for task in fence):
         groups += [Group(Stage.FENCE, fence), Group(Stage.FREEZE, last_fetch(snapshot, policy, old))]
         groups.append(Group(Stage.FREEZE, freeze))
@@ -193,13 +193,12 @@ def fence_tasks(snapshot: TopologySnapshot, history: History, policy: ClusterPol
     return ()
 
 
-def other_writers(snapshot: TopologySnapshot, policy: ClusterPolicy, old: str) -> tuple[Task, ...]:
-    """Close whoever else takes writes, as an earlier primary does that nobody could fence: else there would be two."""
-    return tuple(
-        Task(CloseReturned(state.name), STATEMENT)
-        for state in snapshot.writable()
-        if old and state.name != old and not policy.server(state.name).maintenance
-    )
+def other_writers(snapshot: TopologySnapshot, old: str) -> tuple[Task, ...]:
+    """Close whoever else takes writes, as an earlier primary does that nobody could fence: else there would be two.
+
+    Also in maintenance: one writer stands above being left alone.
+    """
+    return tuple(Task(CloseReturned(s.name), STATEMENT) for s in snapshot.writable() if old and s.name != old)
 
 
 def freeze_tasks(snapshot: TopologySnapshot, policy: ClusterPolicy, old: str) -> tuple[Task, ...]:

@@ -182,8 +182,6 @@ def plan_taking_back(policy: ClusterPolicy, old: str, done: tuple[Step, ...]) ->
     waiting = {step.server for step in done if isinstance(step, AwaitAcks)}
     first += [Task(StopWaiting(name), STATEMENT, IfItFails.GO_ON) for name in sorted(waiting)]
     elects = {step.server for step in done if isinstance(step, DisarmSource)}
-    if closed:  # what was said to the elect beside the last step on record may have reached it all the same
-        elects |= {step.server for step in done if isinstance(step, GetReady | CatchUp)} - {old}
     back = elects | {step.server for step in done if isinstance(step, Repoint) and step.source in elects} - {old}
     endpoint = policy.server(old).endpoint
     again = [Task(Acknowledge(name), STATEMENT, IfItFails.GO_ON) for name in sorted(waiting)]

@@ -20,11 +20,12 @@ from failoverd.model.host import LogKind
 from failoverd.model.journal import Intent, Unfinished
 from failoverd.model.plans import EntryKind, Group, Kind, Operation, Plan, Report, Request, Result, Verb
 from failoverd.model.published import report_json
-from failoverd.model.sight import ServerState
+from failoverd.model.sight import ServerState, Thread
 from failoverd.model.steps import (
     NOWHERE,
     DisarmSource,
     FenceHost,
+    GetReady,
     IfItFails,
     RestoreDurability,
     Stage,
@@ -64,7 +65,8 @@ class Case:
         """What was done so far, as far as the journal and the servers themselves show it."""
         operation = self.found.operation
         plan = Plan(operation.cluster, operation.kind, operation.plan.old_primary, elect, ())
-        return Course(plan, self.found.outcomes(), (*self.found.begun(), *disarmed(self.occasion, operation)))
+        begun = self.found.begun()
+        return Course(plan, self.found.outcomes(), (*begun, *disarmed(self.occasion, operation, begun)))
 
 
 def resume(world: World, memory: Memory, occasion: Occasion, wish: Verb | None = None) -> Report | None:
@@ -218,14 +220,18 @@ def request_of(operation: Operation) -> Request | None:
     )
 
 
-def disarmed(occasion: Occasion, operation: Operation) -> tuple[Step, ...]:
-    """Disarmed servers: the record of that step is sent, not awaited, so it may be missing; the server shows it."""
+def disarmed(occasion: Occasion, operation: Operation, begun: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Disarmed servers: the record of that step is sent, not awaited, so it may be missing; the server shows it.
+
+    Who was made ready for a switchover shows by a stopped receiver that it was begun.
+    """
     if not operation.kind.moves:
         return ()
+    ready = {step.server for step in begun if isinstance(step, GetReady)}
     return tuple(
         DisarmSource(s.name)
         for s in occasion.snapshot.reached()
-        if s.main is not None and s.main.source.host == NOWHERE.host
+        if s.main and (s.main.source.host == NOWHERE.host or (s.name in ready and s.main.receiver is Thread.NO))
     )
 
 

@@ -38,7 +38,7 @@ ENDING = 5.0
 
 
 def unwatched(moment: str) -> None:
-    """Unattended wants to be told about the moments of an operation."""
+    """Nobody wants to be told about the moments of an operation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from failoverd.bootstrap import agent_access
+from failoverd.bootstrap.access import agent_access
 from failoverd.config.load import read
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.failpoint import VARIABLE

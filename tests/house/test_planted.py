@@ -244,7 +244,7 @@ def test_a_planted_change_is_found(tree: Path, changed: Changed) -> None:
         ("delivered", "`tests/house/test_planted.py::test_gone`", "test_gone, which does not exist"),
         ("delivered", "`tests/house/test_planted.py`", "which does not exist"),
         ("delivered", "`tests/house/test_planted.py::plant`", "which does not exist"),
-        ("delivered", "`failoverd/ports.py::test_a`", "which does not exist"),
+        ("delivered", "`failoverd/ports/__init__.py::test_a`", "which does not exist"),
     ],
 )
 def test_a_row_without_its_test_is_found(tree: Path, state: str, tests: str, finding: str) -> None:

@@ -1,0 +1,141 @@
+"""The drivers of a configuration, built once and changed by a reload."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from failoverd.bootstrap.access import agent_access, path, replication_access, server_access
+from failoverd.config.schema import Config
+from failoverd.drivers.clock import SystemClock
+from failoverd.drivers.control import SocketRooms
+from failoverd.drivers.failpoint import VARIABLE, failpoint
+from failoverd.drivers.haproxy import HaproxyBalancers
+from failoverd.drivers.hooks import ProcessHooks
+from failoverd.drivers.identity import Identity
+from failoverd.drivers.journal_copies import JournalCopies
+from failoverd.drivers.local.coordination import LocalCoordination
+from failoverd.drivers.mysql.servers import Manager as MysqlManager
+from failoverd.drivers.mysql.servers import MysqlServers
+from failoverd.drivers.ssh.agents import SshAgents
+from failoverd.drivers.ssh.zipapp import shipped_sha256
+from failoverd.drivers.tasks import ThreadTasks
+from failoverd.drivers.wakeups import Bell
+from failoverd.drivers.zookeeper.coordination import ZooKeeperCoordination
+from failoverd.drivers.zookeeper.settings import Digest, Tls, ZooKeeperSettings
+from failoverd.execute.hands import Outside
+from failoverd.model.hooks import HookResult, Point
+from failoverd.observe.eyes import Eyes
+from failoverd.ports import Coordination
+from failoverd.service import logs
+from failoverd.service.bells import Bells
+from failoverd.service.watch import Watch
+from failoverd.service.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Everything that was built for one process, and how to end it."""
+
+    config: Config
+    clock: SystemClock
+    tasks: ThreadTasks
+    bells: Mapping[str, Bell]
+    coordination: Coordination
+    servers: MysqlServers
+    agents: SshAgents
+    outside: Outside
+    rooms: SocketRooms
+
+    def world(self, cluster: str) -> World:
+        """One cluster as this process serves it."""
+        eyes = Eyes(self.servers, self.agents, self.tasks, self.clock)
+        name = self.config.manager.name
+        moment = failpoint(os.environ.get(VARIABLE, ""))
+        log = logs.logger(cluster=cluster)
+        return World(name, self.config.policy(cluster), eyes, self.coordination, log, moment, self.outside)
+
+    def apply(self, config: Config, watches: Sequence[Watch]) -> tuple[str, ...]:
+        """Let changed settings of the clusters count from the next look on; what needs a restart, in words."""
+        accesses = [config.access(c, s.name) for c, found in config.clusters.items() for s in found.servers]
+        self.servers.configure(
+            tuple(server_access(access, config.policy(access.cluster).lossless) for access in accesses),
+            {access.cluster: replication_access(access) for access in accesses},
+        )
+        self.agents.configure(tuple(agent_access(config, access) for access in accesses))
+        kept = [watch for watch in watches if watch.world.cluster in config.clusters]
+        for watch in kept:
+            watch.adopt(config.policy(watch.world.cluster))
+        if isinstance(self.coordination, ZooKeeperCoordination):
+            self.coordination.tell_digests({name: config.policy(name).digest for name in config.clusters})
+        wanted = {"clusters": set(config.clusters) ^ {watch.world.cluster for watch in watches}}
+        changed = [name for name, found in wanted.items() if found]
+        changed += [part for part in ("manager", "zookeeper") if getattr(config, part) != getattr(self.config, part)]
+        return tuple(changed)
+
+    def close(self) -> None:
+        """Give every lock back and end every session."""
+        self.coordination.close()
+        self.servers.close()
+        self.agents.close()
+
+
+def build(config: Config) -> Built:
+    """Build every driver from the configuration; raises ConfigError where the ensemble contradicts it."""
+    clock, tasks = SystemClock(), ThreadTasks()
+    bells = {name: Bell() for name in config.clusters}
+    doorbell = Bells(bells)
+    coordination = coordination_for(config, clock, tasks, doorbell)
+    accesses = [config.access(c, s.name) for c, found in config.clusters.items() for s in found.servers]
+    servers = MysqlServers(
+        tuple(server_access(access, config.policy(access.cluster).lossless) for access in accesses),
+        {access.cluster: replication_access(access) for access in accesses},
+        MysqlManager(config.manager.name, may_evict=coordination.kind == "zookeeper"),
+        clock,
+        doorbell,
+    )
+    agents = SshAgents(
+        tuple(agent_access(config, access) for access in accesses), shipped_sha256(), clock, tasks, coordination.lease
+    )
+    rooms = SocketRooms(config.manager.run_dir, clock, warn)
+    outside = Outside(HaproxyBalancers(), ProcessHooks(hook_heard), rooms)
+    return Built(config, clock, tasks, bells, coordination, servers, agents, outside, rooms)
+
+
+def hook_heard(point: Point, result: HookResult) -> None:
+    """How a hook ended that nobody waited for."""
+    log = logs.logger(hook=f"{point}/{result.name}")
+    (log.debug if result.ok else log.warning)("hook ended", how=result.how, output=result.output)
+
+
+def coordination_for(config: Config, clock: SystemClock, tasks: ThreadTasks, bells: Bells) -> Coordination:
+    """ZooKeeper where it is configured, else the local file lock: one manager, no standby."""
+    identity = Identity.mine(config.manager.name)
+    zookeeper = config.zookeeper
+    if zookeeper is None:
+        return LocalCoordination(config.manager.state_dir, identity, clock, bells)
+    settings = ZooKeeperSettings(
+        hosts=zookeeper.hosts,
+        root=zookeeper.root,
+        session_timeout=zookeeper.session_timeout,
+        auth=Digest(zookeeper.auth.username, zookeeper.auth.password_file.reveal()) if zookeeper.auth else None,
+        tls=Tls(path(zookeeper.tls.ca_file), path(zookeeper.tls.cert_file), path(zookeeper.tls.key_file))
+        if zookeeper.tls
+        else None,
+    )
+    coordination = ZooKeeperCoordination(settings, identity, clock, tasks, bells)
+    coordination.tell_digests({name: config.policy(name).digest for name in config.clusters})
+    coordination.keep_copies(JournalCopies(copies_folder(config), tasks, clock, warn))
+    return coordination
+
+
+def copies_folder(config: Config) -> Path:
+    """Where this host keeps copies of the journals in ZooKeeper."""
+    return config.manager.state_dir / "copies"
+
+
+def warn(what: str, why: str) -> None:
+    """What a driver wants people to know, in the log."""
+    logs.logger().warning(what, why=why)

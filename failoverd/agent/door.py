@@ -104,13 +104,13 @@ def keep(call: Call) -> dict[str, Any]:
 
 
 def let_go(call: Call) -> dict[str, Any]:
-    """Remove the links of a trouble that is over."""
-    return keeping.let_go(_log_places(call), call.args["server_uuid"], call.args["trouble"])
+    """Remove the links whose cause is over."""
+    return keeping.let_go(_log_places(call), call.args["server_uuid"], call.args["name"])
 
 
 def set_aside(call: Call) -> dict[str, Any]:
-    """Keep the links of a trouble that is over under another name."""
-    return keeping.set_aside(_log_places(call), call.args["server_uuid"], call.args["trouble"])
+    """Keep links whose cause is over under another name."""
+    return keeping.set_aside(_log_places(call), call.args["server_uuid"], call.args["name"])
 
 
 def kept(call: Call) -> dict[str, Any]:
@@ -249,8 +249,8 @@ OPS = {
     "hold_unit": Op(hold_unit, {**_DATADIR, "unit": Field(fields.unit)}),
     "release_unit": Op(release_unit, {**_DATADIR, "unit": Field(fields.unit)}),
     "keep": Op(keep, {**_LOGS, "operation": Field(fields.operation), **keeping.LIMITS}),
-    "let_go": Op(let_go, {**_LOGS, "trouble": Field(fields.trouble)}),
-    "set_aside": Op(set_aside, {**_LOGS, "trouble": Field(fields.trouble)}),
+    "let_go": Op(let_go, {**_LOGS, "name": Field(fields.links)}),
+    "set_aside": Op(set_aside, {**_LOGS, "name": Field(fields.links)}),
     "kept": Op(kept, _LOGS),
     "put": Op(put, {**_CHANNEL, "replace": Field(fields.boolean, REQUIRED)}, uploads=True),
     "splice_clean": Op(splice_clean, _CHANNEL),

@@ -127,9 +127,7 @@ def gtid_set(value: Any) -> GtidSet:
 cluster = matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a cluster's name")
 server = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a server's name")
 operation = matching(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}", "an operation's name")
-
-
-trouble = matching(r"trouble-[A-Za-z0-9-]{1,60}", "a trouble's name")
+links = matching(r"(?!left-)[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}", "a name of links whose cause can end")
 
 
 def operations(value: Any) -> list[str]:

@@ -58,25 +58,25 @@ def _newest(source: Folder, names: list[str], most_files: int, most_bytes: int) 
     return chosen[::-1]
 
 
-def let_go(places: Iterable[LogPlace], uuid: str, trouble: str) -> dict[str, Any]:
-    """Remove the links of a trouble that is over; gives {"files": how many}."""
+def let_go(places: Iterable[LogPlace], uuid: str, name: str) -> dict[str, Any]:
+    """Remove the links whose cause is over; gives {"files": how many}."""
     removed = 0
     for all_kept in _kept_folders(places, uuid):
-        with contextlib.suppress(Fault), all_kept.inner(trouble, make=False) as target:
-            for name in target.names():
-                target.remove(name)
+        with contextlib.suppress(Fault), all_kept.inner(name, make=False) as target:
+            for file in target.names():
+                target.remove(file)
                 removed += 1
-            os.rmdir(trouble, dir_fd=all_kept.fd)
+            os.rmdir(name, dir_fd=all_kept.fd)
     return {"files": removed}
 
 
-def set_aside(places: Iterable[LogPlace], uuid: str, trouble: str) -> dict[str, Any]:
-    """Give the links of a trouble another name, under which nobody takes them for a source any more: {"name"}."""
-    name = f"left-{time.time_ns() // 1_000_000}-{trouble}"
+def set_aside(places: Iterable[LogPlace], uuid: str, name: str) -> dict[str, Any]:
+    """Give links another name, under which nobody takes them for a source any more: {"name"}."""
+    aside = f"left-{time.time_ns() // 1_000_000}-{name}"
     for all_kept in _kept_folders(places, uuid):
         with contextlib.suppress(FileNotFoundError):
-            os.rename(trouble, name, src_dir_fd=all_kept.fd, dst_dir_fd=all_kept.fd)
-    return {"name": name}
+            os.rename(name, aside, src_dir_fd=all_kept.fd, dst_dir_fd=all_kept.fd)
+    return {"name": aside}
 
 
 def _kept_folders(places: Iterable[LogPlace], uuid: str) -> Iterator[Folder]:

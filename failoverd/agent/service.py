@@ -65,9 +65,7 @@ class Agent:
             "keep": self._changing(
                 self._keep, {**SERVER, "operation": Field(fields.operation), "kind": KIND, **keeping.LIMITS}
             ),
-            "trim": self._changing(
-                self._trim, {**SERVER, "trouble": Field(fields.trouble), "held": Field(fields.gtid_set)}
-            ),
+            "trim": self._changing(self._trim, {**SERVER, "name": Field(fields.links), "held": Field(fields.gtid_set)}),
             "kept": Op(self._kept, SERVER),
             "fence": self._changing(self._fence, fenced),
             "take_address": self._changing(self._take_address, address),
@@ -165,16 +163,16 @@ class Agent:
         return self._doorway.call("keep", args, call.deadline)
 
     def _trim(self, call: Call) -> dict[str, Any]:
-        """End the links of a trouble: nobody needs what is held; what is not stays, and is no source any more."""
-        server, trouble = self._server(call), call.args["trouble"]
+        """End the links of one name: nobody needs what is held; what is not stays, and is no source any more."""
+        server, name = self._server(call), call.args["name"]
         left, faults = GtidSet(), list[Fault]()
         for place in (server.binary, server.relay):
-            links = [] if place is None else place.only_kept([trouble])
+            links = [] if place is None else place.only_kept([name])
             for one in Scanner().scan(links, verify=False, check=call.deadline.check):
                 left |= one.holds - call.args["held"]
                 faults += one.faults
         act = "set_aside" if left or faults else "let_go"
-        self._doorway.call(act, {**self._door_args(server), "trouble": trouble}, call.deadline)
+        self._doorway.call(act, {**self._door_args(server), "name": name}, call.deadline)
         return {"left": str(left), "faults": [fault.as_json() for fault in faults]}
 
     def _kept(self, call: Call) -> dict[str, Any]:

@@ -22,8 +22,10 @@ START_SLACK = 1.0
 # A data directory with less room than this cannot take what a server writes in one go (bytes).
 NO_ROOM = 4 * 1024 * 1024
 _CRASHES_KEPT = 1000
-# How the names of links begin that were made when a primary was in trouble.
+# How the names of links begin that were made when a primary was in trouble, and of those that outlived their cause
+# because they hold what the primary lacks. All others are named after their operation.
 TROUBLE = "trouble-"
+LEFT = "left-"
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,16 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class Links:
+    """Hard links of log files on one host under one name: how many files, and the bytes that they hold."""
+
+    server: str
+    name: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
     """What a server's applier will be able to execute, every checksum of its relay logs computed from its place on.
 

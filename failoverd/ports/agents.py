@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from failoverd.gtid import GtidSet
-from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, Lot, ProbeReport, Spliced, Verified
+from failoverd.model.host import FenceProof, Holding, HostSight, Links, LogKind, Lot, ProbeReport, Spliced, Verified
 from failoverd.model.sight import ServerState
 from failoverd.model.traffic import Vip
 from failoverd.ports.lease import Lease
@@ -51,8 +51,13 @@ class Agents(Protocol):
     def keep(self, cluster: str, server: str, lease: Lease, operation: str, kind: LogKind | None = None) -> int:
         """Hard-link all log files, or the newest of a kind, under a name; how many. Raises AgentError or FencedOut."""
 
+    def kept(self, cluster: str, server: str, timeout: float) -> tuple[Links, ...]:
+        """All links there, by name. Raises AgentError."""
+
     def trim(self, cluster: str, server: str, lease: Lease, held: GtidSet) -> str:
-        """Remove the links of troubles, which are over; what is not `held` stays and is told. Raises as `keep` does."""
+        """Remove all links: what they were made for is over; what is not `held` stays and is told. Raises as `keep`
+        does.
+        """
 
     def clean_spliced(self, cluster: str, server: str, lease: Lease) -> None:
         """Remove files that a transfer has left, those aside too."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from failoverd.model.plans import Entry, EntryKind, Kind, Operation, Report, Result, StepResult
 from failoverd.service.phases import Event, after
 from failoverd.service.records import catch_up
-from failoverd.service.world import Led, Left, Memory, Occasion, World
+from failoverd.service.world import Led, Left, Links, Memory, Occasion, World
 
 # What needs a person is tried again by itself after this, each time later, and at once where other servers answer
 # (seconds).
@@ -34,6 +34,7 @@ def close(world: World, memory: Memory, occasion: Occasion, report: Report) -> N
     say(world, "operation ended", report)
     memory.operation = None
     memory.left = Left()
+    memory.links = Links()  # what was linked for it is to be ended
     memory.history = replace(memory.history, open_operation="")
     memory.phase = after(memory.phase, Event.OPERATION_CLOSED)
     catch_up(world, memory)

@@ -25,6 +25,7 @@ from failoverd.observe.relay import verify_received, with_verified
 from failoverd.ports import Lease
 from failoverd.service import act
 from failoverd.service.cycle import look_and_judge, with_epochs
+from failoverd.service.links import left_links
 from failoverd.service.operation import AUTOMATIC, foresee
 from failoverd.service.phases import Phase
 from failoverd.service.publish import contenders, describe, holder
@@ -123,7 +124,8 @@ def check(world: World, answers: Answers) -> tuple[Finding, ...]:
     managers = managers_of(world)
     state = world.coordination.state()
     found = findings(snapshot, memory.history, world.policy, answers.held, state, managers)
-    return (*found, *strangers(snapshot, world.policy, answers.followers), *traffic_check(world, memory))
+    others = strangers(snapshot, world.policy, answers.followers)
+    return (*found, *others, *left_links(world, memory), *traffic_check(world, memory))
 
 
 def managers_of(world: World) -> tuple[str, ...] | None:

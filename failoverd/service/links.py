@@ -1,4 +1,4 @@
-"""Hard links of log files, made at the first sign of trouble and ended when it is over.
+"""Hard links of log files, made at the first sign of trouble and ended when it is over, like those of operations.
 
 What a replica has received and not executed, and the primary's own logs, may be purged while everybody still wonders:
 by a start with relay_log_recovery, a repoint, a rotation. Links outlive all of these, and a failover reads them.
@@ -6,15 +6,18 @@ by a start with relay_log_recovery, a repoint, a rotation. Links outlive all of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import FailoverdError
+from failoverd.model.finding import Finding, Severity
+from failoverd.model.history import LEFT
 from failoverd.model.host import HostFacts, LogKind
 from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.sources import forgot
 from failoverd.model.verdict import VerdictName
+from failoverd.observe.fanout import ask_all
 from failoverd.ports import Lease
 from failoverd.service.world import Links, Memory, World
 
@@ -29,6 +32,9 @@ TROUBLE = frozenset(
 )
 # Nobody waits for links: the calls run on beside the cycle, and note their end themselves.
 AT_ONCE = 0.0
+# How long `check` waits for the list of links (seconds).
+LIMIT = 5.0
+ENDED_BY = "look what they hold with mysqlbinlog, then remove that folder below #failoverd_kept beside the logs"
 # What cannot be done there is not tried for ever.
 TRIES = 5
 
@@ -113,6 +119,19 @@ def trimming(world: World, links: Links, name: str, held: GtidSet, lease: Lease)
             world.log.warning("linked log files hold what the primary lacks", server=name, left=left)
 
     return lambda: ending(world, links, name, trim)
+
+
+def left_links(world: World, memory: Memory) -> Iterator[Finding]:
+    """What `check` says about links that outlived their cause: nobody but a person ends them."""
+    names = [spec.name for spec in world.policy.servers if isinstance(memory.hosts.get(spec.name), HostFacts)]
+    agents = world.eyes.agents
+    found = ask_all(world.eyes.tasks, names, lambda name: agents.kept(world.cluster, name, LIMIT), LIMIT)
+    for name, answer in found.items():
+        for links in () if isinstance(answer, Exception) else answer:
+            if links.name.startswith(LEFT):
+                what = f"{links.files} linked log files of {name}, {links.bytes} bytes, outlived {links.name}"
+                why = "the primary lacked what they hold, or they are damaged"
+                yield Finding("links-left", world.cluster, name, f"{what}: {why}", ENDED_BY, Severity.WARNING)
 
 
 def ending(world: World, links: Links, name: str, act: Callable[[], None]) -> None:

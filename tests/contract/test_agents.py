@@ -11,6 +11,7 @@ import pytest
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
+from failoverd.model.history import LEFT
 from failoverd.model.host import AgentSilent, HostFacts, LogKind, Lot, ProbeOutcome
 from failoverd.model.traffic import Vip
 from tests.contract.agent_worlds import HELD, OTHER, FakeWorld, SshWorld, World
@@ -122,6 +123,8 @@ def test_links_outlive_what_mysqld_deletes_and_end_with_their_trouble(world: Wor
     everything = agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0)
     names = ("op-1", "trouble-1-a")
     assert agents.keep("shop", "db1", lease, "trouble-1-a", LogKind.BINARY)
+    assert agents.keep("shop", "db1", lease, "op-2")
+    assert [links.name for links in agents.kept("shop", "db1", 30.0)] == ["op-2", "trouble-1-a"]
     assert agents.scan_kept("shop", "db1", names, GtidSet(), 30.0) == ()  # the files themselves are still there
     world.purge("db1")
     assert agents.scan_kept("shop", "db1", ("op-1",), GtidSet(), 30.0) == ()
@@ -131,7 +134,7 @@ def test_links_outlive_what_mysqld_deletes_and_end_with_their_trouble(world: Wor
     with pytest.raises(FencedOut):
         agents.trim("shop", "db1", FakeLease(3), everything.missing)
     assert agents.trim("shop", "db1", lease, everything.missing) == ""
-    assert agents.scan_kept("shop", "db1", names, GtidSet(), 30.0) == ()
+    assert agents.kept("shop", "db1", 30.0) == ()
     assert agents.trim("shop", "db1", lease, GtidSet()) == "", "nothing is left to end"
 
 
@@ -143,6 +146,8 @@ def test_links_of_what_is_nowhere_else_stay_but_give_no_more(world: World) -> No
     world.purge("db1")
     assert PART.shorten() in agents.trim("shop", "db1", lease, everything.missing - PART)
     assert agents.scan_kept("shop", "db1", ("trouble-1-a",), GtidSet(), 30.0) == ()
+    (left,) = agents.kept("shop", "db1", 30.0)
+    assert (left.server, left.name.startswith(LEFT), left.files > 0) == ("db1", True, True)
     assert agents.trim("shop", "db1", lease, GtidSet()) == "", "it was told once"
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
-from failoverd.model.history import TROUBLE
+from failoverd.model.history import LEFT
 from failoverd.model.host import (
     AgentSilent,
     FenceProof,
     Holding,
     HostFacts,
     HostSight,
+    Links,
     LogKind,
     Lot,
     ProbeOutcome,
@@ -145,15 +146,19 @@ class FakeAgents:
         links.update({one: links.get(one, GtidSet()) | held for one, held in logs.items()})
         return len(logs)
 
+    def kept(self, cluster: str, server: str, timeout: float) -> tuple[Links, ...]:
+        host = self._host(server)
+        return tuple(Links(server, name, len(links), 0) for name, links in sorted(host.kept.items()))
+
     def trim(self, cluster: str, server: str, lease: Lease, held: GtidSet) -> str:
         host = self._host(server)
         left = []
-        for name in [name for name in host.kept if name.startswith(TROUBLE)]:
+        for name in [name for name in host.kept if not name.startswith(LEFT)]:
             host.accept(lease)
             beyond = [host.only_linked(kind, (name,)) - held for kind in LogKind]
             links = host.kept.pop(name)
             if any(beyond):
-                host.kept[f"left-{name}"] = links
+                host.kept[f"{LEFT}{name}"] = links
             left += [gtids.shorten() for gtids in beyond if gtids]
         return "; ".join(left)
 

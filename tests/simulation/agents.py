@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
-from failoverd.model.history import TROUBLE
+from failoverd.model.history import LEFT
 from failoverd.model.host import (
     AgentSilent,
     FenceProof,
     Holding,
     HostFacts,
     HostSight,
+    Links,
     LogKind,
     Lot,
     ProbeOutcome,
@@ -95,7 +96,7 @@ class Host:
             left |= gtids_of(self.only_linked(kind, (name,))) - held
         links = self.kept.pop(name)
         if left:
-            self.kept[f"left-{name}"] = links
+            self.kept[f"{LEFT}{name}"] = links
         return left
 
     def only_linked(self, kind: LogKind, names: Iterable[str]) -> dict[Gtid, int]:
@@ -229,9 +230,15 @@ class SimAgents:
         lease.check()
         return self._ask(server, "keep", keep, PATIENCE, changes=True)
 
+    def kept(self, cluster: str, server: str, timeout: float) -> tuple[Links, ...]:
+        def kept(host: Host) -> tuple[Links, ...]:
+            return tuple(Links(server, name, len(links), 0) for name, links in sorted(host.kept.items()))
+
+        return self._ask(server, "kept", kept, timeout)
+
     def trim(self, cluster: str, server: str, lease: Lease, held: GtidSet) -> str:
         def trim(host: Host) -> str:
-            names = [name for name in host.kept if name.startswith(TROUBLE)]
+            names = [name for name in host.kept if not name.startswith(LEFT)]
             if names:
                 self._accept(server, host, lease.epoch, "trim")
             return "; ".join(left.shorten() for name in names if (left := host.trim(name, held)))

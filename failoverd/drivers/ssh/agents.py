@@ -14,12 +14,13 @@ from failoverd.drivers.ssh.connection import SshAccess
 from failoverd.drivers.ssh.lines import Line
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
-from failoverd.model.history import TROUBLE
+from failoverd.model.history import LEFT
 from failoverd.model.host import (
     AgentSilent,
     FenceProof,
     Holding,
     HostSight,
+    Links,
     LogKind,
     Lot,
     ProbeOutcome,
@@ -213,13 +214,20 @@ class SshAgents:
         newest = {**args, "kind": kind.value, "most_files": files, "most_bytes": size}
         return int(self._change(access, "keep", newest, lease, access.fencing_timeout)["files"])
 
-    def trim(self, cluster: str, server: str, lease: Lease, held: GtidSet) -> str:
-        """End the links of troubles that are over, if there are any; what is left of them, in words."""
+    def kept(self, cluster: str, server: str, timeout: float) -> tuple[Links, ...]:
+        """All links there, by name. Raises AgentError."""
         access = self._access(cluster, server)
-        kept = self._call(access, Ask("kept", self._named(access), cluster), access.fencing_timeout)["operations"]
+        told = self._call(access, Ask("kept", self._named(access), cluster), timeout)["operations"]
+        return tuple(Links(server, str(one["operation"]), int(one["files"]), int(one["bytes"])) for one in told)
+
+    def trim(self, cluster: str, server: str, lease: Lease, held: GtidSet) -> str:
+        """End the links of troubles and operations that are over, if there are any; what is left of them, in words."""
+        access = self._access(cluster, server)
         left = []
-        for trouble in (str(one["operation"]) for one in kept if str(one["operation"]).startswith(TROUBLE)):
-            told = self._change(access, "trim", {"trouble": trouble, "held": str(held)}, lease)
+        for links in self.kept(cluster, server, access.fencing_timeout):
+            if links.name.startswith(LEFT):
+                continue
+            told = self._change(access, "trim", {"name": links.name, "held": str(held)}, lease)
             left += [GtidSet.parse(told["left"]).shorten()] if told["left"] else []
             left += fault_words(told)
         return "; ".join(left)

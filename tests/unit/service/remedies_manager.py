@@ -22,9 +22,11 @@ from failoverd.model.policy import Promote
 from failoverd.model.sight import Thread, Trouble
 from failoverd.model.sources import Source
 from failoverd.plan import recovery
+from failoverd.service import links
 from tests.fakes.moments import Died, at, dies
 from tests.fakes.whole import CLUSTER, Manager, Whole
 from tests.scenarios.world import NOW, WALL, build
+from tests.unit.service.test_links import by_hand, forget, host_gone, unapplied
 from tests.unit.service.test_resume import behind
 
 FORGOTTEN = (
@@ -63,6 +65,21 @@ def test_without_counting_on_forgotten_relay_logs_nobody_even_looks(monkeypatch:
     assert refusals() == []
     monkeypatch.setattr(sources, "forgot", lambda _: False)
     assert refusals() == ["missing-transactions"]
+
+
+def test_without_links_from_the_first_sign_of_trouble_what_a_restart_purges_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(links, "TROUBLE", frozenset())
+    whole = Whole(automatic=False)
+    manager = unapplied(whole)
+    host_gone(whole)
+    manager.turns(3)
+    forget(whole, "db2", "db3")
+    by_hand(whole, manager)
+    manager.turns(2)
+    assert outcome(manager) != "done"
+    assert all(whole.mysqlds[name].read_only for name in ("db2", "db3"))
 
 
 def test_without_starting_it_again_an_applier_that_gave_up_waiting_loses_the_election_of_all(

@@ -10,10 +10,12 @@ import pytest
 
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError
+from failoverd.model.finding import Severity
 from failoverd.model.history import DiskTrouble, Pause
 from failoverd.model.host import LogKind
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.sight import Settings, Thread
+from failoverd.service import desk
 from failoverd.service.links import TRIES
 from tests.fakes.whole import CLUSTER, START, Manager, Whole, uuid_of
 
@@ -125,8 +127,26 @@ def test_links_end_when_the_new_primary_has_all_that_they_hold() -> None:
 def test_what_the_primary_lacks_stays_and_is_no_source_any_more() -> None:
     whole = Whole()
     whole.hosts["db2"].kept[TROUBLE] = {LogKind.RELAY: FIVE}
-    whole.manager().turns(4)
+    manager = whole.manager().turns(4)
     assert list(whole.hosts["db2"].kept) == [f"left-{TROUBLE}"]
+    (found,) = [one for one in desk.check(manager.world, desk.Answers({}, {})) if one.id == "links-left"]
+    assert (found.server, found.severity) == ("db2", Severity.WARNING)
+    assert f"left-{TROUBLE}" in found.sentence
+
+
+def test_what_an_operation_linked_ends_after_it() -> None:
+    whole = Whole()
+    manager = whole.manager().turns(4)
+    for host in ("db2", "db3"):
+        whole.hosts[host].kept["shop-1"] = {LogKind.RELAY: GtidSet()}
+    manager.turns(2)
+    assert list(whole.hosts["db2"].kept) == ["shop-1"], "it was told before that there are none"
+    forget(whole, "db2", "db3")
+    whole.mysqlds["db1"].kill()
+    manager.turns(12)
+    (shown,) = manager.coordination.operations(CLUSTER)
+    assert shown["outcome"] == "done"
+    assert all(host.kept == {} for host in whole.hosts.values())
 
 
 def test_nothing_is_linked_by_a_standby_or_in_a_pause() -> None:

@@ -47,13 +47,17 @@ def answered(manager: Manager, request: str) -> dict[str, object]:
     return dict(answer)
 
 
-def test_a_living_source_sends_again_and_the_files_are_kept() -> None:
+def test_a_living_source_sends_again_and_the_files_are_kept_until_all_is_well() -> None:
     whole, manager = damaged()
-    report = answered(manager, asked(manager))
+    request = asked(manager)
+    manager.turns(1)
+    (operation,) = manager.coordination.operations(CLUSTER)
+    assert whole.hosts["db2"].kept.keys() == {operation["operation"]}
+    report = answered(manager, request)
     assert (report["kind"], report["outcome"]) == ("repair", "done"), report
     manager.turns(2)
     assert whole.mysqlds["db2"].executed == whole.mysqlds["db1"].executed
-    assert whole.hosts["db2"].kept.keys() == {report["operation"]}
+    assert whole.hosts["db2"].kept == {}
     assert whole.mysqlds["db2"].channels[""].applier is Thread.YES
 
 

@@ -65,7 +65,7 @@ def test_a_replica_follows_another_only_when_its_relay_logs_are_kept(agent: str)
     whole = Whole()
     manager, _ = behind_a_lock(whole)
     whole.hosts["db3"].silent = agent
-    manager.turns(2)
+    manager.turns(1)
     shown = manager.coordination.operations(CLUSTER)[-1]
     assert (shown["outcome"], shown["new_primary"]) == ("done", "db2")
     assert (shown["operation"] in whole.hosts["db3"].kept) is not bool(agent)

@@ -108,7 +108,11 @@ def plan_json(plan: Plan) -> Json:
         "eta_seconds": seconds(plan.eta),
         "why_not": [{"name": name, "sentence": sentence} for name, sentence in plan.why_not],
         "left_alone": [{"name": name, "sentence": sentence} for name, sentence in plan.left_alone],
-        "predicted_loss": {"transactions": len(plan.missing), "gtids": str(plan.missing)},
+        "predicted_loss": {
+            "transactions": len(plan.missing),
+            "bytes": plan.missing_bytes,
+            "gtids": str(plan.missing),
+        },
         "errant": [{"name": name, "gtids": str(found)} for name, found in plan.errant],
         "target": str(plan.target),
         "groups": groups,

@@ -90,7 +90,8 @@ class Channel:
     had one. `queueing` names a transaction that has been received only in part. `relay_file` and `relay_position` are
     where the applier stands. `sound` is what is readable of what it has still to execute, None where nobody has looked;
     `damage` is the place of the first damage that was found, empty where none was. `filters` names the kinds of filters
-    that keep something of the source out.
+    that keep something of the source out. `source_file` and `source_position` are where the receiver stands in the
+    source's binary logs.
     """
 
     name: str
@@ -112,6 +113,8 @@ class Channel:
     sound: GtidSet | None = None
     damage: str = ""
     filters: tuple[str, ...] = ()
+    source_file: str = ""
+    source_position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

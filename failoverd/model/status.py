@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from failoverd.model.history import Pause
+from failoverd.model.pace import UNKNOWN, Pace
 from failoverd.model.policy import ClusterPolicy, ServerSpec
 from failoverd.model.published import Json, problem_json, seconds, time_text, verdict_json
 from failoverd.model.sight import Channel, ServerState, Thread
@@ -17,7 +18,7 @@ from failoverd.model.verdict import Verdict
 @dataclass(frozen=True, slots=True)
 class Management:
     """Who manages a cluster; `coordination` is ok, lost or local, `operation` an open one as JSON data, `traffic` the
-    clients' ways where any are configured.
+    clients' ways where any are configured, `paces` how fast each server was seen to apply.
     """
 
     epoch: int = 0
@@ -28,6 +29,7 @@ class Management:
     operation: Mapping[str, object] | None = None
     paused_servers: tuple[Pause, ...] = ()
     traffic: Mapping[str, object] | None = None
+    paces: Mapping[str, Pace] = field(default_factory=dict)
 
 
 def status_json(
@@ -47,10 +49,31 @@ def status_json(
         "traffic": management.traffic,
         "seen": time_text(wall),
         "servers": [
-            {**server_json(snapshot, verdict, policy, spec), "paused": pause_of(spec.name, management.paused_servers)}
+            {
+                **server_json(snapshot, verdict, policy, spec),
+                **pace_json(management.paces.get(spec.name, UNKNOWN)),
+                "paused": pause_of(spec.name, management.paused_servers),
+            }
             for spec in policy.servers
         ],
     }
+
+
+def pace_json(pace: Pace) -> Json:
+    """How fast a server applies (transactions a second) and how large they are (bytes); null where nobody knows."""
+    return {"apply_rate": rounded(pace.rate), "transaction_bytes": rounded(pace.bytes_each)}
+
+
+def rounded(value: float | None) -> float | None:
+    """A figure as precise as it deserves."""
+    return None if value is None else float(f"{value:.3g}")
+
+
+def paces_told(published: Mapping[str, object]) -> Mapping[str, Pace]:
+    """The paces of a published status."""
+    servers = published.get("servers")
+    told = servers if isinstance(servers, list | tuple) else []
+    return {str(s["name"]): Pace(s.get("apply_rate"), s.get("transaction_bytes")) for s in told}
 
 
 def pause_json(pause: Pause | None) -> Json | None:

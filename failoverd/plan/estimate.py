@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from failoverd.gtid import GtidSet
+from failoverd.model.pace import UNKNOWN, USUAL_RATE, Pace
 from failoverd.model.plans import Group
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.snapshot import TopologySnapshot
@@ -13,30 +16,42 @@ USUAL = {ClaimServer: 0.01, FenceHost: 0.06, StopReceiver: 0.01, OpenWrites: 0.0
 OTHER = 0.01
 # A receiver that is connecting to a host which swallows packets stops only after this.
 STUCK_RECEIVER = 2.0
-# Transactions a second that an applier runs, on durable settings.
-APPLY_RATE = 900.0
 COPY_RATE = 50e6
 SPLICE_SETUP = 0.2
 
 
-def eta(groups: tuple[Group, ...], snapshot: TopologySnapshot) -> float:
+Paces = Mapping[str, Pace]
+
+
+def eta(groups: tuple[Group, ...], snapshot: TopologySnapshot, paces: Paces) -> float:
     """Seconds for all groups, one after the other; the steps of a group run side by side."""
-    return sum(max(seconds(task.step, snapshot) for task in group.tasks) for group in groups)
+    return sum(max(seconds(task.step, snapshot, paces) for task in group.tasks) for group in groups)
 
 
-def seconds(step: Step, snapshot: TopologySnapshot) -> float:
-    """Seconds of one step."""
+def seconds(step: Step, snapshot: TopologySnapshot, paces: Paces) -> float:
+    """Seconds of one step, at the measured pace of its server where there is one."""
+    rate = paces.get(step.server, UNKNOWN).rate or USUAL_RATE
     if isinstance(step, Splice):
-        return SPLICE_SETUP + step.size / COPY_RATE + len(step.gtids) / APPLY_RATE
+        return SPLICE_SETUP + step.size / COPY_RATE + len(step.gtids) / rate
     if isinstance(step, Fetch):
-        return SPLICE_SETUP + len(step.gtids) / APPLY_RATE
+        return SPLICE_SETUP + len(step.gtids) / rate
     state = snapshot.state(step.server)
     if isinstance(step, Drain):
         left = step.gtids & (state.received - state.executed) if state is not None else GtidSet()
-        return OTHER + len(left) / APPLY_RATE
+        return OTHER + len(left) / rate
     if isinstance(step, StopReceiver) and stuck(state):
         return STUCK_RECEIVER
     return USUAL.get(type(step), OTHER)
+
+
+def size_of(gtids: GtidSet, paces: Paces) -> int | None:
+    """About how many bytes these transactions are, by the largest that any replica was seen to receive; None where
+    nobody knows.
+    """
+    known = [pace.bytes_each for pace in paces.values() if pace.bytes_each is not None]
+    if not gtids:
+        return 0
+    return round(len(gtids) * max(known)) if known else None
 
 
 def stuck(state: ServerState | None) -> bool:

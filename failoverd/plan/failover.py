@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from failoverd.gtid import GtidSet
 from failoverd.model.ackers import able_ones
 from failoverd.model.history import History
@@ -33,7 +35,7 @@ from failoverd.model.steps import (
 )
 from failoverd.model.verdict import Refusal
 from failoverd.plan import lossless
-from failoverd.plan.estimate import eta
+from failoverd.plan.estimate import Paces, eta, size_of
 from failoverd.plan.hooks import fence_hooks, hook_groups, hook_tasks, with_hooks
 from failoverd.plan.recovery import recovery_groups
 from failoverd.plan.repointing import Attachment, attachments, repoint_group
@@ -121,6 +123,7 @@ def predict(
     policy: ClusterPolicy,
     ranking: Ranking,
     refusals: tuple[Refusal, ...] = (),
+    paces: Paces = MappingProxyType({}),
 ) -> Plan:
     """Opening and closing as they would be now, all steps shown even under a refusal; for people, never executed."""
     opening = plan_opening(snapshot, history, policy)
@@ -138,7 +141,8 @@ def predict(
         missing=closing.missing,
         errant=closing.errant,
         left_alone=closing.left_alone,
-        eta=eta(groups, snapshot) if closing.elect else None,
+        eta=eta(groups, snapshot, paces) if closing.elect else None,
+        missing_bytes=size_of(closing.missing, paces),
     )
 
 

@@ -48,9 +48,9 @@ def _steps(plan: Plan) -> Iterator[str]:
 
 def _losses(plan: Plan) -> Iterator[str]:
     if plan.elect:
-        what = (
-            f"{len(plan.missing)} transactions: {plan.missing.shorten()}" if plan.missing else "nothing that is known"
-        )
+        size = f", about {plan.missing_bytes} bytes" if plan.missing_bytes is not None else ""
+        lost = f"{len(plan.missing)} transactions{size}: {plan.missing.shorten()}"
+        what = lost if plan.missing else "nothing that is known"
         yield f"  would be lost: {what}"
     if plan.eta is not None:
         yield f"  would take about {plan.eta:.1f} s"

@@ -7,6 +7,7 @@ new one stands only what safety demands.
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 from failoverd.model.history import History
 from failoverd.model.hooks import Point
@@ -39,7 +40,7 @@ from failoverd.model.steps import (
 )
 from failoverd.model.verdict import Refusal
 from failoverd.plan import lossless
-from failoverd.plan.estimate import eta
+from failoverd.plan.estimate import Paces, eta
 from failoverd.plan.failover import claims, filled
 from failoverd.plan.hooks import hook_groups, hook_tasks, with_hooks
 from failoverd.plan.repointing import Attachment, attachments
@@ -53,6 +54,7 @@ def plan_switchover(
     policy: ClusterPolicy,
     ranking: Ranking,
     refusals: tuple[Refusal, ...] = (),
+    paces: Paces = MappingProxyType({}),
 ) -> Plan:
     """The whole change; without an elect it has no steps. Steps are shown also under a refusal: it is never executed
     then.
@@ -76,7 +78,7 @@ def plan_switchover(
         refusals=refusals,
         errant=ranking.errant,
         left_alone=untouched,
-        eta=eta(groups, snapshot) if groups else None,
+        eta=eta(groups, snapshot, paces) if groups else None,
     )
 
 

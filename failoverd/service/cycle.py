@@ -18,6 +18,7 @@ from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut,
 from failoverd.model.flight import Moment
 from failoverd.model.history import History
 from failoverd.model.host import HostFacts
+from failoverd.model.pace import Track
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Verdict
 from failoverd.observe.heartbeat import rest_after
@@ -118,6 +119,9 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
     interest = Interest(name, memory.history.misses, hosts=due or doubtful, proven_at=memory.proven_at)
     snapshot = with_hosts(look(world.eyes, world.policy, interest), memory, interest.primary)
     memory.comings = memory.comings.after(snapshot)
+    memory.tracks = {s.name: memory.tracks.get(s.name, Track()).after(s) for s in snapshot.reached()} | {
+        name: track for name, track in memory.tracks.items() if snapshot.state(name) is None
+    }
     memory.history = with_epochs(memory, memory.history.after(snapshot))
     missed = memory.history.misses > 0
     memory.proven_at = proven_at(snapshot.reached(), recorded.server_uuid) if missed and recorded else None
@@ -171,7 +175,13 @@ def note_change(world: World, memory: Memory, verdict: Verdict) -> None:
 def act_as_allowed(world: World, memory: Memory, snapshot: TopologySnapshot, verdict: Verdict, lease: Lease) -> None:
     """Do what the verdict advises, or what a person asked for; being deposed on the way only ends our part."""
     occasion = Occasion(
-        snapshot, memory.history, verdict, lease, memory.detected_at, world.eyes.clock.wall().timestamp()
+        snapshot,
+        memory.history,
+        verdict,
+        lease,
+        memory.detected_at,
+        world.eyes.clock.wall().timestamp(),
+        memory.paces,
     )
     if memory.phase in {Phase.WATCHING, Phase.SUSPECTING, Phase.HALTED}:
         seen = Event.PRIMARY_MISSED if memory.history.misses else Event.PRIMARY_SEEN

@@ -13,11 +13,12 @@ from failoverd.model.errors import CoordinationError, FailoverdError
 from failoverd.model.finding import Finding
 from failoverd.model.history import EPOCHS_UNSEEN, Pause
 from failoverd.model.host import HostFacts
+from failoverd.model.pace import Pace
 from failoverd.model.plans import Kind, Plan, Report, Request, Verb
 from failoverd.model.published import report_json, requester_json
 from failoverd.model.sight import Follower
 from failoverd.model.snapshot import TopologySnapshot
-from failoverd.model.status import with_pauses
+from failoverd.model.status import paces_told, with_pauses
 from failoverd.model.verdict import Advice
 from failoverd.observe.fanout import HASTY_LOOKS
 from failoverd.observe.look import Interest, look
@@ -146,8 +147,16 @@ def plan(world: World, kill: tuple[str, ...], to: str) -> Plan:
         raise FailoverdError(f"no primary of {world.cluster} is recorded yet", hint="start a manager: failoverd run")
     supposed = suppose_dead(snapshot, frozenset(kill or (recorded.name,)))
     request = Request(world.cluster, Kind.FAILOVER, AUTOMATIC, to)
-    occasion = occasion_of(world, memory, supposed, NoLease())
+    occasion = replace(occasion_of(world, memory, supposed, NoLease()), paces=paces_of(world))
     return foresee(world, occasion, Kind.FAILOVER, request)
+
+
+def paces_of(world: World) -> Mapping[str, Pace]:
+    """How fast the servers were seen to apply, by whoever watches them; one look cannot tell."""
+    try:
+        return paces_told(world.coordination.status(world.cluster) or {})
+    except CoordinationError:
+        return {}
 
 
 def repair_plan(world: World, server: str) -> Plan:
@@ -168,7 +177,8 @@ def foresee_request(world: World, request: Request) -> Plan:
     """What a request would lead to in the world as it is, with the refusals that stand; nothing is changed."""
     world = patient(world)
     memory, snapshot = own_look(world)
-    return foresee(world, occasion_of(world, memory, snapshot, NoLease()), request.kind, request)
+    occasion = replace(occasion_of(world, memory, snapshot, NoLease()), paces=paces_of(world))
+    return foresee(world, occasion, request.kind, request)
 
 
 def initialise(world: World, adopt: bool) -> Document:

@@ -40,14 +40,15 @@ def foresee(world: World, occasion: Occasion, kind: Kind, request: Request | Non
         return plan_reading(world.policy, situation.recorded.name, request.to, forbidden(situation, kind))
     if kind is Kind.SWITCHOVER:
         ranking, against = switching(situation)
-        return plan_switchover(with_hosts(world, occasion.snapshot), occasion.history, world.policy, ranking, against)
+        snapshot = with_hosts(world, occasion.snapshot)
+        return plan_switchover(snapshot, occasion.history, world.policy, ranking, against, occasion.paces)
     if kind is Kind.REJOIN and request is not None:
         return plan_closing_it(world.policy, situation.recorded.name, request.to, unbegun(situation))
     ranking, found = prospect(situation, kind)
     refusals = standing(found, request.overrides if request else frozenset())
     if kind is Kind.REOPEN:
         return plan_reopen(occasion.snapshot, occasion.history, world.policy, refusals)
-    return predict(occasion.snapshot, occasion.history, world.policy, ranking, refusals)
+    return predict(occasion.snapshot, occasion.history, world.policy, ranking, refusals, occasion.paces)
 
 
 def with_hosts(world: World, snapshot: TopologySnapshot) -> TopologySnapshot:

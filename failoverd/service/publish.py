@@ -67,6 +67,7 @@ def describe(world: World, memory: Memory, snapshot: TopologySnapshot, *, active
         paused_servers=memory.history.paused_servers,
         operation=operation_shown(memory),
         traffic=traffic_shown(world, memory),
+        paces=memory.paces,
     )
     return status_json(told, memory.verdict, world.policy, management, world.eyes.clock.wall().timestamp())
 

@@ -11,6 +11,7 @@ from failoverd.model.comings import Comings
 from failoverd.model.flight import Flight, Unrecorded
 from failoverd.model.history import History
 from failoverd.model.host import HostSight
+from failoverd.model.pace import Pace, Track
 from failoverd.model.plans import Operation, Report
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.snapshot import TopologySnapshot
@@ -139,6 +140,12 @@ class Memory:
         self.again: dict[str, Again] = {}
         self.publish: Callable[[TopologySnapshot], None] = unpublished
         self.links = Links()
+        self.tracks: dict[str, Track] = {}
+
+    @property
+    def paces(self) -> Mapping[str, Pace]:
+        """How fast each server was seen to apply, and how large transactions are."""
+        return {name: track.pace for name, track in self.tracks.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +158,4 @@ class Occasion:
     lease: Lease
     detected_at: float | None
     decided_at: float
+    paces: Mapping[str, Pace] = field(default_factory=dict)

@@ -81,6 +81,8 @@ def channel_of(row: Row, receiver: Receiver, age: float | None) -> Channel:
         relay_file=str(row["Relay_Log_File"] or ""),
         relay_position=int(row["Relay_Log_Pos"] or 0),
         filters=tuple(column for column in _FILTERS if row.get(column)),
+        source_file=str(row["Source_Log_File"] or ""),
+        source_position=int(row["Read_Source_Log_Pos"] or 0),
     )
 
 

@@ -112,9 +112,10 @@ def test_a_plan_shows_stages_steps_losses() -> None:
         missing=FIVE,
         left_alone=(("db3", "not touched"),),
         eta=1.23456,
+        missing_bytes=1500,
     )
     shown = plan_json(plan)
-    assert shown["predicted_loss"] == {"transactions": 5, "gtids": f"{UUID}:101-105"}
+    assert shown["predicted_loss"] == {"transactions": 5, "bytes": 1500, "gtids": f"{UUID}:101-105"}
     assert (shown["new_primary"], shown["eta_seconds"]) == ("db2", 1.235)
     assert shown["why_not"] == [{"name": "db3", "sentence": "it comes second"}]
     assert shown["left_alone"] == [{"name": "db3", "sentence": "not touched"}]

@@ -56,10 +56,10 @@ def test_an_outer_limit_is_far_above_a_healthy_run() -> None:
 def test_a_guess_counts_the_slowest_of_each_group() -> None:
     stuck = build(["db1 down", "db2 replica receiver=connecting", "db3 replica", "history misses=1 down=0"])
     plan = plan_opening(stuck.snapshot, stuck.history, stuck.policy)
-    assert 2.0 < eta(plan.groups, stuck.snapshot) < 2.1
+    assert 2.0 < eta(plan.groups, stuck.snapshot, {}) < 2.1
     quick = build(["db1 down", "db2 replica", "history misses=1 down=0"])
     plan = plan_opening(quick.snapshot, quick.history, quick.policy)
-    assert eta(plan.groups, quick.snapshot) < 0.2
+    assert eta(plan.groups, quick.snapshot, {}) < 0.2
 
 
 def test_a_refused_reopening_has_no_steps() -> None:

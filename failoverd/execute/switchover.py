@@ -10,6 +10,7 @@ from failoverd.execute.load import too_busy
 from failoverd.execute.pace import Pace
 from failoverd.model.errors import StepFailed, TimedOut
 from failoverd.model.plans import Verb
+from failoverd.model.sight import Thread
 from failoverd.model.steps import CatchUp, CloseWrites, GetReady, KeepOut, LetIn
 from failoverd.model.work import Work
 from failoverd.ports import ClaimedServer
@@ -79,7 +80,11 @@ def not_ready(elect: ClaimedServer, old: ClaimedServer, hands: Hands, pace: Pace
     prepared = old.prepared()
     if prepared:
         return f"{len(prepared)} XA transactions are prepared on {old.name}", 0.0
-    lag = (main.lag_seconds if (main := elect.read().main) is not None else None) or 0.0
+    main = elect.read().main
+    if main is not None and main.applier is Thread.NO:
+        hands.given_up_for = f"the applier of {elect.name} does not run"
+        raise StepFailed("given up", f"{hands.given_up_for}: {main.applier_trouble.text or 'somebody stopped it'}")
+    lag = (main.lag_seconds if main is not None else None) or 0.0
     if lag > policy.max_lag:
         return f"{elect.name} is {lag:g} s behind, the limit is {policy.max_lag:g} s", lag
     near = policy.freeze_budget * NEAR

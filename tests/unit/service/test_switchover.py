@@ -185,6 +185,24 @@ def test_a_candidate_that_does_not_catch_up_in_time_leaves_everything_as_it_was(
     whole_again(whole, manager, "db1")
 
 
+def test_a_candidate_whose_applier_stops_is_not_waited_for() -> None:
+    whole = cluster(attempts=3)
+    manager = watched(whole)
+
+    def stopped() -> None:
+        whole.mysqlds["db1"].write(5)
+        whole.mysqlds["db2"].change("", applier=Thread.NO)
+
+    at(manager, "before:GetReady", stopped)
+    begun = whole.clock.now()
+    document = switched(whole, manager)
+    assert document["outcome"] == "undone"
+    assert [step["detail"] for step in document["steps"] if "applier of db2" in step["detail"]]
+    assert whole.clock.now() - begun < 10.0
+    assert not any(step["title"] == "close db1 for writes" for step in document["steps"])
+    whole_again(whole, manager, "db1")
+
+
 def died_at(whole: Whole, moment: str) -> Manager:
     """The active manager dies there in a switchover; the next one, whose turn it is now."""
     first, second = watched(whole), whole.manager("m2").turns(2)

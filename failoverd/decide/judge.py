@@ -98,14 +98,17 @@ def against(s: Situation, advice: Advice, tables: Tables) -> tuple[Refusal, ...]
     """What stands against the act that the rule advises, foreseen before any log is scanned."""
     if advice not in ACTS:
         return ()
-    return prospect(s, ACTS[advice], tables)[1]
+    kind = ACTS[advice]
+    return prospect(s, tables)[1] if kind is Kind.FAILOVER else forbidden(s, kind, tables)
 
 
-def prospect(s: Situation, kind: Kind, tables: Tables = TABLES) -> tuple[Ranking, tuple[Refusal, ...]]:
-    """Before anything is changed: who would win and every refusal, overridden or not, as far as it can be foreseen."""
+def prospect(s: Situation, tables: Tables = TABLES) -> tuple[Ranking, tuple[Refusal, ...]]:
+    """Before anything is changed: who would win a failover and every refusal, overridden or not, as far as it can be
+    foreseen.
+    """
     expected = replace(s, snapshot=foreseen(s.snapshot, s.history))
     ranking = choose(expected, tables)
-    return ranking, refusals.refusals(Case(expected, ranking), kind, tables.refusals)
+    return ranking, refusals.refusals(Case(expected, ranking), Kind.FAILOVER, tables.refusals)
 
 
 def forbidden(s: Situation, kind: Kind, tables: Tables = TABLES) -> tuple[Refusal, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from failoverd.decide.reopening import danger, unknown
 from failoverd.decide.situation import Situation
 from failoverd.decide.testimony import Word
-from failoverd.model.ackers import able_ones, possible
+from failoverd.model.ackers import able_ones, possible, staying
 from failoverd.model.hooks import Point
 from failoverd.model.host import LogKind
 from failoverd.model.ranking import Ranking
@@ -219,11 +219,18 @@ def _logs_read(s: Situation) -> bool:
 
 
 def no_ackers(c: Case) -> Measured | None:
-    """Nobody would acknowledge to the new primary: its commits would wait, or be lost with it."""
-    policy, elect = c.s.policy, c.ranking.elect or c.s.recorded.name
+    """Nobody would acknowledge to whoever is opened: its commits would wait, or be lost with it.
+
+    A failover leaves replicas with errant transactions alone, so they acknowledge to nobody afterwards.
+    """
+    policy, primary = c.s.policy, c.s.primary
     if not policy.lossless or policy.semi_sync.on_no_ackers == "degrade":
         return None
-    found = len(able_ones(c.s.snapshot, policy, frozenset({elect, c.s.recorded.name})))
+    if c.ranking.elect or primary is None:
+        apart = frozenset({c.ranking.elect, c.s.recorded.name, *dict(c.ranking.errant)})
+        found = len(able_ones(c.s.snapshot, policy, apart))
+    else:
+        found = staying(c.s.snapshot, policy, primary).count
     wanted = policy.semi_sync.wait_count
     return Measured(f"{found} servers", f"{wanted}", f"{found} of {wanted}") if found < wanted else None
 

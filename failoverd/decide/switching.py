@@ -95,7 +95,8 @@ def no_ackers(c: Case) -> Measured | None:
     policy, elect = c.s.policy, c.ranking.elect
     if not policy.lossless or policy.semi_sync.on_no_ackers == "degrade" or not elect:
         return None
-    found, wanted = len(able_ones(c.s.snapshot, policy, frozenset({elect}))), policy.semi_sync.wait_count
+    apart, wanted = frozenset({elect, *dict(c.ranking.errant)}), policy.semi_sync.wait_count
+    found = len(able_ones(c.s.snapshot, policy, apart))
     return Measured(f"{found} servers", f"{wanted}", f"{found} of {wanted}") if found < wanted else None
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from failoverd.model.history import Recorded
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.model.steps import NOWHERE
 
 
 def able(state: ServerState, policy: ClusterPolicy) -> bool:
@@ -19,6 +22,55 @@ def able(state: ServerState, policy: ClusterPolicy) -> bool:
 def able_ones(snapshot: TopologySnapshot, policy: ClusterPolicy, apart: frozenset[str]) -> tuple[str, ...]:
     """The names of all reached servers but these that can acknowledge."""
     return tuple(s.name for s in snapshot.reached() if s.name not in apart and able(s, policy))
+
+
+@dataclass(frozen=True, slots=True)
+class Staying:
+    """Who can acknowledge to a server that stays the primary: its `own` replicas, and `lost` ones to bring back.
+
+    Lost is who was disarmed by us or follows a listed server that does not lead to it, and holds nothing it lacks.
+    """
+
+    own: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many acknowledge, if all goes well."""
+        return len(self.own) + len(self.lost)
+
+
+def staying(snapshot: TopologySnapshot, policy: ClusterPolicy, primary: ServerState) -> Staying:
+    """Those that will acknowledge to the recorded primary if it is opened again as it is."""
+    others = [s for s in snapshot.reached() if s.name != primary.name and s.main is not None and able(s, policy)]
+    own = tuple(s.name for s in others if _follows(policy, s, primary.name) and not _stopped(s))
+    lost = tuple(s.name for s in others if _lost(snapshot, policy, s, primary) and s.holds <= primary.executed)
+    return Staying(own, lost)
+
+
+def _follows(policy: ClusterPolicy, state: ServerState, source: str) -> bool:
+    return state.main is not None and policy.named(state.main.source) == source
+
+
+def _stopped(state: ServerState) -> bool:
+    """A receiver that stopped without any error was stopped by somebody, and nobody but a person starts it."""
+    return state.main is not None and state.main.receiver is Thread.NO and not state.main.receiver_trouble
+
+
+def _lost(snapshot: TopologySnapshot, policy: ClusterPolicy, state: ServerState, primary: ServerState) -> bool:
+    """Whether no chain of listed servers that answer leads to the primary; a strange source is a person's will."""
+    above, seen = state, {state.name}
+    while above.main is not None:
+        name = policy.named(above.main.source)
+        if name is None:
+            return above is state and above.main.source.host == NOWHERE.host
+        source = snapshot.state(name)
+        if name == primary.name:
+            return False
+        if source is None or name in seen:
+            return True
+        above, seen = source, seen | {name}
+    return True
 
 
 def possible(policy: ClusterPolicy, recorded: Recorded) -> frozenset[str]:

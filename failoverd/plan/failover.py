@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from failoverd.gtid import GtidSet
-from failoverd.model.ackers import able_ones
 from failoverd.model.history import History
 from failoverd.model.hooks import Point
 from failoverd.model.plans import Group, Kind, Plan
@@ -157,8 +156,7 @@ def plan_reopen(
         groups.append(Group(Stage.FENCE, (Task(ReleaseFence(old), policy.failover.fencing_timeout),)))
     if policy.lossless:
         groups.append(Group(Stage.REPOINT, given_up(snapshot, old)))
-        groups.append(lossless.acknowledge_again(snapshot, policy, old))
-        groups.append(lossless.waiting(policy, old, len(able_ones(snapshot, policy, frozenset({old})))))
+        groups += lossless.acknowledge_again(snapshot, policy, old)
     groups.append(Group(Stage.PROMOTE, (Task(OpenWrites(old), STATEMENT),)))
     groups.append(Group(Stage.PROMOTE, (Task(PublishPrimary(old), STATEMENT),)))
     groups.append(traffic_group(policy, old))

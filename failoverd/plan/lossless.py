@@ -6,7 +6,7 @@ follows another source before there is a new one.
 
 from __future__ import annotations
 
-from failoverd.model.ackers import able
+from failoverd.model.ackers import Staying, able, staying
 from failoverd.model.plans import Group
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.snapshot import TopologySnapshot
@@ -50,11 +50,17 @@ def left_waiting(snapshot: TopologySnapshot, old: str) -> tuple[Task, ...]:
     )
 
 
-def acknowledge_again(snapshot: TopologySnapshot, policy: ClusterPolicy, primary: str) -> Group:
-    """After a restart of the primary: every replica that does not acknowledge is made to."""
-    tasks = tuple(
-        Task(Acknowledge(s.name), STATEMENT, IfItFails.GO_ON)
-        for s in snapshot.reached()
-        if s.name != primary and able(s, policy) and not s.semi_sync.replica_on
-    )
-    return Group(Stage.REPOINT, tasks)
+def acknowledge_again(snapshot: TopologySnapshot, policy: ClusterPolicy, primary: str) -> list[Group]:
+    """After a restart of the primary: its replicas acknowledge again, those that have lost it follow it again, and it
+    waits for them. Nobody else would bring them back before it takes writes, and it takes none without them.
+    """
+    state = snapshot.state(primary)
+    found = staying(snapshot, policy, state) if state is not None else Staying()
+    endpoint = policy.server(primary).endpoint
+    tasks: list[Task] = []
+    for one in snapshot.reached():
+        if one.name in {*found.own, *found.lost} and not one.semi_sync.replica_on:
+            tasks.append(Task(Acknowledge(one.name), STATEMENT, IfItFails.GO_ON))
+        if one.name in found.lost:
+            tasks.append(Task(Repoint(one.name, primary, endpoint), FOLLOW, IfItFails.GO_ON))
+    return [Group(Stage.REPOINT, tuple(tasks)), waiting(policy, primary, found.count)]

@@ -44,10 +44,12 @@ def foresee(world: World, occasion: Occasion, kind: Kind, request: Request | Non
         return plan_switchover(snapshot, occasion.history, world.policy, ranking, against, occasion.paces)
     if kind is Kind.REJOIN and request is not None:
         return plan_closing_it(world.policy, situation.recorded.name, request.to, unbegun(situation))
-    ranking, found = prospect(situation, kind)
-    refusals = standing(found, request.overrides if request else frozenset())
+    overrides = request.overrides if request else frozenset()
     if kind is Kind.REOPEN:
+        refusals = standing(forbidden(situation, kind), overrides)
         return plan_reopen(occasion.snapshot, occasion.history, world.policy, refusals)
+    ranking, found = prospect(situation)
+    refusals = standing(found, overrides)
     return predict(occasion.snapshot, occasion.history, world.policy, ranking, refusals, occasion.paces)
 
 

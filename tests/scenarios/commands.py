@@ -65,7 +65,7 @@ def say_plan(world: World, line: Line, rows: Rows) -> str:
     if killed is not None:
         history = replace(world.history, misses=3, down_since=NOW)
         world = replace(world, snapshot=suppose_dead(world.snapshot, frozenset({killed})), history=history)
-    ranking, found = prospect(world.situation(), Kind.FAILOVER, rows[0])
+    ranking, found = prospect(world.situation(), rows[0])
     left = standing(found, overrides(world))
     return render_plan(predict(world.snapshot, world.history, world.policy, ranking, left))
 
@@ -82,7 +82,7 @@ def say_closing(world: World, line: Line, rows: Rows) -> str:
 
 
 def say_reopen(world: World, line: Line, rows: Rows) -> str:
-    _, found = prospect(world.situation(), Kind.REOPEN, rows[0])
+    found = forbidden(world.situation(), Kind.REOPEN, rows[0])
     return shown(plan_reopen(world.snapshot, world.history, world.policy, standing(found, overrides(world))))
 
 

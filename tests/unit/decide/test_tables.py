@@ -12,7 +12,6 @@ from failoverd.decide.judge import ACTS, TABLES, prospect, settle
 from failoverd.decide.refusals import REFUSALS, standing
 from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import FailoverdError
-from failoverd.model.plans import Kind
 from failoverd.model.sight import Thread
 from failoverd.model.verdict import Advice, Refusal, VerdictName
 from tests.scenarios.words import identity
@@ -68,15 +67,15 @@ def test_overrides_take_away_what_they_name_and_no_firm_row() -> None:
 
 def test_a_living_primary_is_said_to_a_person_only() -> None:
     world = build(["db1 up", "db2 replica"])
-    assert prospect(world.situation(), Kind.FAILOVER)[1] == ()
+    assert prospect(world.situation())[1] == ()
     asked = build(["db1 up", "db2 replica", "request"])
-    assert [r.id for r in prospect(asked.situation(), Kind.FAILOVER)[1]] == ["primary-alive"]
+    assert [r.id for r in prospect(asked.situation())[1]] == ["primary-alive"]
 
 
 def test_on_fixed_positions_only_late_rows_are_asked() -> None:
     """Frozen receivers testify nothing any more: that must not read as blindness."""
     frozen = build(["db1 down why=timed-out", "db2 replica receiver=no", "history misses=9 down=9"])
-    assert [r.id for r in prospect(frozen.situation(), Kind.FAILOVER)[1]] == ["blind"]
+    assert [r.id for r in prospect(frozen.situation())[1]] == ["blind"]
     ranking, found = settle(frozen.situation())
     assert (ranking.elect, found) == ("db2", ())
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from failoverd.decide.measures import Case, blind, primary_alive
+from failoverd.decide.reopening import obstacle
 from failoverd.decide.rules import RULES
 from failoverd.decide.situation import Situation
 from failoverd.model.history import started_anew
@@ -92,6 +93,14 @@ class Open:
             return False
         started = s.primary.started_at
         return started_anew(s.history.last_started_at, started, s.wall - (s.now - started), self.started)
+
+    @property
+    def harmless(self) -> bool:
+        """Whether the old primary may be opened again even if it was started anew, which only times of day say here: it
+        holds all that anybody has.
+        """
+        s = self.situation
+        return s.primary is not None and s.history.last_started_at is None and not obstacle(s)
 
     @property
     def other(self) -> bool:
@@ -207,7 +216,7 @@ WAYS: tuple[Row, ...] = (
         "switch-restarted",
         Way.LEAVE,
         "{old} was started anew meanwhile: whether it may be opened is judged anew",
-        lambda o: o.kind is Kind.SWITCHOVER and o.restarted,
+        lambda o: o.kind is Kind.SWITCHOVER and o.restarted and not o.harmless,
     ),
     Row(
         "switch-back",

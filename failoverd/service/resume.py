@@ -305,6 +305,9 @@ def go_back(case: Case) -> Course:
     if case.found.operation.kind in {Kind.REOPEN, Kind.REJOIN}:
         course.result = Result.UNDONE
         return course
+    primary = case.open.situation.primary
+    if primary is not None and case.open.harmless:  # no more than times of day speaks against it
+        case.hands.known_start = primary.started_at
     return undo(case.world, case.hands, course, Result.UNDONE)
 
 

@@ -13,6 +13,7 @@ from tests.scenarios.words import gtids, identity
 from tests.scenarios.world import build
 
 DEAD = ("db1 down", "db2 replica", "db3 replica")
+AHEAD = "db2 replica received=db1:1-105"
 INTENT = Intent("db2", identity("db2"))
 
 
@@ -29,9 +30,10 @@ def elect(*lines: str, **more: object) -> Open:
     return replace(made, state=made.situation.snapshot.state("db2"))
 
 
-def switch(**more: object) -> Open:
+def switch(*lines: str, **more: object) -> Open:
     """A switchover from db1, which answers, to db2, which is closed."""
-    made = opened("db1 up", "db2 replica", rule="healthy", kind=Kind.SWITCHOVER, **{"started": 1e12, **more})
+    told = lines or ("db1 up", "db2 replica")
+    made = opened(*told, rule="healthy", kind=Kind.SWITCHOVER, **{"started": 1e12, **more})
     return replace(made, state=made.situation.snapshot.state("db2") if made.intent else None)
 
 
@@ -42,11 +44,11 @@ def asked(kind: Kind) -> Open:
     return replace(made, situation=replace(made.situation, request=request))
 
 
-def seen_started(before: float | None, **more: object) -> Open:
+def seen_started(before: float | None, *lines: str, **more: object) -> Open:
     """A switchover whose old primary was last seen taking writes under a start so many seconds from the present one, or
     never; `started` tells when the operation began by the clock of a manager that may be wrong.
     """
-    made = switch(**more)
+    made = switch(*lines, **more)
     s = made.situation
     assert s.primary is not None
     known = None if before is None else s.primary.started_at + before
@@ -77,7 +79,8 @@ CASES: tuple[tuple[str, Way, Open], ...] = (
     ("switch-on", Way.FINISH, switch(intent=INTENT)),
     ("switch-on", Way.FINISH, switch(intent=INTENT, published=True, wish=Verb.UNDO)),
     ("taken-back", Way.BACK, switch(intent=INTENT, wish=Verb.UNDO)),
-    ("switch-restarted", Way.LEAVE, seen_started(None, started=-1e9)),
+    ("switch-restarted", Way.LEAVE, seen_started(None, "db1 up", AHEAD, started=-1e9)),
+    ("switch-back", Way.BACK, seen_started(None, started=-1e9)),
     ("switch-back", Way.BACK, seen_started(None, started=1e12)),
     ("switch-back", Way.BACK, seen_started(0.0, started=-1e9)),
     ("switch-restarted", Way.LEAVE, seen_started(-60.0, started=1e12)),

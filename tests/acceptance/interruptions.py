@@ -1,6 +1,7 @@
 """Failovers interrupted at a given moment of the active manager, one after the other on the same lab.
 
-Each round ends with the cluster whole again: the old primary is released, started and made a replica, out of band.
+Each round ends with the cluster whole again: the old primary's fence is released and it is started, out of band; it
+is made a replica by the manager.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from failoverd.drivers.tasks import ThreadTasks
 from failoverd.lab.compare import compare
 from failoverd.lab.processes import state
 from failoverd.model.errors import AgentError
-from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, follows, writable
+from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, follows, replication, writable
 
 STEPS = (
     "ClaimServer", "FenceHost", "StopReceiver", "Splice", "Drain", "DisarmSource", "OpenWrites", "PublishPrimary",
@@ -164,7 +165,7 @@ class Interrupted:
         play.managers.end(name)
 
     def restore(self, old: str, elect: str, epoch: int) -> None:
-        """Make the old primary a replica of the new one, as a person would."""
+        """Release the old primary's fence and start it, as a person would; the manager makes it a replica."""
         lab = self.play.lab
         config = read(Path(lab.config_path)).config
         access = agent_access(config, config.access("shop", old))
@@ -175,11 +176,13 @@ class Interrupted:
         finally:
             agents.close()
         lab.start_mysqld(old)
-        lab.sql(old, "SET GLOBAL super_read_only = ON")
-        source = f"SOURCE_HOST='{lab.hosts[elect].address}', SOURCE_PORT=3306, SOURCE_USER='repl'"
-        more = f"SOURCE_PASSWORD='{lab.password('repl')}', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1"
-        timing = "SOURCE_HEARTBEAT_PERIOD=0.5, SOURCE_CONNECT_RETRY=1"
-        lab.sql(old, f"CHANGE REPLICATION SOURCE TO {source}, {more}, {timing}; START REPLICA")
+        source = lab.hosts[elect].address
+        eventually(
+            lambda: replication(lab, old),
+            lambda row: (row.get("Source_Host"), row.get("Replica_IO_Running")) == (source, "Yes"),
+            f"{old} behind {elect}",
+        )
+        eventually(self.play.operations, lambda found: all(one["ended"] for one in found), "a closed journal")
         self.play.primary = elect
 
 

@@ -28,9 +28,8 @@ from failoverd.model.sight import ServerState
 from failoverd.model.traffic import Vip
 from failoverd.ports import Clock, Lease, Progress
 from tests.simulation.loop import Process
-from tests.simulation.mysqld import Gtid, Mysqld
+from tests.simulation.mysqld import Gtid, Mysqld, gtids_of
 from tests.simulation.network import NoAnswer, Word
-from tests.simulation.statements import gtids_of
 
 T = TypeVar("T")
 BYTES_EACH = 300
@@ -80,7 +79,7 @@ class Host:
         disk = self.mysqld.disk
         if kind is LogKind.BINARY:
             return disk.executed
-        return {gtid: content for held in disk.relayed.values() for gtid, content in held.items()}
+        return disk.readable()
 
     def keep(self, operation: str, kinds: Iterable[LogKind]) -> int:
         """Link what is there now; what was linked before under that name stays."""
@@ -215,10 +214,13 @@ class SimAgents:
         return Spliced(name, gtids_of(pieces), size, 1)
 
     def verify(self, cluster: str, server: str, file: str, position: int, timeout: float) -> Verified:
+        def verified(host: Host) -> Verified:
+            before, behind = host.mysqld.disk.parted()
+            damaged = host.mysqld.disk.damaged.intersection(host.mysqld.disk.relayed.get("", ()))
+            return Verified(server, gtids_of(before), gtids_of(behind), f"{file}:{position}" if damaged else "")
+
         try:
-            return Verified(
-                server, self._ask(server, "verify", lambda h: h.holds(LogKind.RELAY), min(timeout, PATIENCE))
-            )
+            return self._ask(server, "verify", verified, min(timeout, PATIENCE))
         except AgentError as error:
             return Verified(server, problem=str(error))
 

@@ -96,6 +96,7 @@ class World:
             mysqld.named = endpoints.get
             mysqld.followers = lambda: everybody
             mysqld.pull_delay, mysqld.apply_delay = pull, apply
+            mysqld.recovers = self.script.recovers
             mysqld.read_only = mysqld.super_read_only = mysqld is not first
         for _ in range(5):
             self.commit(first)
@@ -167,6 +168,8 @@ class World:
 
     def strike(self) -> None:
         """What happens to the primary."""
+        if self.script.damaged:
+            list(self.mysqlds.values())[self.script.damaged].damage()
         if self.script.planned:
             self.ask(Wish.SWITCHOVER)
             return
@@ -303,7 +306,8 @@ class World:
 
     def attached(self, primary: Mysqld) -> bool:
         """Whether the living replicas that follow anybody have all that it had when calm began: clients go on."""
-        return all(self.goal <= m.executed for m in self.followers_of(primary))
+        able = (m for m in self.followers_of(primary) if m.channels[""].applier is Thread.YES)
+        return all(self.goal <= m.executed for m in able)
 
     def followers_of(self, primary: Mysqld) -> list[Mysqld]:
         """Who follows it and can."""

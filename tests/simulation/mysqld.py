@@ -5,12 +5,12 @@ Every transaction has a content, so that one number with two contents is seen. W
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
 from failoverd.model.durability import Durability
-from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Thread
+from failoverd.model.sight import Channel, Endpoint, ServerState, Settings, Thread, Trouble
 from tests.simulation.loop import Loop, Process
 from tests.simulation.network import Net
 from tests.simulation.semisync import Acks, Commit
@@ -18,6 +18,8 @@ from tests.simulation.semisync import Acks, Commit
 Gtid = tuple[str, int]
 HEARTBEAT = 0.2
 READY = Settings(read_only_at_start=True)
+FORGETFUL = Settings(read_only_at_start=True, relay_log_recovery=True)
+UNREADABLE = Trouble(13121, "Relay log read failure")
 
 
 def _unheard(_: Gtid) -> None:
@@ -26,11 +28,30 @@ def _unheard(_: Gtid) -> None:
 
 @dataclass
 class Disk:
-    """What outlives the process: transactions with their contents, executed or in relay logs."""
+    """What outlives the process: transactions with their contents, executed or in relay logs.
+
+    `damaged` ones cannot be read where they stand in the relay log of the default channel, `forgotten` ones are in
+    files that their server does not know any more.
+    """
 
     executed: dict[Gtid, int] = field(default_factory=dict)
     relayed: dict[str, dict[Gtid, int]] = field(default_factory=dict)
     files: dict[str, dict[Gtid, int]] = field(default_factory=dict)
+    damaged: set[Gtid] = field(default_factory=set)
+    forgotten: dict[Gtid, int] = field(default_factory=dict)
+
+    def readable(self) -> dict[Gtid, int]:
+        """What can be read out of relay logs, forgotten ones too."""
+        found = {**self.forgotten}
+        for held in self.relayed.values():
+            found.update(held)
+        return {gtid: content for gtid, content in found.items() if gtid not in self.damaged}
+
+    def parted(self) -> tuple[list[Gtid], list[Gtid]]:
+        """What the applier of the default channel gets to, and what stands behind the first damage."""
+        order = list(self.relayed.get("", ()))
+        first = next((n for n, gtid in enumerate(order) if gtid in self.damaged), len(order))
+        return order[:first], order[first + 1 :]
 
 
 class Mysqld:
@@ -53,6 +74,7 @@ class Mysqld:
         self.frozen = False
         self.read_only = self.super_read_only = self.offline = False
         self.full = False
+        self.recovers = False
         self.started_at = -1000.0
         self.sessions: dict[int, str] = {}
         self.locks: dict[str, int] = {}
@@ -97,11 +119,26 @@ class Mysqld:
         self.read_only = self.super_read_only = True
         self.offline = False
         self.durability = Durability()
+        if self.recovers and "" in self.channels:
+            self.forget()
         for name, channel in list(self.channels.items()):
             receiver = Thread.CONNECTING if name == "" else Thread.NO
             self.channels[name] = replace(channel, receiver=receiver, applier=Thread.YES)
             self.apply_soon(name)
         self.pull_soon("")
+
+    def forget(self) -> None:
+        """What relay_log_recovery does at a start: what was received and not executed is asked for again. Its files
+        stay until the next rotation.
+        """
+        self.disk.forgotten.update(self.disk.relayed.pop("", {}))
+        self.channels[""] = replace(self.channels[""], received=GtidSet())
+
+    def damage(self) -> None:
+        """The first transaction in its relay log that is not executed can be read no more."""
+        main = self.channels.get("")
+        new = set(each(main.received - self.executed)) if main is not None else set()
+        self.disk.damaged.update([gtid for gtid in self.disk.relayed.get("", {}) if gtid in new][:1])
 
     def freeze(self) -> None:
         """Stand still."""
@@ -196,6 +233,7 @@ class Mysqld:
         self._heard[name] = self.loop.now
         if channel.receiver is not Thread.YES and name == "":
             self.acks.connected()
+            self.disk.forgotten.clear()
         new = source.logged - self.executed - channel.received
         if new:
             relayed = self.disk.relayed.setdefault(name, {})
@@ -217,6 +255,9 @@ class Mysqld:
         if not new:
             return
         relayed = self.disk.relayed.get(name, {})
+        if name == "" and not self.disk.damaged.isdisjoint(relayed):
+            new &= gtids_of(self.disk.parted()[0])
+            self.channels[name] = replace(channel, applier=Thread.NO, applier_trouble=UNREADABLE)
         for gtid in each(new):
             self.disk.executed[gtid] = relayed[gtid]
         self.executed = self.executed | new
@@ -246,7 +287,7 @@ class Mysqld:
             started_at=self.started_at,
             read_at=self.loop.now,
             offline_mode=self.offline,
-            settings=READY,
+            settings=FORGETFUL if self.recovers else READY,
             semi_sync=self.acks.seen(),
         )
 
@@ -281,3 +322,11 @@ def each(gtids: GtidSet) -> list[Gtid]:
         for first, last in intervals
         for number in range(first, last + 1)
     ]
+
+
+def gtids_of(held: Iterable[Gtid]) -> GtidSet:
+    """The set of these transactions."""
+    parts: dict[str, list[str]] = {}
+    for uuid, number in held:
+        parts.setdefault(uuid, []).append(str(number))
+    return GtidSet.parse(",".join(f"{uuid}:{':'.join(numbers)}" for uuid, numbers in parts.items()))

@@ -93,7 +93,8 @@ RIGHT = Wall()
 class Script:
     """One life, whole: the same script is the same life.
 
-    A `planned` one begins with a switchover in place of its blow; one that `lingers` goes on until all is healed.
+    A `planned` one begins with a switchover in place of its blow; one that `lingers` goes on until all is healed. A
+    server that `recovers` forgets its relay logs when it starts; that of replica `damaged` is damaged at the blow.
     """
 
     seed: int
@@ -118,6 +119,8 @@ class Script:
     wished_after: float = 0.0
     planned: bool = False
     walls: tuple[Wall, ...] = ()
+    recovers: bool = False
+    damaged: int = 0
 
     @property
     def gone_for(self) -> float:
@@ -190,7 +193,14 @@ def script_of(seed: int) -> Script:
         planned=random.Random(f"planned {seed}").random() < 0.15,
         wished_after=person.choice((-0.2, 0.05, 0.3, 1.0, 2.5, 6.0, 12.0)),
         walls=walls(random.Random(f"time of day {seed}"), managers),
+        recovers=random.Random(f"relay log recovery {seed}").random() < 0.15,
+        damaged=damaged(random.Random(f"damage {seed}"), servers),
     )
+
+
+def damaged(chance: random.Random, servers: int) -> int:
+    """Whose relay log is damaged: 0 in most lives, else the number of a replica."""
+    return chance.randrange(1, servers) if chance.random() < 0.08 else 0
 
 
 def walls(chance: random.Random, managers: int) -> tuple[Wall, ...]:

@@ -12,8 +12,8 @@ from failoverd.drivers.mysql.statements import Statement
 from failoverd.gtid import GtidSet
 from failoverd.model.durability import Durability
 from failoverd.model.errors import ServerError
-from failoverd.model.sight import Channel, Endpoint, Thread
-from tests.simulation.mysqld import Mysqld
+from failoverd.model.sight import Channel, Endpoint, Thread, Trouble
+from tests.simulation.mysqld import Mysqld, gtids_of
 from tests.simulation.network import Again
 from tests.simulation.semisync import WAITS
 
@@ -170,14 +170,6 @@ def _offline(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
     return ()
 
 
-def gtids_of(held: Mapping[tuple[str, int], int]) -> GtidSet:
-    """The set of these transactions."""
-    parts: dict[str, list[str]] = {}
-    for uuid, number in held:
-        parts.setdefault(uuid, []).append(str(number))
-    return GtidSet.parse(",".join(f"{uuid}:{':'.join(numbers)}" for uuid, numbers in parts.items()))
-
-
 def _durability(server: Mysqld, _: int, values: tuple[Any, ...]) -> Rows:
     server.durability = Durability(*values)
     return ()
@@ -235,9 +227,9 @@ _TABLE: dict[str, Does] = {
     said.SET_NET_TIMEOUT.text: _nothing,
     said.STOP_RECEIVER.text: _threads(receiver=Thread.NO),
     said.START_RECEIVER.text: _threads(receiver=Thread.CONNECTING),
-    said.START_APPLIER.text: _threads(applier=Thread.YES),
+    said.START_APPLIER.text: _threads(applier=Thread.YES, applier_trouble=Trouble()),
     said.STOP_CHANNEL.text: _threads(receiver=Thread.NO, applier=Thread.NO),
-    said.START_CHANNEL.text: _threads(receiver=Thread.CONNECTING, applier=Thread.YES),
+    said.START_CHANNEL.text: _threads(receiver=Thread.CONNECTING, applier=Thread.YES, applier_trouble=Trouble()),
     said.FORGET_CHANNEL.text: _forget,
     said.ADOPT_FILES.text: _adopt,
     said.OPEN.text: _writes(read_only=False, super_read_only=False),

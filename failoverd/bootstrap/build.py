@@ -92,7 +92,7 @@ def build(config: Config) -> Built:
     servers = MysqlServers(
         tuple(server_access(access, config.policy(access.cluster).lossless) for access in accesses),
         {access.cluster: replication_access(access) for access in accesses},
-        MysqlManager(config.manager.name, may_evict=coordination.kind == "zookeeper"),
+        mysql_manager(config, coordination),
         clock,
         doorbell,
     )
@@ -102,6 +102,14 @@ def build(config: Config) -> Built:
     rooms = SocketRooms(config.manager.run_dir, clock, warn)
     outside = Outside(HaproxyBalancers(), ProcessHooks(hook_heard), rooms)
     return Built(config, clock, tasks, bells, coordination, servers, agents, outside, rooms)
+
+
+def mysql_manager(config: Config, coordination: Coordination) -> MysqlManager:
+    """Who we are at servers. Only ZooKeeper proves that another manager was replaced."""
+    if coordination.kind == "zookeeper":
+        return MysqlManager(config.manager.name, may_evict=True)
+    identity = Identity.mine(config.manager.name)
+    return MysqlManager(identity.on_all_hosts(config.manager.state_dir), may_evict=False)
 
 
 def hook_heard(point: Point, result: HookResult) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from failoverd.execute.hands import Hands
-from failoverd.model.errors import StepFailed
+from failoverd.model.errors import HeldElsewhere, StepFailed
 from failoverd.model.sight import Thread
 from failoverd.model.steps import ClaimServer, StartApplier, StartReceiver, StopReceiver
 
@@ -14,7 +14,11 @@ def claim_server(step: ClaimServer, hands: Hands) -> str:
     """Take the session lock; from here on this server is changed on that session only."""
     if step.server in hands.claims:
         return f"session lock held already under epoch {hands.lease.epoch}"
-    hands.claim(step.server, hands.policy.detection.timeout * 2)
+    try:
+        hands.claim(step.server, hands.policy.detection.timeout * 2)
+    except HeldElsewhere:
+        hands.barred = True  # that manager may be at work on any server: this operation stays away from all
+        raise
     return f"session lock held under epoch {hands.lease.epoch}"
 
 

@@ -74,8 +74,9 @@ class Hands:
     from the moment that the promote-intent may be in the journal, `beside` where an earlier manager may have opened the
     elect beside an old primary that was not proven shut. `final` is what a closed primary holds for good, `closed_at`
     when it was closed (wall seconds), `known_start` when it had been started as we last saw it take writes,
-    `given_up_for` why no other attempt is made, `asleep` the events that the new primary keeps disabled, `looks` what
-    each server showed right before its present step.
+    `barred` whether another manager has a server that is never taken from it, `given_up_for` why no other attempt is
+    made, `asleep` the events that the new primary keeps disabled, `looks` what each server showed right before its
+    present step.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Hands:
         self.refusals: list[Refusal] = []
         self.hooked: set[str] = set()
         self.stage_told: Stage | None = None
-        self.intended = self.beside = False
+        self.intended = self.beside = self.barred = False
         self.opened_at: float | None = None
         self.opened_with = self.final = GtidSet()
         self.given_up_for = ""

@@ -126,7 +126,7 @@ def run(plan: Plan, hands: Hands) -> Ended:
             hooks.post_status(hands, outcome)
             if outcome.result is not StepResult.FAILED:
                 continue
-            if task.if_it_fails is s.IfItFails.STOP:
+            if task.if_it_fails is s.IfItFails.STOP or hands.barred:
                 stopped_by = stopped_by or outcome
             elif outcome.stage is s.Stage.FREEZE:
                 hands.drop(outcome.server)

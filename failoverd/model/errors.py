@@ -4,6 +4,7 @@ FailoverdError(what, detail, hint)
 ├── ConfigError          the configuration or the command line is wrong; nothing was touched
 ├── ServerError          a mysqld: `code` is its error number, 0 where the server said nothing
 │   ├── ConnectFailed    no session could be had; `why` says what that means
+│   ├── HeldElsewhere    another manager has its session lock, and nobody may take it away
 │   └── TimedOut         no answer within the deadline: the outcome of the statement is unknown
 ├── AgentError           an agent: missing, of another version, or it refused; `code` is its word
 ├── CoordinationError    the lock, the epoch or the journal
@@ -55,6 +56,10 @@ class ConnectFailed(ServerError):
     def __init__(self, what: str, detail: str = "", *, why: Why, code: int = 0) -> None:
         super().__init__(what, detail, code=code)
         self.why = why
+
+
+class HeldElsewhere(ServerError):
+    """Another manager has the session lock, and nothing proves that it has been replaced: it is not taken away."""
 
 
 class TimedOut(ServerError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
 from failoverd.model.durability import Durability
-from failoverd.model.errors import ConnectFailed, FailoverdError, FencedOut, ServerError, StepFailed
+from failoverd.model.errors import ConnectFailed, FailoverdError, FencedOut, HeldElsewhere, ServerError, StepFailed
 from failoverd.model.events import Event
 from failoverd.model.semisync import INFINITE
 from failoverd.model.sight import Channel, Endpoint, ServerState, Sight, Thread, Trouble, Unreachable, Why
@@ -86,7 +86,7 @@ class FakeServers:
         ours = f"{base}/m:{self.manager}"
         holder = mysqld.locks.get(base)
         if holder is not None and mysqld.locks.get(ours) != holder and not self.may_evict:
-            raise ServerError(f"{mysqld.name} is held by another manager")
+            raise HeldElsewhere(f"{mysqld.name} is held by another manager")
         lease.check()
         for name in (f"{base}/{lease.epoch}", base):
             mysqld.end(mysqld.locks.get(name, 0))

@@ -15,7 +15,7 @@ from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.access import ServerAccess
 from failoverd.drivers.mysql.session import Doors, Row, Session
 from failoverd.drivers.mysql.statements import EPOCHS_AHEAD
-from failoverd.model.errors import FencedOut, ServerError
+from failoverd.model.errors import FencedOut, HeldElsewhere, ServerError
 from failoverd.ports import Lease
 
 _NO_SUCH_SESSION = 1094
@@ -102,7 +102,7 @@ class _Taking:
     def _evict(self, row: Row, left: Callable[[], float]) -> None:
         holder = row["cluster"]
         if holder is not None and holder != row["manager"] and not self.claimer.may_evict:
-            raise ServerError(
+            raise HeldElsewhere(
                 f"{self.session.where} is held by another manager",
                 f"session {holder}",
                 "without ZooKeeper only one manager may exist: use the one that manages this cluster",

@@ -8,15 +8,17 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from failoverd.decide.measures import RETRY_PAUSE
 from failoverd.model.errors import FailoverdError, LockRefused
 from failoverd.model.history import EPOCHS_UNSEEN
 from failoverd.model.plans import Kind, Request, Requester
+from failoverd.model.sight import Thread
 from failoverd.ports import Lease
 from failoverd.service import desk
 from failoverd.service.desk import initialise
 from failoverd.service.phases import Phase
 from tests.fakes.coordination import FakeCoordination
-from tests.fakes.whole import CLUSTER, Whole
+from tests.fakes.whole import CLUSTER, Manager, Whole
 
 
 def writable(whole: Whole) -> list[str]:
@@ -97,6 +99,42 @@ def test_a_person_without_a_manager_does_not_act_under_an_epoch_that_agents_have
         desk.failover(manager.world, request, lambda _: None)
     assert manager.coordination.recorded(CLUSTER) is None
     assert writable(whole) == []
+
+
+def test_a_server_that_another_manager_has_keeps_us_away_from_all_where_nobody_may_be_evicted() -> None:
+    whole = Whole()
+    other = whole.manager("host1").turns(4)
+    ours = elsewhere(whole, "host2").turns(4)
+    held = other.servers.claim(CLUSTER, "db2", leased(other), 1.0)
+    whole.mysqlds["db1"].kill()
+    before = dict(whole.mysqlds["db2"].locks)
+    ours.turns(4)
+    assert writable(whole) == []
+    assert whole.mysqlds["db2"].locks == before
+    assert [whole.mysqlds[name].channels[""].receiver for name in ("db2", "db3")] == [Thread.CONNECTING] * 2
+    assert whole.hosts["db1"].fenced is None
+    (ended,) = ours.coordination.operations(CLUSTER)
+    assert ended["outcome"] == "undone"
+    held.release()
+    whole.clock.sleep(RETRY_PAUSE)
+    ours.turns(3)
+    assert writable(whole) == ["db2"]
+
+
+def elsewhere(whole: Whole, name: str) -> Manager:
+    """A manager on another host that knows nothing of the first one: it has a file lock and records of its own."""
+    shared, whole.store = whole.store, Whole().store
+    manager = whole.manager(name)
+    manager.servers.may_evict = False
+    whole.store = shared
+    return manager
+
+
+def leased(manager: Manager) -> Lease:
+    """The lease of the active manager."""
+    lease = manager.coordination.lease(CLUSTER)
+    assert lease is not None
+    return lease
 
 
 def test_a_lock_that_the_records_forbid_to_take_is_said_once_and_aloud() -> None:

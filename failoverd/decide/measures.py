@@ -11,6 +11,7 @@ from failoverd.decide.testimony import Word
 from failoverd.model.ackers import able_ones, possible, staying
 from failoverd.model.hooks import Point
 from failoverd.model.host import LogKind
+from failoverd.model.plans import Kind
 from failoverd.model.ranking import Ranking
 
 # How long the manager waits after an attempt of its own that was refused on fixed positions or undone (seconds).
@@ -30,10 +31,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a row may look at: the situation, and who would win."""
+    """What a row may look at: the situation, who would win, and which operation it is about."""
 
     s: Situation
     ranking: Ranking
+    kind: Kind = Kind.FAILOVER
 
 
 def automatic(s: Situation) -> bool:
@@ -57,8 +59,12 @@ def cooldown(c: Case) -> Measured | None:
 
 
 def tried_lately(c: Case) -> Measured | None:
-    """An attempt that came to nothing is not repeated at once: each one stops receivers and takes that back."""
-    last = c.s.history.last_attempt_at
+    """An attempt that came to nothing is not repeated at once: each one stops receivers and takes that back.
+
+    A primary that is back is opened at once after a failover that was undone: only reopenings hold that up.
+    """
+    history = c.s.history
+    last = history.last_reopening_at if c.kind is Kind.REOPEN else history.last_attempt_at
     if last is None or not automatic(c.s) or not lately(c.s.wall - last, RETRY_PAUSE):
         return None
     return Measured(f"{c.s.wall - last:.0f} s", f"{RETRY_PAUSE:g} s", f"{c.s.wall - last:.0f} s ago")
@@ -226,7 +232,7 @@ def no_ackers(c: Case) -> Measured | None:
     policy, primary = c.s.policy, c.s.primary
     if not policy.lossless or policy.semi_sync.on_no_ackers == "degrade":
         return None
-    if c.ranking.elect or primary is None:
+    if c.kind is Kind.FAILOVER or primary is None:
         apart = frozenset({c.ranking.elect, c.s.recorded.name, *dict(c.ranking.errant)})
         found = len(able_ones(c.s.snapshot, policy, apart))
     else:

@@ -6,7 +6,7 @@ docs/verdicts.md is made from it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from failoverd.decide import measures as m
 from failoverd.decide import rejoining
@@ -266,7 +266,7 @@ LATE = frozenset(row.id for row in REFUSALS if row.late)
 
 def refusals(c: Case, kind: Kind, rows: tuple[Row, ...] = REFUSALS) -> tuple[Refusal, ...]:
     """Every row that stands against an operation of this kind, whether somebody overrides it or not."""
-    found = []
+    found, c = [], replace(c, kind=kind)
     for row in rows:
         measured = row.measure(c) if kind in row.kinds else None
         if measured is not None:

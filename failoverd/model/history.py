@@ -96,7 +96,8 @@ class History:
     `last_started_at` is when that server had been started then: a server found with a later start has been restarted.
     `about` is the server_uuid that misses and last looks are about: they start anew when another primary is recorded.
     `last_failover_at` is wall-clock seconds, because it outlives the process; `last_attempt_at` is the end of the last
-    operation of our own that came to nothing, on the same clock. `settings_of` names the manager that was active before
+    operation of our own that came to nothing, on the same clock, `last_reopening_at` that of the last reopening among
+    them. `settings_of` names the manager that was active before
     us with other settings, `settings_since` is when we followed it. `epoch` is ours while we are active, else 0;
     `agents_epoch` the highest that any agent has acted under.
     `stuck_since` is the first of the looks in a row in which sessions waited and nothing was committed, `still_since`
@@ -117,6 +118,7 @@ class History:
     last_holdings: tuple[tuple[str, GtidSet], ...] = ()
     last_failover_at: float | None = None
     last_attempt_at: float | None = None
+    last_reopening_at: float | None = None
     paused: Pause | None = None
     paused_servers: tuple[Pause, ...] = ()
     open_operation: str = ""
@@ -176,6 +178,7 @@ class History:
             last_holdings=self.last_holdings,
             last_failover_at=self.last_failover_at,
             last_attempt_at=self.last_attempt_at,
+            last_reopening_at=self.last_reopening_at,
             paused=self.paused,
             paused_servers=self.paused_servers,
             open_operation=self.open_operation,

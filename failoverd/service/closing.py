@@ -22,6 +22,8 @@ def close(world: World, memory: Memory, occasion: Occasion, report: Report) -> N
     memory.led = Led(since=world.eyes.clock.now())
     if report.result is not Result.DONE and report.kind in {Kind.FAILOVER, Kind.REOPEN}:
         memory.history = replace(memory.history, last_attempt_at=report.stamps.ended)
+        if report.kind is Kind.REOPEN:
+            memory.history = replace(memory.history, last_reopening_at=report.stamps.ended)
     if operation is not None and report.result is Result.NEEDS_PERSON:
         stay_open(world, memory, occasion, operation, report)
         say(world, "operation needs a person", report)

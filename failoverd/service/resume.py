@@ -99,11 +99,13 @@ def resume(world: World, memory: Memory, occasion: Occasion, wish: Verb | None =
         hands.end()
     report = account(world, about_old, hands, course)
     run_ending(hands, report)
-    attempted = memory.history.last_attempt_at
+    before = memory.history
     close(world, memory, about_old, report)
     answer_whoever_asked(world, occasion.lease, report, operation)
     if row.way not in {Way.ON, Way.ABORT}:  # nothing was attempted anew, so nothing has to rest before a failover
-        memory.history = replace(memory.history, last_attempt_at=attempted)
+        memory.history = replace(
+            memory.history, last_attempt_at=before.last_attempt_at, last_reopening_at=before.last_reopening_at
+        )
     return report
 
 

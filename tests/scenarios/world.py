@@ -364,7 +364,7 @@ def read_history(parts: Parts, snapshot: TopologySnapshot) -> History:
     held |= {state.name: state.holds for state in snapshot.reached()}
     writable = None if line.has("forgetful") else NOW - line.number("writable", 0.5)
     failover = line.maybe("failover")
-    attempt = line.maybe("attempt")
+    attempt, reopening = line.maybe("attempt"), line.maybe("reopening")
     paused = line.maybe("paused")
     until = line.maybe("until")
     crashes = tuple(NOW - float(age) for age in filter(None, line.get("crashes", "").split(",")))
@@ -384,6 +384,7 @@ def read_history(parts: Parts, snapshot: TopologySnapshot) -> History:
         last_holdings=tuple(sorted(held.items())),
         last_failover_at=None if failover is None else WALL - float(failover),
         last_attempt_at=None if attempt is None else WALL - float(attempt),
+        last_reopening_at=None if reopening is None else WALL - float(reopening),
         paused=None if paused is None else Pause("anna", paused, None if until is None else WALL + float(until)),
         open_operation=line.get("open", ""),
         about=parts.recorded.server_uuid if parts.recorded else "",

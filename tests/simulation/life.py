@@ -96,7 +96,7 @@ class World:
             mysqld.named = endpoints.get
             mysqld.followers = lambda: everybody
             mysqld.pull_delay, mysqld.apply_delay = pull, apply
-            mysqld.recovers = self.script.recovers
+            mysqld.recovers, mysqld.halves = self.script.recovers, self.script.halves
             mysqld.read_only = mysqld.super_read_only = mysqld is not first
         for _ in range(5):
             self.commit(first)

@@ -19,7 +19,9 @@ Gtid = tuple[str, int]
 HEARTBEAT = 0.2
 READY = Settings(read_only_at_start=True)
 FORGETFUL = Settings(read_only_at_start=True, relay_log_recovery=True)
+OWN_THREADS = "system user"
 UNREADABLE = Trouble(13121, "Relay log read failure")
+WORKER_ENDED = Trouble(3030, "a worker was ended")
 
 
 def _unheard(_: Gtid) -> None:
@@ -58,6 +60,9 @@ class Mysqld:
     """One server. `epochs` maps our sessions to the epoch that they claimed under."""
 
     durability = Durability()
+    recovers = halves = False
+    half: Gtid | None = None
+    worker = 0
 
     def __init__(self, loop: Loop, net: Net, name: str, number: int) -> None:
         self.loop = loop
@@ -74,7 +79,6 @@ class Mysqld:
         self.frozen = False
         self.read_only = self.super_read_only = self.offline = False
         self.full = False
-        self.recovers = False
         self.started_at = -1000.0
         self.sessions: dict[int, str] = {}
         self.locks: dict[str, int] = {}
@@ -105,6 +109,8 @@ class Mysqld:
 
     def kill(self) -> None:
         """The end of the process; the disk stays, also what the receiver had written."""
+        for follower in self.followers() if self.alive else ():
+            follower.cut_short(self)
         self.alive = self.frozen = False
         self.acks.died()
         for session in list(self.sessions):
@@ -119,6 +125,7 @@ class Mysqld:
         self.read_only = self.super_read_only = True
         self.offline = False
         self.durability = Durability()
+        self.whole_again()
         if self.recovers and "" in self.channels:
             self.forget()
         for name, channel in list(self.channels.items()):
@@ -133,6 +140,35 @@ class Mysqld:
         """
         self.disk.forgotten.update(self.disk.relayed.pop("", {}))
         self.channels[""] = replace(self.channels[""], received=GtidSet())
+
+    def cut_short(self, source: Mysqld) -> None:
+        """The source died while it sent a transaction: a worker has begun it, holds its locks and waits."""
+        main = self.channels.get("")
+        if not self.halves or main is None or main.source != source.endpoint or self.half is not None:
+            return
+        lacking = each(source.logged - self.executed - main.received)
+        if lacking and main.receiver is Thread.YES and main.applier is Thread.YES and self.hears(source):
+            self.half, self.worker = lacking[0], self.connect(OWN_THREADS)
+            self.channels[""] = replace(main, queueing=f"{lacking[0][0]}:{lacking[0][1]}")
+
+    def whole_again(self) -> None:
+        """The beginning of what was received in part is rolled back, because its source or another one speaks anew."""
+        if self.half is None:
+            return
+        self.sessions.pop(self.worker, None)
+        self.half, self.worker = None, 0
+        if "" in self.channels:
+            self.channels[""] = replace(self.channels[""], queueing="")
+        for name in self.channels:
+            self.apply_soon(name)
+
+    def worker_ended(self) -> None:
+        """Somebody has ended the worker: its locks are free, and its applier stops with it."""
+        self.worker = 0
+        if "" in self.channels:
+            self.channels[""] = replace(self.channels[""], applier=Thread.NO, applier_trouble=WORKER_ENDED)
+        for name in self.channels:
+            self.apply_soon(name)
 
     def damage(self) -> None:
         """The first transaction in its relay log that is not executed can be read no more."""
@@ -172,6 +208,8 @@ class Mysqld:
         if session not in self.sessions:
             return False
         del self.sessions[session]
+        if session == self.worker:
+            self.worker_ended()
         self.acks.hung_up(session)
         self.epochs.pop(session, None)
         self.owners.pop(session, None)
@@ -234,6 +272,8 @@ class Mysqld:
         if channel.receiver is not Thread.YES and name == "":
             self.acks.connected()
             self.disk.forgotten.clear()
+            self.whole_again()
+            channel = self.channels[name]
         new = source.logged - self.executed - channel.received
         if new:
             relayed = self.disk.relayed.setdefault(name, {})
@@ -258,6 +298,9 @@ class Mysqld:
         if name == "" and not self.disk.damaged.isdisjoint(relayed):
             new &= gtids_of(self.disk.parted()[0])
             self.channels[name] = replace(channel, applier=Thread.NO, applier_trouble=UNREADABLE)
+        if self.worker and self.half is not None and GtidSet.single(self.half[0], "", self.half[1]) <= new:
+            order = each(new)
+            new = gtids_of(order[: order.index(self.half)])  # the rest waits for its locks
         for gtid in each(new):
             self.disk.executed[gtid] = relayed[gtid]
         self.executed = self.executed | new

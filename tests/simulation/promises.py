@@ -158,7 +158,7 @@ class Witness:
         self.opened.append((self.loop.now, epoch, elect.name))
         self.out_of_reach = {n for n in self.hosts if not self.was_reachable(n) or self.hosts[n].silent}
         self.one_writer()
-        self.forces(elect)
+        self.ready(elect)
         if self.recorded(elect.name) or not first:
             return
         if self.journalled() != elect.name:
@@ -175,6 +175,12 @@ class Witness:
                 what = f"{elect.name} was opened without {shown(ack.gtid)}, held by {', '.join(holders)}"
                 self.say("nothing lost that a disk holds", what)
             self.excused.add(ack.gtid)
+
+    def ready(self, elect: Mysqld) -> None:
+        """Whoever is opened forces commits to its disk, and nothing holds locks there for a rest that never comes."""
+        self.forces(elect)
+        if elect.worker:
+            self.say("nobody is opened with half a transaction", f"a worker of {elect.name} holds locks")
 
     def gives(self, server: Mysqld, gtid: Gtid) -> bool:
         """Whether somebody could have had it from there."""

@@ -95,6 +95,7 @@ class Script:
 
     A `planned` one begins with a switchover in place of its blow; one that `lingers` goes on until all is healed. A
     server that `recovers` forgets its relay logs when it starts; that of replica `damaged` is damaged at the blow.
+    With `halves` a server dies in the middle of what it sends.
     """
 
     seed: int
@@ -121,6 +122,7 @@ class Script:
     walls: tuple[Wall, ...] = ()
     recovers: bool = False
     damaged: int = 0
+    halves: bool = False
 
     @property
     def gone_for(self) -> float:
@@ -195,6 +197,7 @@ def script_of(seed: int) -> Script:
         walls=walls(random.Random(f"time of day {seed}"), managers),
         recovers=random.Random(f"relay log recovery {seed}").random() < 0.15,
         damaged=damaged(random.Random(f"damage {seed}"), servers),
+        halves=random.Random(f"half {seed}").random() < 0.2,
     )
 
 

@@ -13,7 +13,7 @@ from failoverd.gtid import GtidSet
 from failoverd.model.durability import Durability
 from failoverd.model.errors import ServerError
 from failoverd.model.sight import Channel, Endpoint, Thread, Trouble
-from tests.simulation.mysqld import Mysqld, gtids_of
+from tests.simulation.mysqld import OWN_THREADS, Mysqld, gtids_of
 from tests.simulation.network import Again
 from tests.simulation.semisync import WAITS
 
@@ -22,6 +22,7 @@ Does = Callable[[Mysqld, int, tuple[Any, ...]], Rows]
 _NAMES = re.compile(r"([A-Z_]+) = %s")
 _POLL = 0.02
 STATE = said.READ_SETS
+READ_ALL = "Replica has read all relay log; waiting for more updates"
 
 
 def run(server: Mysqld, session: int, statement: Statement, values: tuple[Any, ...]) -> Rows:
@@ -165,7 +166,7 @@ def _threads(**values: Any) -> Does:
 def _offline(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
     server.offline = True
     for session, account in list(server.sessions.items()):
-        if account not in {"failoverd", "repl"}:
+        if account not in {"failoverd", "repl", OWN_THREADS}:
             server.end(session)
     return ()
 
@@ -203,6 +204,11 @@ def _acknowledge(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
     return ()
 
 
+def _workers(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
+    applying = server.channels[""].queueing if "" in server.channels else ""
+    return ({"channel": "", "applying": applying, "session": server.worker},) if server.worker else ()
+
+
 def _nothing(_: Mysqld, __: int, ___: tuple[Any, ...]) -> Rows:
     return ()
 
@@ -222,6 +228,8 @@ _TABLE: dict[str, Does] = {
     said.KILL.text: _kill,
     said.WAIT_EXECUTED.text: _wait,
     said.READ_SESSIONS.text: _sessions,
+    said.READ_WORKERS.text: _workers,
+    said.READ_CHANNELS.text: lambda _, __, ___: ({"Channel_Name": "", "Replica_SQL_Running_State": READ_ALL},),
     said.RESTORE_STOP_LIMIT.text: _nothing,
     said.LIMIT_STOP.text: _nothing,
     said.SET_NET_TIMEOUT.text: _nothing,

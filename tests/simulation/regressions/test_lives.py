@@ -50,8 +50,8 @@ def test_what_went_wrong_once_does_not_go_wrong_again(once: Once) -> None:
 
 
 def plain(seed: int) -> Script:
-    """The life of a seed as it was before relay logs were damaged and forgotten."""
-    return replace(script_of(seed), recovers=False, damaged=0)
+    """The life of a seed as it was before relay logs were damaged, forgotten, and ended in the middle."""
+    return replace(script_of(seed), recovers=False, damaged=0, halves=False)
 
 
 # Lives of whole seeds; what a seed means stays as it is while its lots are not drawn anew.

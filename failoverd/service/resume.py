@@ -6,7 +6,7 @@ Whoever was active when it was left: another manager that died or was deposed, o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from failoverd.decide.judge import judge
@@ -18,7 +18,7 @@ from failoverd.model.errors import CoordinationError, FailoverdError, ServerErro
 from failoverd.model.history import History, Recorded
 from failoverd.model.host import LogKind
 from failoverd.model.journal import Intent, Unfinished
-from failoverd.model.plans import EntryKind, Group, Kind, Operation, Plan, Report, Request, Result, Verb
+from failoverd.model.plans import EntryKind, Group, Kind, Operation, Plan, Report, Request, Result, StepResult, Verb
 from failoverd.model.published import report_json
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.steps import (
@@ -267,19 +267,26 @@ def go(case: Case) -> Course | None:
         # Its own answer on our claim proves it shut: whoever comes after us need not go on with it either.
         note(case, EntryKind.WITHDRAWN, elect=case.open.elect)
         case.hands.intended, case.hands.beside, case.hands.opened_at = False, False, None
-    if way is not Way.ABORT:
-        give_back(case)
-    return ways[way](case)
+    late = give_back(case, case.hands.relaxed) if way is not Way.ABORT else ()
+    course = ways[way](case)
+    if course is not None and late:
+        never = give_back(case, late)
+        course.remarks += [f"{name} does not force its commits to its disk as it did before" for name in never]
+    return course
 
 
-def give_back(case: Case) -> None:
-    """Before anything else: whoever was let off forcing commits to its disk does so again, and is named where not."""
-    names = sorted(case.hands.relaxed.keys() & {spec.name for spec in case.world.policy.servers})
+def give_back(case: Case, relaxed: Iterable[str]) -> tuple[str, ...]:
+    """Before anything else, and at the end for whoever could not be reached: whoever was let off forcing commits to its
+    disk does so again. Those that still do not.
+    """
+    names = sorted(set(relaxed) & {spec.name for spec in case.world.policy.servers})
     if not names:
-        return
+        return ()
     case.hands.claim_more(names)
     tasks = tuple(Task(RestoreDurability(name), STATEMENT, IfItFails.GO_ON) for name in names)
-    execute(Plan(case.world.cluster, Kind.FAILOVER, "", "", (Group(Stage.RECOVER, tasks),)), case.hands, case.course())
+    group = Group(Stage.RECOVER, tasks)
+    ended = execute(Plan(case.world.cluster, Kind.FAILOVER, "", "", (group,)), case.hands, case.course())
+    return tuple(step.server for step, outcome in ended.done if outcome.result is StepResult.FAILED)
 
 
 def note(case: Case, kind: EntryKind, **body: object) -> None:

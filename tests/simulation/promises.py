@@ -250,8 +250,10 @@ class Witness:
             if not (self.recorded(writers[0].name) or self.open_operation() or writers[0].name in self.out_of_reach):
                 self.say("the record names the primary", f"{writers[0].name} takes writes and is not on record")
             self.nobody_stands_still(writers[0])
+        told = str([report["findings"] for report in self.reports()])
         for server in self.mysqlds.values():
-            if server.answers and self.was_reachable(server.name) and not self.open_operation():
+            named = f"{server.name} does not force" in told
+            if server.answers and self.was_reachable(server.name) and not self.open_operation() and not named:
                 self.forces(server)
         self.one_content()
         self.errant_stays()

@@ -83,6 +83,7 @@ SEEDS: tuple[tuple[str, Script, str], ...] = (
         "a lossless primary waited for acknowledgements of a replica that nobody would ever attach, and stayed closed",
     ),
     ("12233", script_of(12233), "a switchover was left closed for people, because the next manager's time was wrong"),
+    ("200090", script_of(200090), "a server that could not be reached for a moment never forced its commits again"),
     ("1987", script_of(1987), "two histories, and then the newer one's primary died as well"),
     (
         "225",

@@ -103,6 +103,42 @@ def test_the_next_manager_gives_it_back_first(moment: str, *, same: bool) -> Non
     assert [whole.mysqlds[name].durability for name in ("db2", "db3")] == [HAD, HAD]
 
 
+def out_of_reach(whole: Whole) -> Manager:
+    """A manager that takes up a failover whose elect was let off, and stands still since."""
+    letting_off(whole)
+    first, second = whole.manager("m1").turns(4), whole.manager("m2").turns(2)
+    behind(whole)
+    at(first, "after:RelaxDurability", dies)
+    with pytest.raises(Died):
+        first.turns(3)
+    whole.mysqlds["db2"].frozen = True
+    whole.store.depose(CLUSTER)
+    return second
+
+
+def test_who_cannot_be_reached_gets_it_back_at_the_end() -> None:
+    whole = Whole(relax_durability=True)
+    second = out_of_reach(whole)
+
+    def thaw() -> None:
+        whole.mysqlds["db2"].frozen = False
+
+    at(second, "after:PublishPrimary", thaw)
+    second.turns(4)
+    listed = second.coordination.operations(CLUSTER)[-1]
+    assert (listed["outcome"], listed["new_primary"]) == ("done", "db3")
+    assert whole.mysqlds["db2"].durability == HAD
+
+
+def test_who_cannot_be_given_it_back_is_named() -> None:
+    whole = Whole(relax_durability=True)
+    second = out_of_reach(whole)
+    second.turns(4)
+    listed = second.coordination.operations(CLUSTER)[-1]
+    assert (listed["outcome"], listed["new_primary"]) == ("done", "db3")
+    assert "db2 does not force its commits to its disk as it did before" in str(listed["findings"])
+
+
 def test_it_is_in_the_journal_before_it_is_so() -> None:
     whole = Whole(relax_durability=True)
     letting_off(whole)

@@ -11,6 +11,7 @@ from failoverd import __version__
 from failoverd.cli.agent import agent
 from failoverd.cli.check import check
 from failoverd.cli.config import config
+from failoverd.cli.drill import drill
 from failoverd.cli.failover import failover
 from failoverd.cli.import_mha import import_mha_
 from failoverd.cli.init import init
@@ -77,6 +78,7 @@ for command in (
     agent,
     check,
     config,
+    drill,
     failover,
     import_mha_,
     init,

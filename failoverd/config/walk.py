@@ -20,6 +20,7 @@ from failoverd.config.complaints import Complaint, Place, Wrong
 from failoverd.config.document import Entry, Item, Scalar, Section, Sequence, kind_of
 from failoverd.config.kinds import Kind, Outside
 from failoverd.config.schema import INHERITED, ServerConfig
+from failoverd.config.tagged import Tagged, variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ class Walk:
         shape, kind, optional = dissect(hint)
         origin = typing.get_origin(shape)
         if origin is tuple:
+            if entry is None and field.default is not dataclasses.MISSING:
+                return field.default
             return self._list(typing.get_args(shape)[0], kind, entry, at)
         if kind is None:
             if optional and entry is None:
@@ -113,6 +116,10 @@ class Walk:
     def _within(self, shape: Any, item: Item, at: At) -> object:
         if not isinstance(item, Section):
             return self.complain(at.path, item.place, f"is {kind_of(item)} instead of a section with keys")
+        if isinstance(shape, type) and issubclass(shape, Tagged):
+            shape = variant(shape, item)
+            if isinstance(shape, str):
+                return self.complain(at.path, item.place, shape)
         return self.section(shape, item, at)
 
     def _list(self, shape: Any, kind: Kind | None, entry: Entry | None, at: At) -> object:

@@ -28,10 +28,20 @@ MYSQL_PORT = 3306
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """One acknowledged row: its number, when the answer came (wall seconds) and from which server."""
+    """One acknowledged row: its number, when the answer came (wall seconds), from which server, after how long."""
 
     number: int
     at: float
+    server: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One attempt that failed: when (wall seconds), with which of MySQL's numbers, at which server."""
+
+    at: float
+    code: int
     server: str
 
 
@@ -42,6 +52,7 @@ class Account:
         self.acks: list[Ack] = []
         self.unknown: list[int] = []
         self.errors: Counter[int] = Counter()
+        self.failures: list[Failure] = []
 
     def longest_gap(self, after: float = 0.0) -> tuple[float, float, float]:
         """The longest time between two acknowledged rows, in seconds, with when it began and ended (wall seconds)."""
@@ -134,6 +145,7 @@ class Writer:
         if session is None:
             return None
         self._number += 1
+        begun = time.monotonic()
         try:
             session.execute(INSERT, self._number, time.time())
         except ServerError as error:
@@ -142,11 +154,15 @@ class Writer:
             self._failed(error.code)
             session.close()
             return None
-        self.account.acks.append(Ack(self._number, time.time(), self._servers[self._turn % len(self._servers)][0]))
+        self.account.acks.append(Ack(self._number, time.time(), self._here(), time.monotonic() - begun))
         return session
+
+    def _here(self) -> str:
+        return self._servers[self._turn % len(self._servers)][0]
 
     def _failed(self, code: int) -> None:
         self.account.errors[code] += 1
+        self.account.failures.append(Failure(time.time(), code, self._here()))
         self._turn += 1
 
 

@@ -1,0 +1,214 @@
+"""`failoverd drill`: rehearse, measure, prove."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from failoverd.bootstrap.drilling import lab_ground
+from failoverd.cli.session import Session, examples, json_option, on_terminal, person, reason_option, yes_option
+from failoverd.config.complaints import ConfigErrors
+from failoverd.drill import catalog, page, preview, report
+from failoverd.drill.run import Drill, Finished
+from failoverd.drill.trend import distribution
+from failoverd.drivers.tasks import ThreadTasks
+from failoverd.model.errors import ConfigError
+from failoverd.model.runbook import LAB, AskStep, Runbook
+
+Document = Mapping[str, Any]
+_EXITS: Final = {"passed": 0, "failed": 1, "aborted": 1}
+_RUNBOOKS = click.option("--runbooks", type=click.Path(path_type=Path), help="The folder of the runbooks.")
+_REPORTS = click.option("--reports", type=click.Path(path_type=Path), help="The folder of the reports.")
+
+
+@click.group("drill")
+def drill() -> None:
+    """Rehearse a failure from a runbook, measure it, and keep a report."""
+
+
+@drill.command("list")
+@_RUNBOOKS
+@json_option
+@click.pass_obj
+def list_(session: Session, runbooks: Path | None) -> None:
+    """The runbooks there are."""
+    books = [catalog.find(name, runbooks) for name in sorted(catalog.files(runbooks))]
+    found = [{"drill": book.name, "title": book.title, "on": book.on, "file": book.file} for book in books]
+    if session.as_json:
+        session.document({"drills": found})
+    for one in () if session.as_json else found:
+        click.echo(f"{one['drill']:28} {one['title']}")
+
+
+@drill.command(
+    epilog=examples("drill run primary-killed", "drill run primary-frozen --repeat 10", "drill run ./ours.yml --plan")
+)
+@click.argument("name")
+@click.option("--lab", "in_lab", is_flag=True, help="Bring a lab up for it; the default.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show everything and touch nothing.")
+@click.option("--step", "by_step", is_flag=True, help="Wait for a person before each step.")
+@click.option("--repeat", default=1, type=click.IntRange(1, 1000), show_default=True, help="How often.")
+@click.option("--abort-file", type=click.Path(path_type=Path), help="While this file exists, the drill ends at once.")
+@_RUNBOOKS
+@_REPORTS
+@reason_option
+@yes_option
+@json_option
+@click.pass_context
+def run(ctx: click.Context, /, **options: Any) -> None:
+    """Carry a runbook out; exit code 0 where everything came as expected."""
+    session: Session = ctx.obj
+    book = catalog.find(options["name"], options["runbooks"])
+    on = place_of(book, options["in_lab"])
+    if options["only_plan"]:
+        told = preview.preview(book, on)
+        session.document(told) if session.as_json else click.echo(preview.text(told))
+        return
+    voice = Terminal(session, options["yes"], tuple(filter(None, (options["abort_file"], as_path(book.abort_file)))))
+    alone(book, options["by_step"], options["yes"])
+    folder = reports_folder(session, options["reports"])
+    by = person(options["reason"])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us gets the cleanup, too
+    runs = []
+    for number in range(options["repeat"]):
+        if options["repeat"] > 1:
+            session.say(f"run {number + 1} of {options['repeat']}")
+        ground = lab_ground(book, voice.say)
+        finished = Drill(book, ground, (session.clock, ThreadTasks()), voice, by_step=options["by_step"]).run(by)
+        told = {**report.document(finished), "on": on}
+        runs.append(told)
+        say_result(session, finished, told, catalog.keep(folder, told))
+        if finished.result == "aborted":
+            break
+    ctx.exit(answer(session, runs))
+
+
+def place_of(book: Runbook, in_lab: bool) -> str:
+    """Where it runs: in a lab. Raises ConfigError for a runbook that is meant for a cluster, unless a lab is wanted."""
+    if book.on != LAB and not in_lab:
+        raise ConfigError("this runbook is for a real cluster", f"{book.file}: on: {book.on}", "say --lab for a lab")
+    return LAB
+
+
+def alone(book: Runbook, by_step: bool, yes: bool) -> None:
+    """Raises ConfigError where a person will be asked and nobody is there."""
+    asks = [step for step in (*book.steps, *book.cleanup) if isinstance(step, AskStep)]
+    if (by_step or asks) and not on_terminal() and not yes:
+        where = asks[0].place if asks else "--step"
+        raise ConfigError("nobody is there to be asked", where, "run it on a terminal, or say --yes")
+
+
+def as_path(text: str) -> Path | None:
+    """A path, None for no text."""
+    return Path(text) if text else None
+
+
+def reports_folder(session: Session, said: Path | None) -> Path:
+    """Where reports go: as said, else beside the manager's state, else here."""
+    if said is not None:
+        return said
+    try:
+        return session.config.manager.state_dir / "drills"
+    except ConfigErrors:
+        return catalog.default_folder()
+
+
+class Terminal:
+    """The person before the terminal; with `--yes`, nobody is asked."""
+
+    def __init__(self, session: Session, yes: bool, files: tuple[Path, ...]) -> None:
+        self._session = session
+        self._yes = yes
+        self._files = files
+
+    def say(self, text: str) -> None:
+        """A line of progress."""
+        self._session.say(f"  {text}")
+
+    def agrees(self, question: str) -> bool:
+        """Whether the person says yes."""
+        return self._yes or click.confirm(question, err=True)
+
+    def stops(self) -> str:
+        """The abort file that is there."""
+        return next((f"{file} is there" for file in self._files if file.exists()), "")
+
+
+def say_result(session: Session, finished: Finished, told: Document, place: Path) -> None:
+    """What came of it, for people."""
+    for one in finished.judged:
+        session.say(f"  {one.outcome:8} {one.expectation.title}: {one.measured}")
+    if finished.problem:
+        session.say(f"  problem: {finished.problem}")
+    for rest in finished.left:
+        session.say(f"  not cleared away: {rest}")
+    session.say(f"{told['drill']}: {told['result']}; {place}/report.html")
+
+
+def answer(session: Session, runs: Sequence[Document]) -> int:
+    """The document of one run, or the figures of several; the exit code."""
+    if session.as_json and len(runs) == 1:
+        session.document(runs[0])
+    elif session.as_json or len(runs) > 1:
+        told = distribution([report.summary(one) for one in runs])
+        session.document({**told, "results": [report.summary(one) for one in runs]}) if session.as_json else None
+        for name, found in told["figures"].items():
+            session.say(f"{name}: median {found['median']:.3f} s, {found['least']:.3f} to {found['most']:.3f} s")
+    return max(_EXITS[one["result"]] for one in runs)
+
+
+@drill.command("report")
+@click.argument("name")
+@click.option("--trend", is_flag=True, help="All runs of it together, oldest first.")
+@click.option("--html", "target", type=click.Path(path_type=Path), help="Write the page to this file.")
+@_REPORTS
+@json_option
+@click.pass_obj
+def report_(session: Session, name: str, trend: bool, target: Path | None, reports: Path | None) -> None:
+    """What the last run of a drill measured, or all of them together."""
+    folder = reports_folder(session, reports)
+    told = list(catalog.kept(folder, name))
+    if not told:
+        known = sorted({str(one["drill"]) for one in catalog.kept(folder)})
+        raise ConfigError(f"there is no report of '{name}'", str(folder), f"there are {', '.join(known) or 'none'}")
+    if trend:
+        runs = [report.summary(one) for one in told]
+        shown: Document = {**distribution(runs), "results": runs}
+        show(session, shown, trend_lines(runs), target, lambda: page.trend_html(shown, runs))
+    else:
+        show(session, told[-1], last_lines(told[-1]), target, lambda: page.html(told[-1]))
+
+
+def show(session: Session, told: Document, lines: list[str], target: Path | None, html: Callable[[], str]) -> None:
+    """Print it, and write the page where one is wanted."""
+    if target is not None:
+        try:
+            target.write_text(html(), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError("the page could not be written", str(error)) from error
+        session.say(f"written: {target}")
+    if session.as_json:
+        session.document(told)
+    else:
+        click.echo("\n".join(lines))
+
+
+def last_lines(told: Document) -> list[str]:
+    """One run for people."""
+    outage = page.duration((told["outage"] or {}).get("seconds"))
+    lines = [f"{told['drill']} {told['began']} on {told['on']}: {told['result']}; outage {outage}"]
+    lines += [f"  {one['outcome']:8} {one['title']}: {one['measured']}" for one in told["expectations"]]
+    return lines + [f"  {one['stage']:10} {one['seconds']:.3f} s" for one in told["rto"]["stages"]]
+
+
+def trend_lines(runs: list[Document]) -> list[str]:
+    """All runs for people."""
+    return [
+        f"{run['began']}  {run['on']:12} {run['result']:8} outage {page.duration(run['outage_seconds']):>9}"
+        f"  next write {page.duration(run['rto_seconds']):>9}  rows lost {run['lost_rows']}"
+        for run in runs
+    ]

@@ -1,0 +1,1 @@
+"""Rehearsals: a runbook is carried out, measured, judged and told."""

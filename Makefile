@@ -1,6 +1,6 @@
 # Two commands do everything: make demo, make test. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check simulate bench matrix remedies soak verdicts format
+.PHONY: help setup demo test check drills simulate bench matrix remedies soak verdicts format
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 
@@ -33,6 +33,9 @@ bench: setup ## how long a failover takes, as a table and as JSON
 
 remedies: setup ## the cases of recovery with their remedies left out: each must show its symptom
 	@$(PYTHON) -m pytest tests/contract/mysql/remedies_recovery.py tests/unit/service/remedies_manager.py --timeout=180
+
+drills: setup ## every shipped runbook on a lab, one after the other; reports in build/drills
+	@$(PYTHON) -m failoverd drill run --all --reports build/drills
 
 soak: setup ## half an hour of random delay, loss and load: nobody may be failed over
 	@FAILOVERD_SOAK=1800 $(PYTHON) -m pytest tests/acceptance/test_soak.py --timeout=2400

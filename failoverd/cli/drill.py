@@ -12,7 +12,7 @@ import click
 from failoverd.bootstrap.drilling import lab_ground
 from failoverd.cli.session import Session, examples, json_option, on_terminal, person, reason_option, yes_option
 from failoverd.config.complaints import ConfigErrors
-from failoverd.drill import catalog, page, preview, report
+from failoverd.drill import catalog, junit, page, preview, report
 from failoverd.drill.run import Drill, Finished
 from failoverd.drill.trend import distribution
 from failoverd.drivers.tasks import ThreadTasks
@@ -30,7 +30,7 @@ def drill() -> None:
     """Rehearse a failure from a runbook, measure it, and keep a report."""
 
 
-@drill.command("list")
+@drill.command("list", epilog=examples("drill list"))
 @_RUNBOOKS
 @json_option
 @click.pass_obj
@@ -47,7 +47,8 @@ def list_(session: Session, runbooks: Path | None) -> None:
 @drill.command(
     epilog=examples("drill run primary-killed", "drill run primary-frozen --repeat 10", "drill run ./ours.yml --plan")
 )
-@click.argument("name")
+@click.argument("names", nargs=-1, metavar="NAME...")
+@click.option("--all", "everything", is_flag=True, help="Every runbook that is for a lab, one after the other.")
 @click.option("--lab", "in_lab", is_flag=True, help="Bring a lab up for it; the default.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show everything and touch nothing.")
 @click.option("--step", "by_step", is_flag=True, help="Wait for a person before each step.")
@@ -60,31 +61,39 @@ def list_(session: Session, runbooks: Path | None) -> None:
 @json_option
 @click.pass_context
 def run(ctx: click.Context, /, **options: Any) -> None:
-    """Carry a runbook out; exit code 0 where everything came as expected."""
+    """Carry runbooks out; exit code 0 where everything came as expected."""
     session: Session = ctx.obj
-    book = catalog.find(options["name"], options["runbooks"])
-    on = place_of(book, options["in_lab"])
+    books = chosen(options["names"], options["everything"], options["runbooks"])
+    places = [place_of(book, options["in_lab"]) for book in books]
     if options["only_plan"]:
-        told = preview.preview(book, on)
-        session.document(told) if session.as_json else click.echo(preview.text(told))
+        told = [preview.preview(book, on) for book, on in zip(books, places, strict=True)]
+        many = {"drills": told} if len(told) > 1 else told[0]
+        session.document(many) if session.as_json else click.echo("\n\n".join(map(preview.text, told)))
         return
-    voice = Terminal(session, options["yes"], tuple(filter(None, (options["abort_file"], as_path(book.abort_file)))))
-    alone(book, options["by_step"], options["yes"])
-    folder = reports_folder(session, options["reports"])
-    by = person(options["reason"])
+    for book in books:
+        alone(book, options["by_step"], options["yes"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us gets the cleanup, too
-    runs = []
-    for number in range(options["repeat"]):
-        if options["repeat"] > 1:
-            session.say(f"run {number + 1} of {options['repeat']}")
-        ground = lab_ground(book, voice.say)
-        finished = Drill(book, ground, (session.clock, ThreadTasks()), voice, by_step=options["by_step"]).run(by)
-        told = {**report.document(finished), "on": on}
-        runs.append(told)
-        say_result(session, finished, told, catalog.keep(folder, told))
-        if finished.result == "aborted":
+    folder = reports_folder(session, options["reports"])
+    runs: list[Document] = []
+    for book in [book for book in books for _ in range(options["repeat"])]:
+        files = tuple(filter(None, (options["abort_file"], as_path(book.abort_file))))
+        voice = Terminal(session, options["yes"], files)
+        session.say(f"{book.name}: {book.title}")
+        times = (session.clock, ThreadTasks())
+        one = Drill(book, lab_ground(book, voice.say), times, voice, by_step=options["by_step"])
+        runs.append(kept(session, folder, one.run(person(options["reason"]))))
+        if runs[-1]["result"] == "aborted":
             break
-    ctx.exit(answer(session, runs))
+    ctx.exit(answer(session, folder, runs))
+
+
+def chosen(names: tuple[str, ...], everything: bool, folder: Path | None) -> list[Runbook]:
+    """The runbooks that are meant, all loaded before any is begun. Raises ConfigError."""
+    if everything == bool(names):
+        raise ConfigError("it is not said which drill", "", "name one, or say --all; failoverd drill list")
+    if names:
+        return [catalog.find(name, folder) for name in names]
+    return [book for name in sorted(catalog.files(folder)) if (book := catalog.find(name, folder)).on == LAB]
 
 
 def place_of(book: Runbook, in_lab: bool) -> str:
@@ -138,8 +147,10 @@ class Terminal:
         return next((f"{file} is there" for file in self._files if file.exists()), "")
 
 
-def say_result(session: Session, finished: Finished, told: Document, place: Path) -> None:
-    """What came of it, for people."""
+def kept(session: Session, folder: Path, finished: Finished) -> Document:
+    """Write the report and say what came of it; the document."""
+    told = report.document(finished)
+    place = catalog.keep(folder, told)
     for one in finished.judged:
         session.say(f"  {one.outcome:8} {one.expectation.title}: {one.measured}")
     if finished.problem:
@@ -147,21 +158,37 @@ def say_result(session: Session, finished: Finished, told: Document, place: Path
     for rest in finished.left:
         session.say(f"  not cleared away: {rest}")
     session.say(f"{told['drill']}: {told['result']}; {place}/report.html")
+    return told
 
 
-def answer(session: Session, runs: Sequence[Document]) -> int:
-    """The document of one run, or the figures of several; the exit code."""
-    if session.as_json and len(runs) == 1:
+def answer(session: Session, folder: Path, runs: Sequence[Document]) -> int:
+    """The document of one run, or the figures of several with the XML of all; the exit code."""
+    if len(runs) > 1:
+        (folder / "junit.xml").write_bytes(junit.xml(runs))
+        summaries = [report.summary(one) for one in runs]
+        for drill in dict.fromkeys(one["drill"] for one in summaries):
+            for line in distribution_lines([one for one in summaries if one["drill"] == drill]):
+                session.say(line)
+        if session.as_json:
+            session.document({**distribution(summaries), "results": summaries})
+    elif session.as_json:
         session.document(runs[0])
-    elif session.as_json or len(runs) > 1:
-        told = distribution([report.summary(one) for one in runs])
-        session.document({**told, "results": [report.summary(one) for one in runs]}) if session.as_json else None
-        for name, found in told["figures"].items():
-            session.say(f"{name}: median {found['median']:.3f} s, {found['least']:.3f} to {found['most']:.3f} s")
     return max(_EXITS[one["result"]] for one in runs)
 
 
-@drill.command("report")
+def distribution_lines(runs: Sequence[Document]) -> list[str]:
+    """How often it passed, and how long it took, for people."""
+    told = distribution(runs)
+    lines = [f"{told['drill']}: {told['passed']} of {told['runs']} passed, {told['lost_rows']} rows lost"]
+    return lines + [
+        f"  {name}: median {found['median']:.3f} s, {found['least']:.3f} to {found['most']:.3f} s"
+        for name, found in told["figures"].items()
+    ]
+
+
+@drill.command(
+    "report", epilog=examples("drill report primary-killed", "drill report primary-killed --trend --html trend.html")
+)
 @click.argument("name")
 @click.option("--trend", is_flag=True, help="All runs of it together, oldest first.")
 @click.option("--html", "target", type=click.Path(path_type=Path), help="Write the page to this file.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Final
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any, Final
 
 from failoverd.drill import plot
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 Document = Mapping[str, Any]
 _PLACES: Final = {name: getattr(plot, name) for name in ("WIDTH", "LEFT", "RIGHT", "TOP", "HEIGHT", "ERRORS", "ROW")}
@@ -16,6 +17,9 @@ _PLACES: Final = {name: getattr(plot, name) for name in ("WIDTH", "LEFT", "RIGHT
 
 @cache
 def _templates() -> Environment:
+    # Every command would pay for it at its start, and only reports need it.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
     made = Environment(
         loader=PackageLoader("failoverd.drill", "pages"),
         autoescape=True,

@@ -17,6 +17,7 @@ ERRORS: Final = 48.0  # the strip below them
 ROW: Final = 18.0  # one lane of stages
 _LEAST = 0.0005  # seconds: the bottom of the scale
 _TICKS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
+_GAP = 4  # empty points in a row that break the line
 _CHAR = 6.6  # width of a character of a label
 
 
@@ -92,13 +93,20 @@ def _y(value: float, top: float) -> float:
 
 
 def _lines(points: Sequence[tuple[float, float | None]]) -> tuple[str, ...]:
-    """One line for each stretch of time in which writes were acknowledged: a gap is a gap."""
+    """One line for each stretch of time in which writes were acknowledged: a gap is a gap.
+
+    A client that writes more rarely than the plot has points leaves single ones empty, and that is none.
+    """
     lines: list[list[str]] = [[]]
+    empty = 0
     for x, y in points:
         if y is None:
+            empty += 1
+            continue
+        if empty >= _GAP:
             lines.append([])
-        else:
-            lines[-1].append(f"{x},{y}")
+        empty = 0
+        lines[-1].append(f"{x},{y}")
     return tuple(" ".join(line if len(line) > 1 else line * 2) for line in lines if line)
 
 

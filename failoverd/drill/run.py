@@ -229,8 +229,8 @@ class Drill:
 
     def _measure(self, probe: Probe) -> Measured:
         """Stop client and looks, and read what is left to read; what cannot be read is missing in the report."""
-        probe.stop()
         self._watch.end()
+        probe.stop()
         rows = None
         last = self._watch.last()
         try:

@@ -20,7 +20,7 @@ class Watch:
         self._sights: list[Sight] = []
         self._journal: tuple[Document, ...] = ()
         self._read_at = float("-inf")
-        self._ended = False
+        self._ended_at: float | None = None
         self.cast = Cast("")
         self.began = 0.0
         self.struck: float | None = None
@@ -36,14 +36,14 @@ class Watch:
 
     def live(self) -> None:
         """Look until `end`."""
-        while not self._ended:
+        while self._ended_at is None:
             self._sights.append(self._ground.look())
             self._clock.sleep(_PAUSE)
 
     def end(self) -> None:
-        """A last look, and no more."""
-        self._ended = True
+        """A last look, and no more: whatever the client does not do from now on is nobody's outage."""
         self._sights.append(self._ground.look())
+        self._ended_at = self._wall()
 
     def last(self) -> Sight | None:
         """The newest look."""
@@ -68,7 +68,7 @@ class Watch:
         return Measured(
             cast=self.cast,
             began=self.began,
-            now=self._wall(),
+            now=self._wall() if self._ended_at is None else self._ended_at,
             struck=self.struck,
             final=final,
             sights=tuple(sorted(self._sights, key=lambda sight: sight.at)),

@@ -1,0 +1,165 @@
+"""`failoverd drill` before a terminal: what is shown, what is refused before anything is touched, what is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from failoverd.cli import drill as command
+from failoverd.drill.run import Drill
+from failoverd.model.rehearsed import Rows
+from failoverd.model.runbook import Runbook
+from tests.fakes.drills import FakeGround, Looks, Time
+from tests.unit.cli.stand_in import StandIn, Terminal, terminal
+
+BOOK = """\
+title: A drill
+about: why
+steps:
+  - wait: writes
+  - {fault: kill, at: primary}
+expect:
+  - {within: 3s, new_primary: any}
+  - lost_rows: 0
+cleanup:
+  - fault: heal
+"""
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Terminal:
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books/ours.yml").write_text(BOOK)
+    return terminal(tmp_path)
+
+
+@pytest.fixture
+def grounds(monkeypatch: pytest.MonkeyPatch) -> list[FakeGround]:
+    """Every ground that is built, in memory and on a time of its own."""
+    made: list[FakeGround] = []
+
+    def ground(book: Runbook, say: Callable[[str], None]) -> FakeGround:
+        made.append(FakeGround(Time()))
+        return made[-1]
+
+    def drilled(book: Runbook, ground: FakeGround, times: object, voice: object, *, by_step: bool) -> Drill:
+        return Drill(book, ground, (ground.time, Looks(ground.time)), voice, by_step=by_step)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(command, "lab_ground", ground)
+    monkeypatch.setattr(command, "Drill", drilled)
+    return made
+
+
+def test_all_runbooks_are_done_one_after_the_other(at: Terminal, grounds: list[FakeGround]) -> None:
+    (at.folder / "books/other.yml").write_text(BOOK)
+    (at.folder / "books/real.yml").write_text(BOOK + "on: shop\n")
+    books, reports = str(at.folder / "books"), at.folder / "reports"
+    done = at.call(StandIn(), "drill", "run", "--all", "--runbooks", books, "--reports", str(reports))
+    assert done.exit_code == 0
+    assert len(grounds) == 2, "what is for a cluster is left out"
+    assert (reports / "junit.xml").read_text().count("<testsuite ") == 2
+    done = at.call(StandIn(), "drill", "run", "--runbooks", books)
+    assert done.exit_code == 2
+    assert "it is not said which drill" in done.stderr
+
+
+def test_what_is_for_a_cluster_can_be_tried_in_a_lab(at: Terminal, grounds: list[FakeGround]) -> None:
+    (at.folder / "books/ours.yml").write_text(BOOK + "on: shop\n")
+    assert run(at, "--lab")[0] == 0
+    assert len(grounds) == 1
+
+
+def run(at: Terminal, *words: str) -> tuple[int, str, str]:
+    books, reports = str(at.folder / "books"), str(at.folder / "reports")
+    done = at.call(StandIn(), "drill", "run", "ours", "--runbooks", books, "--reports", reports, *words)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_runbooks_are_listed(at: Terminal) -> None:
+    done = at.call(StandIn(), "drill", "list", "--json")
+    names = {one["drill"] for one in json.loads(done.stdout)["drills"]}
+    assert {"primary-killed", "zookeeper-lost", "rolling-restart"} <= names
+    assert "A drill" in at.call(StandIn(), "drill", "list", "--runbooks", str(at.folder / "books")).stdout
+
+
+def test_a_plan_shows_everything_and_touches_nothing(at: Terminal, grounds: list[FakeGround]) -> None:
+    code, text, _ = run(at, "--plan")
+    assert code == 0
+    assert "2. SIGKILL to the process of primary   <- times count from here" in text
+    code, text, _ = run(at, "--plan", "--json")
+    assert json.loads(text)["cleanup"][0]["title"].startswith("take back")
+    assert grounds == []
+    assert not (at.folder / "reports").exists()
+
+
+def test_a_run_is_told_and_kept(at: Terminal, grounds: list[FakeGround]) -> None:
+    code, text, said = run(at, "--json", "--reason", "to be sure")
+    assert (code, json.loads(text)["result"]) == (0, "passed")
+    assert "met      there is a new primary" in said
+    (place,) = (at.folder / "reports").iterdir()
+    assert json.loads((place / "report.json").read_text())["requested_by"]["reason"] == "to be sure"
+    assert grounds[0].done[-2:] == ["heal", "close"]
+
+
+def test_repeats_give_a_distribution_and_a_trend(at: Terminal, grounds: list[FakeGround]) -> None:
+    code, text, _ = run(at, "--repeat", "3", "--json")
+    told = json.loads(text)
+    assert (code, told["runs"], told["passed"]) == (0, 3, 3)
+    assert told["figures"]["outage"]["median"] == pytest.approx(1.0, abs=0.1)
+    assert len(grounds) == 3
+    reports = str(at.folder / "reports")
+    page = at.folder / "trend.html"
+    shown = at.call(StandIn(), "drill", "report", "ours", "--trend", "--html", str(page), "--reports", reports)
+    assert shown.exit_code == 0
+    assert "passed" in shown.stdout
+    assert "A drill" in page.read_text()
+    last = at.call(StandIn(), "drill", "report", "ours", "--reports", reports)
+    assert "at most 0 acknowledged rows are lost" in last.stdout
+
+
+def test_what_is_lost_is_a_finding(at: Terminal, grounds: list[FakeGround], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeGround, "rows", lambda _, server: Rows(server, 9, (4,)))
+    code, _, said = run(at)
+    assert code == 1
+    assert "failed   at most 0 acknowledged rows are lost: 1 of 9" in said
+
+
+def test_an_abort_file_ends_it(at: Terminal, grounds: list[FakeGround]) -> None:
+    file = at.folder / "stop"
+    file.write_text("")
+    code, _, said = run(at, "--abort-file", str(file))
+    assert code == 1
+    assert f"{file} is there" in said
+    assert grounds[0].done == ["open", "heal", "close"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "said"),
+    [
+        (BOOK.replace("kill", "explode"), (), "ours.yml:5: steps[1].fault: 'explode' is not one of"),
+        (BOOK + "  - ask: sure?\n", (), "nobody is there to be asked"),
+        (BOOK, ("--step",), "nobody is there to be asked"),
+        (BOOK + "on: shop\n", (), "this runbook is for a real cluster"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_touched(
+    at: Terminal, grounds: list[FakeGround], text: str, words: tuple[str, ...], said: str
+) -> None:
+    (at.folder / "books/ours.yml").write_text(text)
+    code, _, told = run(at, *words)
+    assert code == 2
+    assert said in told
+    assert grounds == []
+    assert not (at.folder / "reports").exists()
+
+
+def test_drills_and_reports_that_are_not_there(at: Terminal) -> None:
+    done = at.call(StandIn(), "drill", "run", "nothing")
+    assert done.exit_code == 2
+    assert "there is no such drill" in done.stderr
+    done = at.call(StandIn(), "drill", "report", "nothing", "--reports", str(at.folder))
+    assert done.exit_code == 2
+    assert "there is no report of 'nothing'" in done.stderr

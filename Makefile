@@ -17,7 +17,7 @@ check: ## format, lint, types, imports, house rules, unit tests, scenarios (unde
 	@$(PYTHON) tests/house/check.py
 
 # One pytest run, so that its own summary line is the last one; a folder that is missing is an error.
-SLOW := tests/properties tests/contract tests/simulation tests/acceptance
+SLOW := tests/properties tests/contract tests/simulation tests/ui tests/acceptance
 test: setup check ## everything: set-up, check, properties, contracts, real servers
 	@$(PYTHON) -m pytest $(SLOW) -n 2 --dist loadscope --durations=20 --timeout=180
 

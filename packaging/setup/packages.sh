@@ -10,7 +10,7 @@ mark="failoverd set-up: no service starts while packages are installed"
 
 # missing: prints the packages that are wanted and not installed. A Java from elsewhere is as good as Debian's.
 missing() {
-    wanted="bind9 bind9-dnsutils ca-certificates curl haproxy iproute2 mmdebstrap nftables openssh-client openssh-server procps python3 python3-venv sudo
+    wanted="bind9 bind9-dnsutils ca-certificates chromium curl haproxy iproute2 mmdebstrap nftables openssh-client openssh-server procps python3 python3-venv sudo
         util-linux zookeeper"
     command -v java >/dev/null 2>&1 || wanted="$wanted default-jre-headless"
     # shellcheck disable=SC2086 # the list is meant to be split

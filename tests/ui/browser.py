@@ -1,0 +1,99 @@
+"""Debian's Chromium without a window: what a page looks like at a width, judged by a script over its elements."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+CHROMIUM = (
+    "chromium",
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--no-first-run",
+)
+PICTURES = Path(__file__).parents[2] / "build/screenshots"
+_DEADLINE = 120
+
+# A window of a browser cannot be as narrow as a telephone: so the page stands in a frame of that width.
+_FRAME = """<!doctype html><html><head><meta charset="utf-8"><style>body {{ margin: 0 }} iframe {{ border: 0 }}</style>
+</head><body>{frames}<pre id="found">nothing</pre>
+<script>
+function seen(document) {{
+  const texts = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {{
+    const text = walker.currentNode.data.trim();
+    if (!text) continue;
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    for (const box of range.getClientRects()) {{
+      if (box.width > 0 && box.height > 0) texts.push([text.slice(0, 40), box.left, box.top, box.right, box.bottom]);
+    }}
+  }}
+  const overlaps = [];
+  for (let i = 0; i < texts.length; i++) for (let j = i + 1; j < texts.length; j++) {{
+    const [a, al, at, ar, ab] = texts[i], [b, bl, bt, br, bb] = texts[j];
+    const wide = Math.min(ar, br) - Math.max(al, bl), tall = Math.min(ab, bb) - Math.max(at, bt);
+    if (wide > 1 && tall > {tolerance}) overlaps.push(a + " | " + b);
+  }}
+  const outside = [...document.querySelectorAll("body *")].filter(one =>
+    one.getBoundingClientRect().right > {width} + 1 && !one.closest(".wide")).map(one => one.tagName);
+  const all = document.documentElement;
+  return {{ overlaps, outside, width: all.scrollWidth, height: all.scrollHeight, texts: texts.length,
+    ground: getComputedStyle(document.body).backgroundColor, ink: getComputedStyle(document.body).color }};
+}}
+window.onload = () => {{
+  const all = [...document.querySelectorAll("iframe")].map(frame => [frame.id, seen(frame.contentDocument)]);
+  document.getElementById("found").textContent = JSON.stringify(Object.fromEntries(all));
+}};
+</script></body></html>
+"""
+
+
+def looked_at(pages: Mapping[str, str], width: int, folder: Path, *, dark: bool = False) -> dict[str, dict[str, Any]]:
+    """What a browser makes of pages of that width, by name: texts that overlap, elements that stand out, colours."""
+    place = _framed(pages, width, dict.fromkeys(pages, 3000), folder)
+    colours = ["--blink-settings=preferredColorScheme=0"] if dark else []
+    dumped = _run([*colours, "--virtual-time-budget=5000", "--dump-dom"], place, folder)
+    found = re.search(r'<pre id="found">(.*?)</pre>', dumped, re.DOTALL)
+    assert found, dumped[:2000]
+    told: dict[str, dict[str, Any]] = json.loads(html.unescape(found[1]))
+    return told
+
+
+def picture(pages: Mapping[str, str], width: int, heights: Mapping[str, int], folder: Path) -> Path:
+    """One picture of all pages, one below the other, kept below build/screenshots."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    target = PICTURES / f"drill-{width}.png"
+    place = _framed(pages, width, heights, folder)
+    _run([f"--window-size={max(width, 500)},{sum(heights.values())}", f"--screenshot={target}"], place, folder)
+    return target
+
+
+def _framed(pages: Mapping[str, str], width: int, heights: Mapping[str, int], folder: Path) -> str:
+    file = folder / f"frame-{width}.html"
+    frames = "".join(
+        f'<iframe id="{name}" style="display: block" width="{width}" height="{heights[name]}"'
+        f' srcdoc="{html.escape(page, quote=True)}"></iframe>'
+        for name, page in pages.items()
+    )
+    tolerance = 3  # pixels: letters of neighbouring lines reach into each other's boxes
+    file.write_text(_FRAME.format(frames=frames, width=width, tolerance=tolerance), encoding="utf-8")
+    return file.as_uri()
+
+
+def _run(options: list[str], place: str, folder: Path) -> str:
+    profile = f"--user-data-dir={folder}/profile"
+    done = subprocess.run(
+        [*CHROMIUM, profile, *options, place], capture_output=True, text=True, timeout=_DEADLINE, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout

@@ -19,6 +19,7 @@ from failoverd.drivers.journal_copies import JournalCopies
 from failoverd.drivers.local.coordination import LocalCoordination
 from failoverd.drivers.mysql.servers import Manager as MysqlManager
 from failoverd.drivers.mysql.servers import MysqlServers
+from failoverd.drivers.rota import Rota
 from failoverd.drivers.ssh.agents import SshAgents
 from failoverd.drivers.ssh.zipapp import shipped_sha256
 from failoverd.drivers.tasks import ThreadTasks
@@ -42,6 +43,7 @@ class Built:
     config: Config
     clock: SystemClock
     tasks: ThreadTasks
+    rota: Rota
     bells: Mapping[str, Bell]
     coordination: Coordination
     servers: MysqlServers
@@ -84,8 +86,8 @@ class Built:
 
 def build(config: Config) -> Built:
     """Build every driver from the configuration; raises ConfigError where the ensemble contradicts it."""
-    clock, tasks = SystemClock(), ThreadTasks()
-    bells = {name: Bell() for name in config.clusters}
+    clock, tasks, rota = SystemClock(), ThreadTasks(), Rota()
+    bells = {name: rota.bell(name) for name in config.clusters}
     doorbell = Bells(bells)
     coordination = coordination_for(config, clock, tasks, doorbell)
     accesses = [config.access(c, s.name) for c, found in config.clusters.items() for s in found.servers]
@@ -101,7 +103,7 @@ def build(config: Config) -> Built:
     )
     rooms = SocketRooms(config.manager.run_dir, clock, warn)
     outside = Outside(HaproxyBalancers(), ProcessHooks(hook_heard), rooms)
-    return Built(config, clock, tasks, bells, coordination, servers, agents, outside, rooms)
+    return Built(config, clock, tasks, rota, bells, coordination, servers, agents, outside, rooms)
 
 
 def mysql_manager(config: Config, coordination: Coordination) -> MysqlManager:

@@ -39,7 +39,7 @@ def run_manager(config: Config, read_again: Callable[[], Config]) -> int:
     http = HttpServer(config.manager.listen, answers.responder(board, exposition), lambda why: no_http(log, why))
     http.start()
     bell = Bell()
-    manager = Manager(watches, built.tasks, built.clock, bell, log)
+    manager = Manager(watches, built.rota, built.clock, bell, log)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: manager.stop())
     signal.signal(signal.SIGHUP, lambda *_: manager.reload(lambda: built.apply(read_again(), watches)))

@@ -43,7 +43,7 @@ class _Worker:
             self._idle(self)
 
 
-class _Pool:
+class Pool:
     """Workers without an upper number: a blocked call keeps its own thread and never delays anybody else's work."""
 
     def __init__(self) -> None:
@@ -52,6 +52,7 @@ class _Pool:
         self._made = 0
 
     def run(self, work: Work) -> None:
+        """Begin it at once."""
         with self._lock:
             worker = self._resting.pop() if self._resting else None
             self._made += worker is None
@@ -74,7 +75,7 @@ class ThreadTasks:
     """Each call on a daemon thread of its own, taken from a pool that grows as needed and shrinks by itself."""
 
     def __init__(self, on_death: Callable[[str, BaseException], None] | None = None) -> None:
-        self._pool = _Pool()
+        self._pool = Pool()
         self._on_death = on_death or end_process
 
     def gather(self, calls: Mapping[str, Callable[[], T]], deadline: float) -> Mapping[str, T | Exception]:

@@ -7,7 +7,7 @@ plans, execution and service never see a socket, a clock or a thread.
 from failoverd.ports.agents import Agents, Holdings, Progress
 from failoverd.ports.coordination import Coordination
 from failoverd.ports.lease import Lease
-from failoverd.ports.machine import Clock, Tasks, Wakeups
+from failoverd.ports.machine import Clock, Rounds, Tasks, Wakeups
 from failoverd.ports.outside import Balancers, Hooks
 from failoverd.ports.servers import ClaimedServer, Servers
 
@@ -21,6 +21,7 @@ __all__ = [
     "Hooks",
     "Lease",
     "Progress",
+    "Rounds",
     "Servers",
     "Tasks",
     "Wakeups",

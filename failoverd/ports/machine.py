@@ -32,6 +32,15 @@ class Wakeups(Protocol):
         """End the rest now; safe from any thread and from signal handlers."""
 
 
+class Rounds(Protocol):
+    """What is done again and again, each thing in a rhythm of its own."""
+
+    def start(self, name: str, turn: Callable[[], float | None]) -> None:
+        """Call it again and again, each time after the seconds that it returned or when its bell rings; None ends it.
+        An error that leaves it ends the process.
+        """
+
+
 class Tasks(Protocol):
     """Side-by-side work."""
 

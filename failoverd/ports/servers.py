@@ -147,6 +147,9 @@ class Servers(Protocol):
     def look(self, cluster: str, server: str, timeout: float) -> Sight:
         """Read one server on its monitoring session, opening one if needed. Never raises for what a server does."""
 
+    def begin_look(self, cluster: str, server: str) -> bool:
+        """Ask one server without waiting, if a session is open: whether `look`, which must follow, only has to hear."""
+
     def connect_again(self, cluster: str, server: str, timeout: float) -> Sight:
         """The same on a new connection, whatever the monitoring session says."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from failoverd.model.errors import FailoverdError
-from failoverd.ports import Clock, Tasks, Wakeups
+from failoverd.ports import Clock, Rounds, Wakeups
 from failoverd.service.logs import Log
 from failoverd.service.sdnotify import notify
 from failoverd.service.watch import Watch
@@ -20,9 +20,9 @@ POLL = 0.05
 class Manager:
     """Runs all watches until `stop` is called from a signal handler or another thread."""
 
-    def __init__(self, watches: Sequence[Watch], tasks: Tasks, clock: Clock, bell: Wakeups, log: Log) -> None:
+    def __init__(self, watches: Sequence[Watch], rounds: Rounds, clock: Clock, bell: Wakeups, log: Log) -> None:
         self._watches = tuple(watches)
-        self._tasks = tasks
+        self._rounds = rounds
         self._clock = clock
         self._bell = bell
         self._log = log
@@ -32,7 +32,7 @@ class Manager:
     def run(self) -> int:
         """Watch until told to stop; 0 when every lock was given back in time, else 1."""
         for watch in self._watches:
-            self._tasks.start(f"watch {watch.world.cluster}", watch.run)
+            self._rounds.start(watch.world.cluster, watch.round)
         self._wait_for_first_looks()
         while not self._stopping:
             self._bell.wait(1.0)

@@ -28,17 +28,21 @@ class Watch:
         self.stopping = False
         self.stopped = False
 
-    def run(self) -> None:
-        """Contend for the lock and take turns until `stop`. An error that leaves it is a bug and ends the process."""
-        self.world.coordination.campaign(self.world.cluster)
-        while not self.stopping:
-            rest = turn(self.world, self.memory, self.published)
-            if not self.looked:
-                self.looked = True
-                self.bell_of_first_look()
-            self.bell.wait(rest)
-        self.leave()
-        self.stopped = True
+    def round(self) -> float | None:
+        """One turn, the first after contending for the lock has begun; the seconds to rest, None after `stop`. An error
+        that leaves it is a bug and ends the process.
+        """
+        if self.stopping:
+            self.leave()
+            self.stopped = True
+            return None
+        if not self.looked:
+            self.world.coordination.campaign(self.world.cluster)
+        rest = turn(self.world, self.memory, self.published)
+        if not self.looked:
+            self.looked = True
+            self.bell_of_first_look()
+        return rest
 
     def adopt(self, policy: ClusterPolicy) -> None:
         """Other settings from the next turn on; an operation that is going on keeps those it was begun with."""

@@ -179,7 +179,8 @@ class Manager:
         world = World(self.name, place.policy, Eyes(servers, agents, tasks, clock), coordination, cast("Any", log))
         published = (Published if place.publishes else Unpublished)(lambda _, __: None)
         self.watch = Watch(world, bell, published)
-        self.watch.run()
+        while (rest := self.watch.round()) is not None:
+            bell.wait(rest)
 
 
 @contextlib.contextmanager

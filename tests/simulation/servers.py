@@ -216,6 +216,10 @@ class SimServers:
         finally:
             self._busy.discard(server)
 
+    def begin_look(self, cluster: str, server: str) -> bool:
+        """Nothing is asked ahead here."""
+        return False
+
     def connect_again(self, cluster: str, server: str, timeout: float) -> Sight:
         """Read one server on a new session."""
         if (old := self._monitors.pop(server, None)) is not None:

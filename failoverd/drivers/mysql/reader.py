@@ -66,6 +66,7 @@ class Reader:
         self._growth = growth
         self._identity: Identity | None = None
         self._executed: str | None = None
+        self._asked_at = float("-inf")
 
     def read(self, session: Session, timeout: float, *, anew: bool = False) -> ServerState:
         """The state within `timeout` seconds; `anew` asks for the identity again. Raises what the session raises.
@@ -75,8 +76,10 @@ class Reader:
         end = self._clock.now() + timeout
         if self._identity is None or anew:
             self._identity = self._introduced(session, end)
-        asked = (statements.READ_CHANNELS, statements.READ_RECEIVERS, *self._about_semi_sync(), statements.READ_SETS)
-        found, receivers, *rest, (sets,) = session.batch([one.say() for one in asked], limit=self._left(end))
+        ahead = session.asked
+        if not ahead:
+            session.say(self._asked(), limit=self._left(end))
+        found, receivers, *rest, (sets,) = session.hear(limit=self._left(end))
         channels = self._channels(found, receivers)
         semi_sync = rows.semi_sync_of(*rest) if rest else SemiSync()
         waits = self._waits(session, sets, end)
@@ -93,13 +96,24 @@ class Reader:
             purged=GtidSet.parse(str(sets["purged"])),
             channels=channels,
             started_at=identity.started_at,
-            read_at=self._clock.now(),
+            read_at=self._asked_at if ahead else self._clock.now(),
             offline_mode=rows.is_on(sets["offline_mode"]),
             files=identity.files,
             settings=identity.settings,
             semi_sync=semi_sync,
             waits=waits,
         )
+
+    def ask(self, session: Session, timeout: float) -> None:
+        """Send what the next read asks, and do not wait: that read tells how it was now, however late it hears it.
+        Raises what the session raises.
+        """
+        self._asked_at = self._clock.now()
+        session.say(self._asked(), limit=timeout)
+
+    def _asked(self) -> tuple[statements.Said, ...]:
+        about = (statements.READ_CHANNELS, statements.READ_RECEIVERS, *self._about_semi_sync(), statements.READ_SETS)
+        return tuple(one.say() for one in about)
 
     def _left(self, end: float) -> float:
         return end - self._clock.now()

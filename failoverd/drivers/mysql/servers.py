@@ -15,7 +15,7 @@ from failoverd.drivers.mysql.session import Doors, Doorstep, Row, Session
 from failoverd.drivers.mysql.watcher import Watcher
 from failoverd.drivers.mysql.writing import Writer
 from failoverd.drivers.tasks import ThreadTasks
-from failoverd.model.errors import ConfigError, ConnectFailed, ServerError, TimedOut
+from failoverd.model.errors import ConfigError, ConnectFailed, FailoverdError, ServerError, TimedOut
 from failoverd.model.sight import Endpoint, Follower, Sight, Unreachable, Why
 from failoverd.model.writing import Unwritten, WriteProbe
 from failoverd.ports import ClaimedServer, Clock, Lease, Wakeups
@@ -73,6 +73,10 @@ class MysqlServers:
         """
         return self._monitor(cluster, server).look(timeout, anew=False)
 
+    def begin_look(self, cluster: str, server: str) -> bool:
+        """Ask one server on its monitoring session without waiting; False where there is none, or it is in use."""
+        return self._monitor(cluster, server).begin()
+
     def connect_again(self, cluster: str, server: str, timeout: float) -> Sight:
         """The same on a new connection, whatever the monitoring session says."""
         return self._monitor(cluster, server).look(timeout, anew=True)
@@ -127,6 +131,11 @@ class MysqlServers:
             raise ConfigError(f"cluster {cluster} has no server {server}", "", "see the configuration") from None
 
 
+# Seconds: for a question of a few hundred bytes to be taken by the kernel, and how old an answer may be that was asked
+# for ahead.
+_ASKING, _STALE = 0.05, 1.0
+
+
 class Monitor:
     """The monitoring session of one server."""
 
@@ -138,6 +147,27 @@ class Monitor:
         self._reader = Reader(access, doors.clock, Growth())
         self._session: Session | None = None
         self._busy = threading.Lock()
+        self._watched: Session | None = None
+        self._asked_at = float("-inf")
+
+    def begin(self) -> bool:
+        """Ask on the open session without waiting for the answer; the look that follows at once hears it."""
+        if not self._busy.acquire(blocking=False):
+            return False
+        try:
+            session = self._session
+            if session is None or session.lost is not None:
+                return False
+            if not session.asked:
+                self._watcher.use(session.line)
+                self._asked_at = self._clock.now()
+                self._reader.ask(session, _ASKING)
+        except FailoverdError:
+            return False  # the look finds the session lost, and opens another one
+        else:
+            return True
+        finally:
+            self._busy.release()
 
     def look(self, timeout: float, *, anew: bool) -> Sight:
         """Read the server within `timeout` seconds; a session that turns out to be lost is opened again within it."""
@@ -145,7 +175,7 @@ class Monitor:
         if not self._busy.acquire(timeout=max(timeout, 0.0)):
             return self._unreachable(Why.OWN_SIDE, "an earlier look has not come back yet")
         try:
-            if anew:
+            if anew or self._stale():
                 self._drop()
             return self._read(end)
         except ConnectFailed as error:
@@ -167,6 +197,11 @@ class Monitor:
             self._drop()
             self._doorstep.leave()
 
+    def _stale(self) -> bool:
+        """Whether an answer is under way that nobody came to hear: it tells how the server was, not how it is."""
+        asked = self._session is not None and self._session.asked
+        return asked and self._clock.now() - self._asked_at > _STALE
+
     def _read(self, end: float) -> Sight:
         fresh = self._session is None
         try:
@@ -182,9 +217,14 @@ class Monitor:
         if self._session is None:
             self._session = self._doorstep.open(end - self._clock.now())
         else:
-            self._watcher.leave(self._session.line)
+            self._watcher.use(self._session.line)
         state = self._reader.read(self._session, end - self._clock.now(), anew=fresh)
-        self._watcher.watch(self._session.line, f"lost:{self.access.cluster}/{self.access.name}")
+        reason = f"lost:{self.access.cluster}/{self.access.name}"
+        if self._watched is self._session:
+            self._watcher.rest(self._session.line, reason)
+        else:
+            self._watcher.watch(self._session.line, reason)
+            self._watched = self._session
         return state
 
     def _drop(self) -> None:

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import pymysql
 from pymysql.connections import Connection
-from pymysql.constants import CLIENT
-from pymysql.cursors import DictCursor
+from pymysql.constants import CLIENT, COMMAND
 
 from failoverd.drivers.mysql import failures, wire
 from failoverd.drivers.mysql.access import ServerAccess
@@ -32,6 +31,20 @@ class _Connection(Connection):
     def limit(self, seconds: float) -> None:
         """Bound each wait of the next statement, in seconds."""
         self._read_timeout = self._write_timeout = max(seconds, _LEAST)
+
+    def say(self, text: str) -> None:
+        """Send statements, and wait for nothing."""
+        self._execute_command(COMMAND.COM_QUERY, text)  # type: ignore[attr-defined]
+
+    def hear(self) -> Iterator[tuple[Row, ...]]:
+        """The rows of each statement that was sent."""
+        more = True
+        while more:
+            self._read_query_result()  # type: ignore[attr-defined]
+            found = self._result  # type: ignore[attr-defined]
+            names = [field.name for field in found.fields] if found.rows is not None else []
+            yield tuple(dict(zip(names, row, strict=True)) for row in found.rows or ())
+            more = bool(found.has_next)
 
     @property
     def encrypted(self) -> bool:
@@ -62,6 +75,7 @@ class Session:
         self._connection = connection
         self._line = line  # our own handle on the socket: the library closes its own before it tells us
         self._secrets = [access.password]
+        self._said: Sequence[Said] = ()
 
     @property
     def number(self) -> int:
@@ -90,19 +104,39 @@ class Session:
 
         Raises as `rows` does for the first that fails, waiting `limit` seconds for each; those before it have run.
         """
+        self.say(said, limit=limit)
+        return self.hear(limit=limit)
+
+    def say(self, said: Sequence[Said], *, limit: float) -> None:
+        """Send statements as `batch` does; their answers are for `hear`, which must follow before anything else."""
         if self.lost is not None:
             raise self.lost
         self._connection.limit(limit)
+        self._said = said
+        cursor = self._connection.cursor()
+        try:
+            self._connection.say("; ".join(cursor.mogrify(one.statement.text, one.values or None) for one in said))
+        except Exception as error:
+            raise self._judged(said[0].statement, error, limit) from error
+
+    def hear(self, *, limit: float) -> tuple[tuple[Row, ...], ...]:
+        """The rows of each statement that was sent; raises as `batch` does."""
+        if self.lost is not None:
+            raise self.lost
+        self._connection.limit(limit)
+        said, self._said = self._said, ()
         answers: list[tuple[Row, ...]] = []
         try:
-            with self._connection.cursor(DictCursor) as cursor:
-                cursor.execute("; ".join(cursor.mogrify(one.statement.text, one.values or None) for one in said))
-                answers.append(tuple(cursor.fetchall()))
-                while cursor.nextset():
-                    answers.append(tuple(cursor.fetchall()))
+            for rows in self._connection.hear():
+                answers.append(rows)  # noqa: PERF402 - those before an error say which statement failed
         except Exception as error:
             raise self._judged(said[len(answers)].statement, error, limit) from error
         return tuple(answers)
+
+    @property
+    def asked(self) -> bool:
+        """Whether answers are under way."""
+        return bool(self._said)
 
     def _judged(self, statement: Statement, error: Exception, limit: float) -> Exception:
         secrets = tuple(self._secrets)
@@ -253,7 +287,6 @@ class Doorstep:
             "charset": "utf8mb4",
             "autocommit": True,
             "client_flag": CLIENT.MULTI_STATEMENTS,  # what is said is in the table, and values are escaped
-            "cursorclass": DictCursor,
             "program_name": self._doors.program,
             "defer_connect": True,
             **tls,

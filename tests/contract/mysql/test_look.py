@@ -7,7 +7,7 @@ import pytest
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import ConfigError
 from failoverd.model.sight import ServerState, Sight, Thread, Unreachable, Why
-from tests.contract.mysql.worlds import CLOCK, CLUSTER, World, within
+from tests.contract.mysql.worlds import CLOCK, CLUSTER, RealWorld, World, within
 
 LONG = 5.0  # a limit that only something broken meets
 
@@ -99,6 +99,31 @@ def test_a_frozen_server_hangs_for_as_long_as_asked_and_comes_back(world: World)
     finally:
         world.thaw("db1")
     within(LONG, lambda: isinstance(servers.look(CLUSTER, "db1", LONG), ServerState), "the thawed server answered")
+
+
+def test_a_server_that_was_asked_ahead_is_heard(world: World) -> None:
+    servers = world.servers()
+    assert not servers.begin_look(CLUSTER, "db1"), "no session is open"
+    reached(servers.look(CLUSTER, "db1", LONG))
+    for count in range(1, 4):
+        servers.begin_look(CLUSTER, "db1")
+        servers.begin_look(CLUSTER, "db2")
+        state = reached(servers.look(CLUSTER, "db1", LONG))
+        assert len(state.executed) == count - 1
+        world.write("db1")
+    world.kill("db1")
+    assert world.bell.wait(2.0) == {f"lost:{CLUSTER}/db1"}
+    servers.begin_look(CLUSTER, "db1")
+    assert missed(servers.look(CLUSTER, "db1", LONG)).why is Why.REFUSED
+
+
+def test_an_answer_that_nobody_came_to_hear_is_not_taken_for_news(real: RealWorld) -> None:
+    servers = real.servers()
+    reached(servers.look(CLUSTER, "db1", LONG))
+    assert servers.begin_look(CLUSTER, "db1")
+    real.write("db1")
+    CLOCK.sleep(1.1)
+    assert len(reached(servers.look(CLUSTER, "db1", LONG)).executed) == 1
 
 
 def test_a_wrong_password_proves_life(world: World) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 
@@ -12,13 +14,16 @@ from failoverd.model.host import Holding, LogKind
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import Sight, Thread, Unreachable, Why
 from failoverd.model.verdict import Advice, Verdict, VerdictName
+from failoverd.observe.eyes import Eyes
 from failoverd.observe.fanout import as_sight
 from failoverd.observe.heartbeat import AGAIN_SOON, FRESH, Heartbeat, rest_after
 from failoverd.observe.logs import questions, scan_logs
 from failoverd.observe.look import Interest, look, read_claimed, slow_is_hung
 from tests.fakes.agents import FakeAgents
 from tests.fakes.servers import FakeServers
-from tests.fakes.whole import CLUSTER, SilentBell, Whole, uuid_of
+from tests.fakes.whole import CLUSTER, InTurn, SilentBell, Whole, uuid_of
+
+T = TypeVar("T")
 
 
 def test_a_healthy_look_asks_no_agent_and_no_probe() -> None:
@@ -233,3 +238,67 @@ def test_a_recorded_primary_that_is_not_listed_any_more_is_not_looked_for() -> N
     whole = Whole()
     snapshot = look(whole.manager().world.eyes, whole.policy, Interest("db9"))
     assert set(snapshot.sights) == {"db1", "db2", "db3"}
+
+
+class Warm(FakeServers):
+    """Servers that can be asked ahead wherever a session is open; `asked` are the questions without an answer yet."""
+
+    asked: list[str]
+
+    def begin_look(self, cluster: str, server: str) -> bool:
+        self.asked.append(server)
+        return self.watches(server)
+
+    def look(self, cluster: str, server: str, timeout: float) -> Sight:
+        if server in self.asked:
+            self.asked.remove(server)
+        return super().look(cluster, server, timeout)
+
+
+def warm(whole: Whole) -> tuple[Eyes, Warm, list[str]]:
+    """Eyes whose work side by side is counted."""
+    manager = whole.manager().turns(2)
+    servers = Warm(CLUSTER, whole.mysqlds, whole.clock, SilentBell())
+    servers.asked = []
+    gathered: list[str] = []
+
+    class Counted(InTurn):
+        def gather(self, calls: Mapping[str, Callable[[], T]], deadline: float) -> Mapping[str, T | Exception]:
+            gathered.extend(calls)
+            return super().gather(calls, deadline)
+
+    return replace(manager.world.eyes, servers=servers, tasks=Counted()), servers, gathered
+
+
+def test_open_sessions_are_asked_at_once_and_heard_without_work_side_by_side() -> None:
+    whole = Whole()
+    eyes, servers, gathered = warm(whole)
+    look(eyes, whole.policy, Interest("db1"))
+    assert set(gathered) == {"db1", "db2", "db3"}, "no session was open yet"
+    gathered.clear()
+    snapshot = look(eyes, whole.policy, Interest("db1"))
+    assert (gathered, servers.asked) == ([], [])
+    assert {state.name for state in snapshot.reached()} == {"db1", "db2", "db3"}
+
+
+def test_one_silent_server_takes_the_whole_time_and_the_others_are_heard_all_the_same() -> None:
+    whole = Whole()
+    eyes, _, _ = warm(whole)
+    look(eyes, whole.policy, Interest("db1"))
+    whole.mysqlds["db1"].frozen = True
+    begun = whole.clock.now()
+    snapshot = look(eyes, whole.policy, Interest("db1"))
+    assert snapshot.missed("db1").why is Why.HUNG
+    assert {state.name for state in snapshot.reached()} == {"db2", "db3"}
+    assert whole.clock.now() - begun == pytest.approx(whole.policy.detection.timeout, abs=0.01)
+
+
+def test_an_error_of_one_server_is_its_own() -> None:
+    whole = Whole()
+    eyes, servers, _ = warm(whole)
+    look(eyes, whole.policy, Interest("db1"))
+    del servers.mysqlds["db2"]  # type: ignore[attr-defined]
+    servers.watches = lambda _: True  # type: ignore[assignment,method-assign]
+    snapshot = look(eyes, whole.policy, Interest("db1"))
+    assert snapshot.missed("db2").why is Why.OWN_SIDE
+    assert snapshot.state("db3") is not None

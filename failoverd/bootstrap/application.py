@@ -154,10 +154,14 @@ class Application:
         """What every server that answers says of our rights and of its replicas."""
         names = [server.name for server in self._config.cluster(cluster).servers]
         grants = ask_all(built.tasks, names, lambda name: built.servers.grants(cluster, name, 2.0), 2.0)
+        probe = self._config.policy(cluster).detection.write_probe
+        table = probe.table if probe is not None else ""
+        used = ask_all(built.tasks, names, lambda name: built.servers.features(cluster, name, table, 2.0), 2.0)
         followers = ask_all(built.tasks, names, lambda name: built.servers.followers(cluster, name, 2.0), 2.0)
         return desk.Answers(
             {name: held(rows) for name, rows in grants.items() if not isinstance(rows, Exception)},
             {name: found for name, found in followers.items() if not isinstance(found, Exception)},
+            {name: found for name, found in used.items() if not isinstance(found, Exception)},
         )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from failoverd.decide.features import probe_works, used
 from failoverd.decide.judge import judge
 from failoverd.decide.readiness import findings
 from failoverd.decide.strangers import strangers
 from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import CoordinationError, FailoverdError
+from failoverd.model.features import Features
 from failoverd.model.finding import Finding
 from failoverd.model.history import EPOCHS_UNSEEN, Pause
 from failoverd.model.host import HostFacts
@@ -111,10 +113,11 @@ def running(world: World) -> Document | None:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was asked of each server for a check: the privileges of our account, and who replicates from it."""
+    """What was asked of each server for a check: our account's privileges, who replicates from it, what it uses."""
 
     held: Mapping[str, frozenset[str]]
     followers: Mapping[str, tuple[Follower, ...]]
+    features: Mapping[str, Features] = field(default_factory=dict)
 
 
 def check(world: World, answers: Answers) -> tuple[Finding, ...]:
@@ -126,7 +129,13 @@ def check(world: World, answers: Answers) -> tuple[Finding, ...]:
     state = world.coordination.state()
     found = findings(snapshot, memory.history, world.policy, answers.held, state, managers)
     others = strangers(snapshot, world.policy, answers.followers)
-    return (*found, *others, *left_links(world, memory), *traffic_check(world, memory))
+    recorded, writable = memory.history.recorded, snapshot.writable()
+    primary = recorded.name if recorded is not None else "".join(state.name for state in writable[:1])
+    features = (
+        *used(world.policy, answers.features),
+        *probe_works(world.policy, primary, answers.features, answers.held),
+    )
+    return (*found, *others, *features, *left_links(world, memory), *traffic_check(world, memory))
 
 
 def managers_of(world: World) -> tuple[str, ...] | None:

@@ -138,6 +138,7 @@ def test_a_read_only_file_system_by_policy(lab: LabFactory) -> None:
 
 
 def test_writes_that_hang_by_policy(lab: LabFactory) -> None:
+    """Nobody writes for us here: the sessions alone tell it."""
     settings = shop(detection={"hung_after": "2s"}, failover={"on": {"hung": "failover"}})
     with rehearsal(lab(settings=settings)) as play:
         play.begin()
@@ -145,6 +146,27 @@ def test_writes_that_hang_by_policy(lab: LabFactory) -> None:
         shown = replaced(play)
         assert "commits nothing" in shown["cause"]
         assert "global read lock" in shown["cause"]
+
+
+HEARTBEAT = (
+    "CREATE DATABASE failoverd",
+    "CREATE TABLE failoverd.heartbeat (id INT PRIMARY KEY, writer VARCHAR(255), written_at DATETIME(6))",
+    "GRANT INSERT, UPDATE ON failoverd.heartbeat TO failoverd@'%'",
+)
+
+
+def test_writes_that_hang_where_no_session_shows_it(lab: LabFactory) -> None:
+    """Every table is locked against writers, which is no lock that a session's state tells apart from a lock of one
+    table: the write probe alone finds that nothing can be written.
+    """
+    probe = {"hung_after": "2s", "write_probe": {"table": "failoverd.heartbeat", "every": "500ms"}}
+    settings = shop(detection=probe, failover={"on": {"hung": "failover"}})
+    with rehearsal(lab(settings=settings)) as play:
+        play.lab.sql("db1", "; ".join(HEARTBEAT))
+        play.begin()
+        play.lab.fault.hold_lock("db1", "LOCK TABLES app.numbered READ, failoverd.heartbeat READ")
+        shown = replaced(play)
+        assert "no write comes to its end" in shown["cause"]
 
 
 def test_one_crash_too_many(lab: LabFactory) -> None:

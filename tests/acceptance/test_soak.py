@@ -17,7 +17,7 @@ from failoverd.model.errors import ServerError
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import MANAGERS, PATIENCE, rehearsal
 
-SECONDS = float(os.environ.get("FAILOVERD_SOAK", "45"))
+SECONDS = float(os.environ.get("FAILOVERD_SOAK", "180"))
 SEED = int(os.environ.get("FAILOVERD_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
 SHAKEN = 4.0
 WORK = "SELECT BENCHMARK(3000000, SHA2('load', 256))"
@@ -78,7 +78,9 @@ def test_nobody_is_failed_over(lab: LabFactory) -> None:
             play.go_on(20)
             play.lab.fault.heal()
             assert play.logged("operation opened") == [], (SEED, done)
-        play.managers.wait_for("a healthy cluster", lambda s: s["verdict"] == "healthy", PATIENCE)
+        told = play.managers.wait_for("a healthy cluster", lambda s: s["verdict"] == "healthy", PATIENCE)
+        sizes = {server["name"]: server["transaction_bytes"] for server in told["servers"]}
+        assert all(200 < (sizes[replica] or 0) < 2000 for replica in play.replicas()), "a row of the client's, measured"
         account = play.writer.stop()
         assert play.operations() == [], (SEED, done)
         assert {ack.server for ack in account.acks} == {"db1"}

@@ -16,6 +16,7 @@ from tests.bench import (
     large_log,
     logs,
     main_job,
+    many,
     repointing,
     switchover,
     takeover,
@@ -32,6 +33,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "repointing": repointing.main,
     "takeover": takeover.main,
     "clients": clients.main,
+    "many": many.main,
 }
 
 

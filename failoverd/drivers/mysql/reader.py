@@ -78,7 +78,7 @@ class Reader:
             self._identity = self._introduced(session, end)
         ahead = session.asked
         if not ahead:
-            session.say(self._asked(), limit=self._left(end))
+            session.ask(self._asked(), limit=self._left(end))
         found, receivers, *rest, (sets,) = session.hear(limit=self._left(end))
         channels = self._channels(found, receivers)
         semi_sync = rows.semi_sync_of(*rest) if rest else SemiSync()
@@ -109,7 +109,7 @@ class Reader:
         Raises what the session raises.
         """
         self._asked_at = self._clock.now()
-        session.say(self._asked(), limit=timeout)
+        session.ask(self._asked(), limit=timeout)
 
     def _asked(self) -> tuple[statements.Said, ...]:
         about = (statements.READ_CHANNELS, statements.READ_RECEIVERS, *self._about_semi_sync(), statements.READ_SETS)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from failoverd.gtid import GtidSet
+from failoverd.model.features import Engine, Features
 from failoverd.model.semisync import SemiSync
 from failoverd.model.sight import Channel, Endpoint, LogFiles, Settings, Thread, Trouble, Waits
 
@@ -167,6 +168,18 @@ def waits_of(sessions: tuple[Row, ...]) -> Waits:
     """How many sessions cannot finish a write, of all that the server lists."""
     states = [str(row["State"] or "") for row in sessions]
     return Waits(**Counter(what for state in states for begins, what in _WAITS if state.startswith(begins)))
+
+
+def features_of(*answers: tuple[Row, ...]) -> Features:
+    """Engines, the plugin of group replication, sleeping events, the table asked for, prepared transactions."""
+    engines, group, events, tables, prepared = answers
+    return Features(
+        engines=tuple(Engine(str(row["engine"]), int(row["tables"]), str(row["example"])) for row in engines),
+        prepared=len(prepared),
+        asleep=tuple(f"{row['place']}.{row['name']}" for row in events),
+        group=bool(group),
+        tables=frozenset(str(row["name"]) for row in tables),
+    )
 
 
 def read_only_at_start(found: tuple[Row, ...]) -> bool | None:

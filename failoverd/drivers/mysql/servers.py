@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from failoverd.drivers.mysql import failures, statements, wire
+from failoverd.drivers.mysql import failures, rows, statements, wire
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.claimed import Claimed
 from failoverd.drivers.mysql.claims import Claimer
@@ -16,6 +17,7 @@ from failoverd.drivers.mysql.watcher import Watcher
 from failoverd.drivers.mysql.writing import Writer
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.model.errors import ConfigError, ConnectFailed, FailoverdError, ServerError, TimedOut
+from failoverd.model.features import Features
 from failoverd.model.sight import Endpoint, Follower, Sight, Unreachable, Why
 from failoverd.model.writing import Unwritten, WriteProbe
 from failoverd.ports import ClaimedServer, Clock, Lease, Wakeups
@@ -83,13 +85,31 @@ class MysqlServers:
 
     def grants(self, cluster: str, server: str, timeout: float) -> tuple[str, ...]:
         """What our account may do there, as the lines of SHOW GRANTS. Raises ServerError."""
-        rows = self._asked(cluster, server, statements.READ_GRANTS, timeout)
-        return tuple(str(value) for row in rows for value in row.values())
+        found = self._asked(cluster, server, statements.READ_GRANTS, timeout)
+        return tuple(str(value) for row in found for value in row.values())
 
     def followers(self, cluster: str, server: str, timeout: float) -> tuple[Follower, ...]:
         """Who replicates from it at this moment, members or not. Raises ServerError."""
-        rows = self._asked(cluster, server, statements.READ_REPLICAS, timeout)
-        return tuple(Follower(Endpoint(str(r["Host"]), int(r["Port"])), str(r["Replica_UUID"])) for r in rows)
+        found = self._asked(cluster, server, statements.READ_REPLICAS, timeout)
+        return tuple(Follower(Endpoint(str(r["Host"]), int(r["Port"])), str(r["Replica_UUID"])) for r in found)
+
+    def features(self, cluster: str, server: str, table: str, timeout: float) -> Features:
+        """What it uses that no look tells, and whether this table (its schema before a dot) is there. ServerError."""
+        asked = (
+            statements.READ_ENGINES.say(),
+            statements.READ_GROUP.say(),
+            statements.READ_EVENTS.say(),
+            statements.READ_TABLE.say(table),
+        )
+        session = self._doors.open(self._monitor(cluster, server).access, timeout)
+        try:
+            found = session.batch(asked, limit=timeout)
+            prepared: tuple[Row, ...] = ()
+            with contextlib.suppress(ServerError):  # the right to see them is a finding of its own
+                prepared = session.rows(statements.READ_PREPARED, limit=timeout)
+            return rows.features_of(*found, prepared)
+        finally:
+            session.close()
 
     def claim(self, cluster: str, server: str, lease: Lease, timeout: float) -> ClaimedServer:
         """Take the session lock; FencedOut where a higher epoch holds it, ServerError where it cannot be had."""

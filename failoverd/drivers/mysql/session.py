@@ -32,7 +32,7 @@ class _Connection(Connection):
         """Bound each wait of the next statement, in seconds."""
         self._read_timeout = self._write_timeout = max(seconds, _LEAST)
 
-    def say(self, text: str) -> None:
+    def send(self, text: str) -> None:
         """Send statements, and wait for nothing."""
         self._execute_command(COMMAND.COM_QUERY, text)  # type: ignore[attr-defined]
 
@@ -104,10 +104,10 @@ class Session:
 
         Raises as `rows` does for the first that fails, waiting `limit` seconds for each; those before it have run.
         """
-        self.say(said, limit=limit)
+        self.ask(said, limit=limit)
         return self.hear(limit=limit)
 
-    def say(self, said: Sequence[Said], *, limit: float) -> None:
+    def ask(self, said: Sequence[Said], *, limit: float) -> None:
         """Send statements as `batch` does; their answers are for `hear`, which must follow before anything else."""
         if self.lost is not None:
             raise self.lost
@@ -115,7 +115,7 @@ class Session:
         self._said = said
         cursor = self._connection.cursor()
         try:
-            self._connection.say("; ".join(cursor.mogrify(one.statement.text, one.values or None) for one in said))
+            self._connection.send("; ".join(cursor.mogrify(one.statement.text, one.values or None) for one in said))
         except Exception as error:
             raise self._judged(said[0].statement, error, limit) from error
 

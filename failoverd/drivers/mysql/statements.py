@@ -123,6 +123,23 @@ READ_EVENTS = Statement(
     " WHERE STATUS IN ('REPLICA_SIDE_DISABLED', 'SLAVESIDE_DISABLED') ORDER BY EVENT_SCHEMA, EVENT_NAME",
     "list its disabled events",
 )
+READ_ENGINES = Statement(
+    "SELECT ENGINE AS engine, COUNT(*) AS tables, MIN(CONCAT(TABLE_SCHEMA, '.', TABLE_NAME)) AS example"
+    " FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB'"
+    " AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')"
+    " GROUP BY ENGINE ORDER BY ENGINE",
+    "list the engines of its tables",
+)
+READ_GROUP = Statement(
+    "SELECT PLUGIN_NAME AS name FROM information_schema.PLUGINS"
+    " WHERE PLUGIN_NAME = 'group_replication' AND PLUGIN_STATUS = 'ACTIVE'",
+    "read whether group replication is loaded",
+)
+READ_TABLE = Statement(
+    "SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) AS name FROM information_schema.TABLES"
+    " WHERE CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) = %s",
+    "read whether a table is there",
+)
 READ_ONLY = Statement("START TRANSACTION READ ONLY", "begin to read")
 ROLL_BACK = Statement("ROLLBACK", "end reading")
 READ_ROW_WAITS = Statement(

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import pymysql
-from pymysql.connections import Connection
-from pymysql.constants import CLIENT, COMMAND
+from pymysql.constants import CLIENT
 
 from failoverd.drivers.mysql import failures, wire
 from failoverd.drivers.mysql.access import ServerAccess
-from failoverd.drivers.mysql.statements import PREPARE_SESSION, Said, Statement
+from failoverd.drivers.mysql.results import Talk
+from failoverd.drivers.mysql.statements import LOOKED, PREPARE_SESSION, Said, Statement
 from failoverd.model.errors import ConnectFailed, TimedOut
 from failoverd.model.sight import Why
 from failoverd.ports import Clock
@@ -25,26 +25,12 @@ Row = Mapping[str, Any]
 _LEAST = 0.001  # a limit of zero means "for ever" to sockets
 
 
-class _Connection(Connection):
+class _Connection(Talk):
     """The library's connection with a limit that may change between statements."""
 
     def limit(self, seconds: float) -> None:
         """Bound each wait of the next statement, in seconds."""
         self._read_timeout = self._write_timeout = max(seconds, _LEAST)
-
-    def send(self, text: str) -> None:
-        """Send statements, and wait for nothing."""
-        self._execute_command(COMMAND.COM_QUERY, text)  # type: ignore[attr-defined]
-
-    def hear(self) -> Iterator[tuple[Row, ...]]:
-        """The rows of each statement that was sent."""
-        more = True
-        while more:
-            self._read_query_result()  # type: ignore[attr-defined]
-            found = self._result  # type: ignore[attr-defined]
-            names = [field.name for field in found.fields] if found.rows is not None else []
-            yield tuple(dict(zip(names, row, strict=True)) for row in found.rows or ())
-            more = bool(found.has_next)
 
     @property
     def encrypted(self) -> bool:
@@ -127,7 +113,7 @@ class Session:
         said, self._said = self._said, ()
         answers: list[tuple[Row, ...]] = []
         try:
-            for rows in self._connection.hear():
+            for rows in self._connection.hear([one.statement.text if one.statement in LOOKED else "" for one in said]):
                 answers.append(rows)  # noqa: PERF402 - those before an error say which statement failed
         except Exception as error:
             raise self._judged(said[len(answers)].statement, error, limit) from error

@@ -297,4 +297,8 @@ def of_people(query: str, seconds: float) -> Statement:
     return Statement(f"{verb} /*+ MAX_EXECUTION_TIME({seconds * 1000:.0f}) */{rest}", "answer a throttle query")
 
 
+# What every look asks again: its columns are the same as long as a server's version is.
+LOOKED = frozenset(
+    {READ_CHANNELS, READ_RECEIVERS, READ_SEMI_SYNC, READ_REPLICAS, READ_SETS, READ_SESSIONS, READ_UPTIME}
+)
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Statement))

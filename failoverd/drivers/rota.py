@@ -11,7 +11,6 @@ import heapq
 import queue
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from failoverd.drivers.tasks import Pool, end_process
@@ -23,16 +22,16 @@ PLACES = ((0.05, 8), (1.0, 20))
 Turn = Callable[[], float | None]
 
 
-@dataclass(slots=True)
 class Seat:
-    """One watch: when its next round is due, since when one is under way, and whether its bell rang meanwhile; all
-    monotonic seconds.
+    """One watch: when its next round is due, since when one is under way (both monotonic seconds), and whether its bell
+    rang meanwhile. Only the thread that decides changes it.
     """
 
-    turn: Turn
-    due: float
-    since: float | None = None
-    rung: bool = False
+    def __init__(self, turn: Turn, due: float) -> None:
+        self.turn = turn
+        self.due = due
+        self.since: float | None = None
+        self.rung = False
 
 
 class _Call(Bell):

@@ -70,13 +70,19 @@ class Rota:
         self._words.put(partial(self._seated, name, turn))
         if not self._deciding:
             self._deciding = True
-            self._pool.run(self._decide)
+            self._pool.run(self._live)
 
     def _leave_word(self, name: str) -> bool:
         if name not in self._seats:
             return False
         self._words.put(partial(self._rung, name))
         return True
+
+    def _live(self) -> None:
+        try:
+            self._decide()
+        except BaseException as error:  # noqa: BLE001 - nobody's next round would ever begin
+            self._on_death("rota", error)
 
     def _decide(self) -> None:
         while True:

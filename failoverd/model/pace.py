@@ -45,10 +45,11 @@ UNKNOWN = Pace()
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """The marks of one server, oldest first."""
+    """The marks of one server, oldest first, and what they show: reckoned with each mark, asked for with each look."""
 
     server_uuid: str = ""
     marks: tuple[Mark, ...] = ()
+    pace: Pace = UNKNOWN
 
     def after(self, state: ServerState) -> Track:
         """With one more mark if it is time; another server there begins anew."""
@@ -64,20 +65,19 @@ class Track:
             file=channel.source_file,
             position=channel.source_position,
         )
-        return Track(state.server_uuid, (*known, mark)[-KEPT:])
+        marks = (*known, mark)[-KEPT:]
+        return Track(state.server_uuid, marks, measured(marks))
 
-    @property
-    def pace(self) -> Pace:
-        """What the marks show. Without a backlog the fastest stretch counts, where it is faster than usual: it could do
-        that.
-        """
-        steps = [(a, b) for a, b in pairwise(self.marks) if b.at > a.at and b.executed >= a.executed]
-        busy = [(a, b) for a, b in steps if a.busy and b.busy and b.executed > a.executed]
-        fastest = max(((b.executed - a.executed) / (b.at - a.at) for a, b in steps), default=0.0)
-        rate = fastest if fastest > USUAL_RATE else None
-        if busy:
-            rate = sum(b.executed - a.executed for a, b in busy) / sum(b.at - a.at for a, b in busy)
-        return Pace(rate, bytes_each(steps))
+
+def measured(marks: tuple[Mark, ...]) -> Pace:
+    """What marks show. Without a backlog the fastest stretch counts, where it is faster than usual: it could do it."""
+    steps = [(a, b) for a, b in pairwise(marks) if b.at > a.at and b.executed >= a.executed]
+    busy = [(a, b) for a, b in steps if a.busy and b.busy and b.executed > a.executed]
+    fastest = max(((b.executed - a.executed) / (b.at - a.at) for a, b in steps), default=0.0)
+    rate = fastest if fastest > USUAL_RATE else None
+    if busy:
+        rate = sum(b.executed - a.executed for a, b in busy) / sum(b.at - a.at for a, b in busy)
+    return Pace(rate, bytes_each(steps))
 
 
 def bytes_each(steps: Iterable[tuple[Mark, Mark]]) -> float | None:

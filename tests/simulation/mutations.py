@@ -217,20 +217,20 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("no-eviction", "a claim leaves an older holder alone", claims_that_evict_nobody, 51, FROZEN_LONG),
     Mutation("no-session-lock", "servers are changed without the session lock", claims_without_a_lock, 1),
     Mutation(
-        "no-lease-check", "nobody asks the lease before a change", no_lease_check_before_a_change, 49, FROZEN_LONG
+        "no-lease-check", "nobody asks the lease before a change", no_lease_check_before_a_change, 51, FROZEN_LONG
     ),
     Mutation("no-lease-margin", "a lease outlives its session", lease_without_margin, 201, FROZEN_FOR_A_WHILE),
     Mutation("endless-lease", "a lease does not end by time", lease_that_never_ends, 426, FROZEN_LONG),
     Mutation("plain-writes", "ZooKeeper is written without a check of the lock", writes_without_the_lock, 1),
-    Mutation("shared-lock", "whoever stands in line takes the lock", lock_by_everybody, 2),
+    Mutation("shared-lock", "whoever stands in line takes the lock", lock_by_everybody, 4),
     Mutation("early-promotion", "promoted before anything is recovered", promote_before_the_drain, 2),
     Mutation("no-drain", "nobody waits until received transactions are executed", drain_that_does_not_wait, 38),
-    Mutation("no-freeze", "receivers run on while positions are compared", no_freeze, 937, returns_meanwhile),
+    Mutation("no-freeze", "receivers run on while positions are compared", no_freeze, 949, returns_meanwhile),
     Mutation("no-fence", "the old primary is not shut out", no_fence, 302, lambda script: script.blow is Blow.FROZEN),
     Mutation("late-fence", "a fence after the opening is told as one before it", fence_told_too_early, 491, DEPOSED),
     Mutation("no-salvage", "the dead primary's logs are not read", dead_logs_unread, 2),
     Mutation("late-intent", "the elect is written down after it was opened", intent_after_the_act, 1),
-    Mutation("loose-intent", "the record of the elect is sent and not awaited", intent_not_awaited, 1, DEPOSED),
+    Mutation("loose-intent", "the record of the elect is sent and not awaited", intent_not_awaited, 65, DEPOSED),
     Mutation("lost-intent", "a resuming manager forgets the elect of the journal", intent_forgotten, 206, DEPOSED),
     Mutation(
         "other-elect", "the elect is changed after the point of no return", another_elect_after_the_intent, 250, DEPOSED

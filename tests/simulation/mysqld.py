@@ -5,7 +5,7 @@ Every transaction has a content, so that one number with two contents is seen. W
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
@@ -42,12 +42,12 @@ class Disk:
     damaged: set[Gtid] = field(default_factory=set)
     forgotten: dict[Gtid, int] = field(default_factory=dict)
 
-    def readable(self) -> dict[Gtid, int]:
+    def readable(self) -> Mapping[Gtid, int]:
         """What can be read out of relay logs, forgotten ones too."""
-        found = {**self.forgotten}
-        for held in self.relayed.values():
-            found.update(held)
-        return {gtid: content for gtid, content in found.items() if gtid not in self.damaged}
+        parts = [held for held in (self.forgotten, *self.relayed.values()) if held]
+        if len(parts) == 1 and not self.damaged:
+            return parts[0]
+        return {gtid: content for held in parts for gtid, content in held.items() if gtid not in self.damaged}
 
     def parted(self) -> tuple[list[Gtid], list[Gtid]]:
         """What the applier of the default channel gets to, and what stands behind the first damage."""
@@ -295,7 +295,7 @@ class Mysqld:
         if not new:
             return
         relayed = self.disk.relayed.get(name, {})
-        if name == "" and not self.disk.damaged.isdisjoint(relayed):
+        if self.disk.damaged and name == "" and not self.disk.damaged.isdisjoint(relayed):
             new &= gtids_of(self.disk.parted()[0])
             self.channels[name] = replace(channel, applier=Thread.NO, applier_trouble=UNREADABLE)
         if self.worker and self.half is not None and GtidSet.single(self.half[0], "", self.half[1]) <= new:

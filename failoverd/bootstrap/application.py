@@ -18,12 +18,13 @@ from failoverd.drivers.journal_copies import read_copies, read_copy
 from failoverd.drivers.ssh.install import install as put_agent
 from failoverd.drivers.ssh.zipapp import shipped
 from failoverd.model.control import Controls, Standing, Wishes
-from failoverd.model.errors import CoordinationError
+from failoverd.model.errors import CoordinationError, FailoverdError
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.plans import Plan, Request
 from failoverd.observe.fanout import ask_all
 from failoverd.service import desk, logs, pausing
+from failoverd.service.shown import elsewhere
 
 Document = Mapping[str, object]
 
@@ -116,8 +117,11 @@ class Application:
             return read_copy(copies_folder(self._config), built.clock, operation, away)
 
     def say(self, cluster: str, line: str) -> Document:
-        """Say a line to the operation that runs on this host."""
-        return Visitor(self._config.manager.run_dir).say(cluster, line)
+        """Say a line to the operation that runs on this host; where it runs elsewhere, the error says where."""
+        try:
+            return Visitor(self._config.manager.run_dir).say(cluster, line)
+        except FailoverdError as nobody:
+            raise elsewhere(self._built().world(cluster), nobody) from None
 
     def controls(self, standing: Standing) -> Controls:
         """Let people of this host talk to a command that waits."""

@@ -24,6 +24,11 @@ class SwitchoverConfig:
     max_load: Annotated[str, Limits(), "Load of the primary above which nothing is frozen yet."] = ""
     critical_load: Annotated[str, Limits(), "Load of the primary above which it is given up."] = ""
     throttle_query: Annotated[str, Query(), "A SELECT; while it says more than 0, nothing is frozen."] = ""
+    preheat: Annotated[
+        tuple[str, ...],
+        Query(),
+        "SELECTs for the candidate before anything is frozen: what they read is in its memory.",
+    ] = ()
 
     @property
     def policy(self) -> SwitchoverPolicy:
@@ -37,4 +42,5 @@ class SwitchoverConfig:
             loads_of(self.max_load),
             loads_of(self.critical_load),
             self.throttle_query,
+            self.preheat,
         )

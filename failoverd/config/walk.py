@@ -100,6 +100,9 @@ class Walk:
     def _field(self, hint: object, entry: Entry | None, at: At, field: dataclasses.Field[Any]) -> object:
         shape, kind, optional = dissect(hint)
         origin = typing.get_origin(shape)
+        if origin is tuple and entry is None and field.default is not dataclasses.MISSING:
+            self.values[at.path], self.origins[at.path] = field.default, Origin(None, at.path)
+            return field.default
         if origin is tuple:
             if entry is None and field.default is not dataclasses.MISSING:
                 return field.default

@@ -8,7 +8,7 @@ from __future__ import annotations
 from failoverd.execute.hands import Hands
 from failoverd.execute.load import too_busy
 from failoverd.execute.pace import Pace
-from failoverd.model.errors import StepFailed, TimedOut
+from failoverd.model.errors import ServerError, StepFailed, TimedOut
 from failoverd.model.plans import Verb
 from failoverd.model.sight import Thread
 from failoverd.model.steps import CatchUp, CloseWrites, GetReady, KeepOut, LetIn
@@ -31,6 +31,8 @@ APART = 0.15
 GIVING_UP = frozenset({Verb.UNDO, Verb.ABORT})
 # No limit is shorter than that (seconds).
 LEAST = 0.001
+# So long may people's own SELECTs take to warm the candidate, all of them together (seconds).
+WARMING = 120.0
 # Past the point of no return nobody counts seconds any more.
 UNHURRIED = 10.0
 
@@ -39,6 +41,7 @@ def get_ready(step: GetReady, hands: Hands) -> str:
     """Wait until the candidate is right behind and the primary is calm; nothing is frozen meanwhile."""
     elect, old = hands.claimed(step.server), hands.claimed(step.source)
     clock, told, pace = hands.clock, "", Pace(hands.clock)
+    warm_up(elect, hands)
     end, attended = clock.now() + PATIENCE, clock.now()
     while True:
         hands.lease.check()
@@ -60,6 +63,23 @@ def get_ready(step: GetReady, hands: Hands) -> str:
         if clock.now() > end:
             raise StepFailed(f"no good moment came within {PATIENCE:g} s", why)
         clock.sleep(REST)
+
+
+def warm_up(elect: ClaimedServer, hands: Hands) -> None:
+    """Let the candidate read what people want in its memory before clients come. What fails there is told, no more."""
+    end = hands.clock.now() + WARMING
+    for query in hands.policy.switchover.preheat:
+        heed(hands)
+        hands.conduct.wait(f"{elect.name} is warmed: {query}")
+        begun = hands.clock.now()
+        try:
+            elect.asked(query, max(end - begun, LEAST))
+            hands.tell(f"warmed in {hands.clock.now() - begun:.3f} s: {query}")
+        except (ServerError, StepFailed) as error:
+            if isinstance(error, ServerError) and not error.code:
+                raise
+            hands.tell(f"not warmed: {query}: {error}")
+        hands.conduct.attend()
 
 
 def heed(hands: Hands) -> None:

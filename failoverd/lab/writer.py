@@ -76,7 +76,9 @@ def writer_for(lab: Lab, every: float = 0.01, patience: float = PATIENCE) -> Wri
 
 
 class Writer:
-    """A thread that writes until it is stopped; servers are tried in turn, as an application with a host list does."""
+    """A thread that writes until it is stopped; servers are tried in turn, as an application with a host list does: the
+    next one at once, and after a round of all of them it rests as between two rows.
+    """
 
     def __init__(
         self, servers: dict[str, Endpoint], user: str, password: str, every: float = 0.01, patience: float = PATIENCE
@@ -91,6 +93,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._number = 0
         self._turn = 0
+        self._refused = 0  # in a row
         self.account = Account()
 
     def start(self) -> None:
@@ -127,6 +130,8 @@ class Writer:
         while not self._stop.is_set():
             with self._gate:
                 session = self._write(session or self._connect())
+            if session is None and self._refused % len(self._servers):
+                continue
             due = max(due + self._every, time.monotonic())
             self._stop.wait(max(0.0, due - time.monotonic()))
         if session:
@@ -154,6 +159,7 @@ class Writer:
             self._failed(error.code)
             session.close()
             return None
+        self._refused = 0
         self.account.acks.append(Ack(self._number, time.time(), self._here(), time.monotonic() - begun))
         return session
 
@@ -164,6 +170,7 @@ class Writer:
         self.account.errors[code] += 1
         self.account.failures.append(Failure(time.time(), code, self._here()))
         self._turn += 1
+        self._refused += 1
 
 
 # The server refused before it did anything: the row is certainly not there.

@@ -139,7 +139,7 @@ class SwitchoverPolicy:
     """Limits of a planned change. `freeze_budget` is the time without writes that one attempt may take.
 
     Above `max_load`, and while `throttle_query` says more than 0, nothing is frozen yet; above `critical_load` it is
-    given up.
+    given up. `preheat` is said to the candidate before.
     """
 
     freeze_budget: float = 2.0
@@ -150,6 +150,7 @@ class SwitchoverPolicy:
     max_load: Loads = ()
     critical_load: Loads = ()
     throttle_query: str = ""
+    preheat: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -51,6 +52,8 @@ ANSWER_SECONDS = 600.0
 # How long a command waits with an open operation whose servers do not answer.
 WAIT_SECONDS = 30.0
 POLL = 0.1
+# How often it reads the whole journal for what to tell: each time costs the manager, too, where both share a processor.
+GLANCE = 1.0
 
 
 def patient(world: World) -> World:
@@ -296,18 +299,21 @@ def begun_for(world: World, request: Request) -> str:
 def follow(world: World, request_id: str, tell: Tell, told: int = 0) -> Document:
     """Wait for the answer of the active manager, telling the steps as they are journalled."""
     clock = world.eyes.clock
-    end = clock.now() + ANSWER_SECONDS
+    glance = clock.now()
+    end = glance + ANSWER_SECONDS
     while clock.now() < end:
-        try:
+        answer = None
+        with contextlib.suppress(CoordinationError):  # the operation goes on without us: its answer is asked for again
             answer = world.coordination.answered(world.cluster, request_id)
-            told = told if answer is not None else tell_steps(world, told, tell)
-            if world.coordination.open_operation(world.cluster) and world.coordination.holder(world.cluster):
-                end = clock.now() + ANSWER_SECONDS  # it may be held for as long as people like
-        except CoordinationError:
-            answer = None  # the operation goes on without us: its answer is asked for again
+            if answer is None and clock.now() >= glance:
+                glance = clock.now() + GLANCE
+                told = tell_steps(world, told, tell)
+                if world.coordination.open_operation(world.cluster) and world.coordination.holder(world.cluster):
+                    end = clock.now() + ANSWER_SECONDS  # it may be held for as long as people like
         if answer is not None and "error" in answer:
             raise FailoverdError("the active manager did not do it", str(answer["error"]))
         if answer is not None:
+            tell_more(answer, told, tell)
             return answer
         clock.sleep(POLL)
     raise CoordinationError("the active manager did not answer", f"within {ANSWER_SECONDS:g} s", "failoverd ops show")
@@ -316,13 +322,17 @@ def follow(world: World, request_id: str, tell: Tell, told: int = 0) -> Document
 def tell_steps(world: World, told: int, tell: Tell) -> int:
     """Tell the steps of the open operation that have not been told yet; how many are told by now."""
     open_id = world.coordination.open_operation(world.cluster)
-    shown = world.coordination.operation(open_id) if open_id else None
+    return tell_more(world.coordination.operation(open_id) if open_id else None, told, tell)
+
+
+def tell_more(shown: Document | None, told: int, tell: Tell) -> int:
+    """Tell the steps behind those that have been told; how many are told by now."""
     steps = shown.get("steps") if shown else None
     if not isinstance(steps, list):
         return told
     for step in steps[told:]:
         tell(f"{step['stage']} {step['title']}: {step['outcome']} ({step['detail']})")
-    return len(steps)
+    return max(told, len(steps))
 
 
 def alone(world: World, request: Request, tell: Tell) -> Document:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from failoverd.model.plans import Result
+from failoverd.model.errors import CoordinationError, FailoverdError
+from failoverd.model.plans import EntryKind, Result
 from failoverd.model.published import operation_json
 from failoverd.model.steps import Stage
 from failoverd.service.phases import Phase
-from failoverd.service.world import Memory
+from failoverd.service.world import Memory, World
 
 
 def operation_shown(memory: Memory) -> dict[str, object] | None:
@@ -31,4 +32,27 @@ def operation_running(shown: Mapping[str, object]) -> dict[str, object]:
     steps = shown.get("steps")
     stage = steps[-1]["stage"] if isinstance(steps, list) and steps else str(Stage.CHECK)
     told = {key: shown.get(key) for key in ("operation", "kind", "cause", "started", "outcome")}
-    return {**told, "id": shown.get("operation"), "stage": stage, "problem": ""}
+    return {**told, "id": shown.get("operation"), "stage": stage, "problem": "", "hook_pending": hook_pending(shown)}
+
+
+def hook_pending(shown: Mapping[str, object]) -> list[str]:
+    """The hooks that were begun and have not ended, as POINT/NAME: one that hangs, or whose manager died beside it."""
+    entries = shown.get("entries")
+    bodies = [(entry["kind"], entry["body"]) for entry in entries] if isinstance(entries, list | tuple) else []
+    begun = {body["key"]: f"{body['point']}/{body['hook']}" for kind, body in bodies if kind == EntryKind.HOOK}
+    ended = {body["key"] for kind, body in bodies if kind == EntryKind.HOOK_ENDED}
+    return [name for key, name in begun.items() if key not in ended]
+
+
+def elsewhere(world: World, nobody: FailoverdError) -> FailoverdError:
+    """Why nobody is heard here, with the host on which somebody is, as far as coordination can be asked."""
+    try:
+        open_id, active = world.coordination.open_operation(world.cluster), world.coordination.holder(world.cluster)
+    except CoordinationError:
+        return nobody
+    if not open_id:
+        return FailoverdError(nobody.what, f"no operation of {world.cluster} is under way", "failoverd ops list")
+    if active is None:
+        return FailoverdError(nobody.what, f"no manager is at {open_id} now", "failoverd ops resume")
+    hint = f"attach on the host of {active}; failoverd ops abort reaches it from here, before anything is frozen"
+    return FailoverdError(nobody.what, f"{open_id} is run by {active}", hint)

@@ -136,6 +136,33 @@ def given_up_while_it_waits(play: Rehearsal, say: Say, look: Callable[[], Mappin
     assert not play.writer.account.errors
 
 
+def test_it_is_given_up_at_every_turn_before_the_choice(lab: LabFactory) -> None:
+    one = lab()
+    turn, folder = one.folder / "turn", one.folder / "hooks.d"
+    turns = ("on-validated", "before-freeze", "on-frozen")
+    for point in turns:
+        stand(folder, f"{point}/10-waits", f"while [ -e {turn}-{point} ]; do touch {turn}; sleep 0.02; done")
+    changes = {"hooks_dir": str(folder), "hooks_timeout": "50s", "switchover": {"freeze_budget": "50s"}}
+    one.configure({"clusters": {"shop": changes}})
+    with rehearsal(one) as play:
+        play.begin(("mgr1",))
+        visitor = Visitor(one.folder / "mgr1" / "run")
+        for point in turns:
+            there = one.folder / f"turn-{point}"
+            there.touch()
+            with asked(play) as given_up:
+                eventually(turn.exists, bool, f"the turn {point}")
+                assert visitor.say("shop", "abort")["state"] == "given-up"
+                there.unlink()
+                code, document = given_up.ended()
+            assert (code, document["outcome"], document["new_primary"]) == (3, "undone", None), point
+            assert any("wants it taken back" in step["detail"] for step in document["steps"])
+            eventually(lambda: writable(one), lambda found: found == ("db1",), "the old primary, open")
+            play.go_on(20)
+            turn.unlink()
+        nothing_lost(play)
+
+
 def test_a_switchover_that_is_held_is_talked_to_before_it_begins(lab: LabFactory) -> None:
     with rehearsal(lab()) as play:
         play.begin(("mgr1",))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +23,9 @@ from tests.acceptance.rehearsal import (
     executed,
     follows,
     in_contracts_shape,
+    inside,
     rehearsal,
+    replication,
     writable,
 )
 
@@ -101,15 +104,22 @@ def test_lossless_with_a_single_replica_and_no_manager(lab: LabFactory) -> None:
 
 
 @contextmanager
-def open_transaction(lab: Lab, server: str) -> Iterator[ApplicationSession]:
-    """A client that has written something and does not commit."""
+def session_of(lab: Lab, server: str) -> Iterator[ApplicationSession]:
+    """A session of the application on that server."""
     session = ApplicationSession(Endpoint(lab.hosts[server].address, 3306), "app", lab.password("app"), "app", 5.0)
-    session.execute("BEGIN")
-    session.execute("INSERT INTO app.numbered VALUES (%s, 0, 'open')", 10**9)
     try:
         yield session
     finally:
         session.close()
+
+
+@contextmanager
+def open_transaction(lab: Lab, server: str) -> Iterator[ApplicationSession]:
+    """A client that has written something and does not commit."""
+    with session_of(lab, server) as session:
+        session.execute("BEGIN")
+        session.execute("INSERT INTO app.numbered VALUES (%s, 0, 'open')", 10**9)
+        yield session
 
 
 def test_a_long_transaction_is_waited_for_and_then_everything_is_as_before(lab: LabFactory) -> None:
@@ -140,6 +150,76 @@ def test_a_long_transaction_is_ended_where_the_policy_says_so(lab: LabFactory) -
         (closing,) = (step for step in document["steps"] if step["title"] == "close db1 for writes")
         assert "ended session" in closing["detail"]
         nothing_lost(play)
+
+
+def test_with_abort_a_long_transaction_ends_it_at_once(lab: LabFactory) -> None:
+    policy = {"clusters": {"shop": {"switchover": {"long_transactions": "abort"}}}}
+    with rehearsal(lab(settings=policy)) as play:
+        play.begin()
+        with open_transaction(play.lab, "db1") as session:
+            code, document = asked(play)
+            assert (code, document["outcome"]) == (3, "undone"), document
+            (closing,) = (step for step in document["steps"] if step["title"] == "close db1 for writes")
+            assert "has a transaction open" in closing["detail"]
+            session.execute("ROLLBACK")
+        assert not play.writer.account.errors, "the client noticed nothing"
+        nothing_lost(play)
+
+
+def test_what_takes_effect_after_its_time_out_is_ended_and_never_takes_effect(lab: LabFactory) -> None:
+    """Without performance_schema nobody sees who holds tables: closing waits behind them until our own limit."""
+    policy = {"clusters": {"shop": {"switchover": {"freeze_budget": "500ms", "attempts": 1}}}}
+    with rehearsal(lab(settings=policy)) as play:
+        play.begin()
+        play.lab.sql("db1", "CREATE TABLE app.held (n INT PRIMARY KEY)")
+        with session_of(play.lab, "db1") as holder:
+            holder.execute("LOCK TABLES app.held WRITE")
+            code, document = asked(play)
+            assert (code, document["outcome"]) == (3, "undone"), document
+            (closing,) = (step for step in document["steps"] if step["title"] == "close db1 for writes")
+            assert closing["outcome"] == "failed"
+            waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SET GLOBAL super%'"
+            eventually(lambda: play.lab.sql("db1", waiting), lambda rows: rows == ((0,),), "the end of that statement")
+        play.go_on(100)
+        assert writable(play.lab) == ("db1",)
+        switched(play)
+        nothing_lost(play)
+
+
+# A replica of a replica stays one, whoever becomes the primary.
+FOLLOW = """STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_HOST='{host}', SOURCE_PORT=3306, SOURCE_USER='repl',
+ SOURCE_PASSWORD='{password}', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1; START REPLICA"""
+EVENTS = "GRANT EVENT ON *.* TO failoverd@'%'; CREATE EVENT app.tidies ON SCHEDULE EVERY 1 HOUR DO DO 1"
+
+
+def test_at_a_time_with_a_chain_that_stays_and_events_that_are_named(lab: LabFactory) -> None:
+    with rehearsal(lab(replicas=3)) as play:
+        text = FOLLOW.format(host=play.lab.hosts["db3"].address, password=play.lab.password("repl"))
+        play.lab.sql("db4", text)
+        play.begin()
+        play.lab.sql("db1", EVENTS)
+        at = datetime.now(UTC) + timedelta(seconds=15)
+        code, document = asked(play, "--to", "db2", "--at", at.isoformat(timespec="seconds"))
+        assert (code, document["outcome"], document["new_primary"]) == (1, "done", "db2"), document
+        assert datetime.fromisoformat(document["started"]) >= at.replace(microsecond=0)
+        (finding,) = document["findings"]
+        assert "event app.tidies stays disabled on db2: ALTER DEFINER=" in finding
+        play.primary = "db2"
+        play.go_on(30)
+        follows(play.lab, "db2", ("db1", "db3"))
+        chained(play)
+        play.lab.sql("db2", finding.partition(": ")[2])
+        enabled = "SELECT status FROM information_schema.events WHERE event_name = 'tidies'"
+        assert play.lab.sql("db2", enabled) == (("ENABLED",),)
+
+
+def chained(play: Rehearsal) -> None:
+    """The last server still follows its own source, which has a source itself, and has all that the primary has."""
+    wanted = executed(play.lab, play.primary)
+    assert replication(play.lab, "db4")["Source_Host"] == play.lab.hosts["db3"].address
+    eventually(lambda: inside(play.lab, "db4", wanted), bool, "everything at the end of the chain")
+    roles = {server["name"]: server["role"] for server in play.managers.status()["servers"]}
+    assert (roles["db2"], roles["db3"], roles["db4"]) == ("primary", "intermediate", "replica")
 
 
 def test_a_prepared_transaction_is_never_left_behind(lab: LabFactory) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from itertools import pairwise
 
 from failoverd.lab.writer import Account, Writer
@@ -89,7 +90,8 @@ def test_clients_of_haproxy_follow_a_failover_its_restart_and_need_no_manager(la
         proxy.start()
         one_way(play, proxy, elect)
         going_on(writer)
-        play.managers.stop()
+        for manager in MANAGERS:
+            play.managers.kill(manager)
         going_on(writer)
         one_way(play, proxy, elect)
         no_number_twice(writer.stop())
@@ -109,3 +111,42 @@ def test_clients_follow_a_switchover_there_and_back(lab: LabFactory) -> None:
             assert proxy.ready() == (primary,)
             going_on(writer)
         no_number_twice(writer.stop())
+
+
+# Nobody fails over here: the ways of the clients are what counts.
+BY_HAND = {"clusters": {"shop": {"failover": {"automatic": False}}}}
+
+
+def strip(play: Rehearsal, server: str) -> None:
+    """The host's interface has no virtual address any more, as after a start of either."""
+    words = ("address", "delete", f"{address(play.lab)}/24", "dev", "eth0")
+    subprocess.run(["ip", "-n", play.lab.hosts[server].namespace, *words], check=True, timeout=20)
+
+
+def test_a_flapped_interface_and_a_booted_host_are_given_the_address_back_and_managers_may_die(lab: LabFactory) -> None:
+    with led_rehearsal(lab(settings=BY_HAND)) as (play, proxy):
+        play.begin()
+        one_way(play, proxy, "db1")
+        play.writer.stop()
+        writers = [anew(play, "db1", address(play.lab)), client(play.lab, balancer(play.lab))]
+        writers[1]._number = 10**9
+        writers[1].start()
+        going_on(*writers)
+
+        play.lab.fault.link("db1", up=False)
+        strip(play, "db1")
+        play.lab.fault.link("db1", up=True)
+        one_way(play, proxy, "db1")
+        going_on(*writers)
+
+        play.lab.fault.poweroff("db1")
+        strip(play, "db1")
+        play.lab.fault.start("db1")
+        eventually(lambda: play.command("reopen", "shop", "--yes")[0], lambda code: code == 0, "an open primary")
+        one_way(play, proxy, "db1")
+        going_on(*writers)
+
+        for manager in MANAGERS:
+            play.managers.kill(manager)
+        going_on(*writers)
+        one_way(play, proxy, "db1")

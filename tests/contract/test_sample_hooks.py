@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import socketserver
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ from failoverd.model.hooks import HookCall, Point
 from tests.contract.mysql.worlds import within
 
 SAMPLES = Path(__file__).parents[2] / "conf/hooks.d"
-RUN = {"60-webhook.sample", "20-dns.sample"}
+RUN = {"50-mail.sample", "60-webhook.sample", "20-dns.sample"}
 NAMES = sorted(SAMPLES.glob("*/*.sample"))
 
 
@@ -80,6 +81,49 @@ def test_the_web_hook_posts_the_report(tmp_path: Path, receiver: HTTPServer, pat
     assert result.ok is ok, result
     ((asked, headers, body),) = Receiver.heard
     assert (asked, headers["Idempotency-Key"], json.loads(body)) == (path, "shop-1:x", {"outcome": "done"})
+
+
+class Post(socketserver.StreamRequestHandler):
+    """A mail server that keeps what it is given, and takes nothing for a stranger or with too long a line."""
+
+    kept: list[str]
+
+    def handle(self) -> None:
+        """One conversation."""
+        self.say("220 here")
+        while line := self.rfile.readline().decode().strip():
+            word = line.partition(" ")[0].upper()
+            if word == "DATA":
+                self.say("354 go on")
+                lines = list(iter(lambda: self.rfile.readline().decode(), ".\r\n"))
+                type(self).kept.append("".join(lines))
+            refused = "stranger" in line or (word == "DATA" and max(map(len, lines)) > 1000)
+            self.say("550 no" if refused else "250 fine")
+
+    def say(self, text: str) -> None:
+        """One answer."""
+        self.wfile.write(text.encode() + b"\r\n")
+
+
+@pytest.mark.parametrize(("to", "ok"), [("dba@example.com", True), ("stranger@example.com", False)])
+def test_the_mail_brings_the_report(tmp_path: Path, to: str, ok: bool) -> None:
+    Post.kept = []
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Post) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = {"smtp://localhost:25": f"smtp://127.0.0.1:{server.server_address[1]}", "dba@example.com": to}
+        installed(tmp_path, Point.ON_SUCCESS, "50-mail", settings)
+        words = {"KIND": "failover", "CLUSTER": "shop", "HOOK": "on-success", "NEW": "db2", "OPERATION": "shop-1"}
+        document = json.dumps({"outcome": "done", "lost": "x" * 5000})
+        call = HookCall(str(tmp_path), Point.ON_SUCCESS, "50-mail", words, document, 20.0)
+        result = ProcessHooks(lambda *_: None).run(call)
+        server.shutdown()
+    assert result.ok is ok, result
+    assert len(Post.kept) == ok
+    for mail in Post.kept:
+        head, _, body = mail.partition("\r\n\r\n")
+        assert "Subject: failover of shop: on-success" in head
+        assert "nobody -> db2, operation shop-1" in body
+        assert '"outcome": "done"' in body
 
 
 NAMED = """

@@ -49,6 +49,8 @@ class FakeMysqld:
     prepared: tuple[str, ...] = ()
     load: dict[str, float] = field(default_factory=lambda: {"Threads_running": 1.0})
     says: float = 0.0
+    asked: list[str] = field(default_factory=list)
+    refuses: dict[str, int] = field(default_factory=dict)
     asleep: tuple[Event, ...] = ()
     durability: Durability = FORCED
     starts_closed: bool | None = None

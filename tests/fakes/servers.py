@@ -368,8 +368,11 @@ class FakeClaimed:
         return self._mysqld.load[variable]
 
     def asked(self, query: str, seconds: float) -> float:
-        """What a test has set, whatever is asked."""
+        """What a test has set, whatever is asked; an error where it has set one for this query."""
         self._alive()
+        self._mysqld.asked.append(query)
+        if query in self._mysqld.refuses:
+            raise ServerError(f"{self.name} does not say it", code=self._mysqld.refuses[query])
         return self._mysqld.says
 
     def events_asleep(self) -> tuple[Event, ...]:

@@ -49,7 +49,8 @@ clusters:
       relax_durability: true}
     switchover: {freeze_budget: 500ms, attempts: 7, max_lag: 9s, max_threads_running: 11,
       long_transactions: kill-after 3s, max_load: "Threads_running=80,Threads_connected=500",
-      critical_load: Threads_running=1000, throttle_query: SELECT hour(now()) < 3}
+      critical_load: Threads_running=1000, throttle_query: SELECT hour(now()) < 3,
+      preheat: [SELECT COUNT(*) FROM shop.orders]}
 """
 
 
@@ -83,6 +84,7 @@ def test_every_key_reaches_deciding(folder: Folder) -> None:
         (("Threads_running", 80), ("Threads_connected", 500)),
         (("Threads_running", 1000),),
         "SELECT hour(now()) < 3",
+        ("SELECT COUNT(*) FROM shop.orders",),
     )
     assert policy.replication == ReplicationPolicy("r", "required", 2.0, 7, 1.0, 5.0, False)
 
@@ -159,6 +161,7 @@ def test_other_words_about_long_transactions_are_wrong(words: str) -> None:
         ("critical_load: Threads_running>80", "is no status variable with its limit"),
         ("throttle_query: UPDATE t SET x = 1", "is not one SELECT"),
         ("throttle_query: SELECT 1; DROP TABLE t", "is not one SELECT"),
+        ("preheat: [SELECT 1, DROP TABLE t]", "is not one SELECT"),
         ("throttle_query: SELECT RELEASE_ALL_LOCKS()", "does more than to read"),
         ("throttle_query: SELECT 1 INTO OUTFILE '/x'", "does more than to read"),
         ("throttle_query: SELECT 1 FROM t FOR UPDATE", "does more than to read"),

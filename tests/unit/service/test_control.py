@@ -18,6 +18,7 @@ from failoverd.model.sight import Thread
 from failoverd.service import desk
 from failoverd.service.board import FRESH
 from failoverd.service.publish import Published
+from failoverd.service.shown import elsewhere
 from tests.fakes.controls import FakeRooms
 from tests.fakes.moments import at
 from tests.fakes.whole import CLUSTER, InTurn, Manager, StillClock, T, Whole
@@ -324,6 +325,34 @@ def test_a_busy_primary_is_waited_for(limits: dict[str, Any], load: dict[str, fl
     talked(whole, manager, {20: calm})
     assert switched(whole, manager)["outcome"] == "done"
     whole_again(whole, manager, "db2")
+
+
+def test_the_candidate_is_warmed_before_anything_is_frozen_and_what_fails_there_stops_nothing() -> None:
+    broken, sound = "SELECT COUNT(*) FROM shop.gone", "SELECT COUNT(*) FROM shop.orders"
+    whole = cluster(attempts=1, preheat=(broken, sound))
+    manager, rooms = attended(whole)
+    old, elect = whole.mysqlds["db1"], whole.mysqlds["db2"]
+    elect.refuses = {broken: 1146}
+    warmed: list[str] = []
+    at(manager, "before:CloseWrites", lambda: warmed.extend(elect.asked))
+    assert switched(whole, manager)["outcome"] == "done"
+    assert (warmed, old.asked) == ([broken, sound], [])
+    assert any(sound in standing.waiting for standing in rooms.room.told)
+    whole_again(whole, manager, "db2")
+
+
+def test_whoever_listens_on_another_host_is_told_where_it_runs() -> None:
+    whole = cluster(attempts=1)
+    manager, _ = attended(whole)
+    nobody = FailoverdError("no operation of shop runs on this host")
+    assert "under way" in elsewhere(manager.world, nobody).detail
+    told: list[FailoverdError] = []
+    at(manager, "before:CloseWrites", lambda: told.append(elsewhere(manager.world, nobody)))
+    assert switched(whole, manager)["outcome"] == "done"
+    assert (told[0].what, told[0].detail.endswith("is run by m1")) == (nobody.what, True)
+    assert "attach on the host of m1" in told[0].hint
+    whole.store.away = True
+    assert elsewhere(manager.world, nobody) is nobody
 
 
 def test_a_critical_load_ends_it_at_once_and_for_good() -> None:

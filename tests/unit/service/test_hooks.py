@@ -11,6 +11,7 @@ import pytest
 from failoverd.execute.hands import Outside
 from failoverd.model.hooks import HookCall, HookPolicy, Point, repeats
 from failoverd.model.policy import ClusterPolicy
+from failoverd.service import desk
 from tests.fakes.hooks import FakeHooks
 from tests.fakes.moments import Died
 from tests.fakes.whole import CLUSTER, Manager, Whole
@@ -141,6 +142,35 @@ def test_whoever_goes_on_repeats_only_what_may_be(point: Point, name: str, again
     keys = [call.told["IDEMPOTENCY_KEY"] for call in play.hooks.calls]
     assert len(keys) == 1 + again
     assert len(set(keys)) == 1, "the same act has the same key"
+
+
+def test_the_status_names_the_hook_that_is_under_way() -> None:
+    play = Play(Point.ON_PROMOTED, Point.ON_TRAFFIC_MOVED)
+    manager = play.manager().turns(4)
+    seen: list[object] = []
+
+    def look(_: HookCall) -> None:
+        operation = desk.status(manager.world)["operation"]
+        assert isinstance(operation, dict)
+        seen.append(operation["hook_pending"])
+
+    play.hooks.before = look
+    play.whole.mysqlds["db1"].kill()
+    manager.turns(3)
+    assert seen == [["on-promoted/10-a"], ["on-traffic-moved/10-a"]]
+
+
+def test_an_operation_that_did_not_succeed_is_told_so() -> None:
+    play = Play(Point.FENCE, Point.ON_FAILURE, fencing="required")
+    play.hooks.fails("fence/10-a", "exit 1")
+    manager = play.manager().turns(4)
+    play.whole.mysqlds["db1"].kill()
+    play.whole.hosts["db1"].silent = "unreachable"
+    manager.turns(4)
+    play.whole.clock.sleep(8.0)  # a refused port alone is waited for
+    manager.turns(4)
+    told = [call for call in play.hooks.calls if call.point is Point.ON_FAILURE]
+    assert json.loads(told[0].document)["outcome"] == "needs-person"
 
 
 def test_the_file_says_whether_it_may_be_repeated() -> None:

@@ -400,7 +400,11 @@ def test_whoever_asked_is_answered_after_a_moment_without_coordination() -> None
     manager.turns(2)
     whole.store.away = True
     world = replace(manager.world, eyes=replace(manager.world.eyes, clock=Returning(whole)))
-    assert desk.follow(world, asked, lambda _: None)["outcome"] == "done"
+    told: list[str] = []
+    document = desk.follow(world, asked, told.append)
+    assert document["outcome"] == "done"
+    assert isinstance(document["steps"], list)
+    assert len(told) == len(document["steps"]), "also those that nobody has told while it went on"
 
 
 def test_an_elect_that_died_before_it_opened_leaves_the_old_primary_in_place() -> None:

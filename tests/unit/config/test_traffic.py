@@ -34,6 +34,7 @@ def test_the_ways_of_clients_reach_planning(folder: Folder) -> None:
     [
         ("{vip: {address: 10.0.0.100, interface: eth0}}", "not an IPv4 address with its length"),
         ("{vip: {address: 10.0.0.300/24, interface: eth0}}", "not an IPv4 address with its length"),
+        ("{vip: {address: 'fd00::100/64', interface: eth0}}", "not an IPv4 address with its length"),
         ("{vip: {address: 10.0.0.9/24, interface: 'eth0; x'}}", "not the name of a network interface"),
         ("{vip: {address: 10.0.0.9/24}}", "traffic.vip.interface"),
         ("{vip: {address: 10.0.0.2/24, interface: eth0}}", "is the address of one of the servers"),

@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from failoverd.model.plans import Operation, Plan, ReplicaResult, Report, Requester, Result, Saved, StepOutcome
+from failoverd.model.plans import (
+    EntryKind,
+    Operation,
+    Plan,
+    ReplicaResult,
+    Report,
+    Requester,
+    Result,
+    Saved,
+    StepOutcome,
+)
 from failoverd.model.steps import Stage
 from failoverd.model.verdict import Evidence, Problem, Refusal, Verdict
 
@@ -214,3 +224,21 @@ def exit_code(report: Report) -> int:
     code = EXIT_CODES[report.result]
     unfenced = report.fenced is not None and report.fenced.how == UNFENCED
     return 1 if code == 0 and (unfenced or report.findings) else code
+
+
+def running_json(shown: Mapping[str, object]) -> Json:
+    """An operation that is going on right now, from its journal."""
+    steps = shown.get("steps")
+    stage = steps[-1]["stage"] if isinstance(steps, list) and steps else str(Stage.CHECK)
+    told = {key: shown.get(key) for key in ("operation", "kind", "cause", "started", "outcome")}
+    more = {"id": shown.get("operation"), "stage": stage, "problem": "", "hook_pending": hook_pending(shown)}
+    return {**told, **more}
+
+
+def hook_pending(shown: Mapping[str, object]) -> list[str]:
+    """The hooks that were begun and have not ended, as POINT/NAME: one that hangs, or whose manager died beside it."""
+    entries = shown.get("entries")
+    bodies = [(entry["kind"], entry["body"]) for entry in entries] if isinstance(entries, list | tuple) else []
+    begun = {body["key"]: f"{body['point']}/{body['hook']}" for kind, body in bodies if kind == EntryKind.HOOK}
+    ended = {body["key"] for kind, body in bodies if kind == EntryKind.HOOK_ENDED}
+    return [name for key, name in begun.items() if key not in ended]

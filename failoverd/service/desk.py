@@ -18,7 +18,7 @@ from failoverd.model.history import EPOCHS_UNSEEN, Pause
 from failoverd.model.host import HostFacts
 from failoverd.model.pace import Pace
 from failoverd.model.plans import Kind, Plan, Report, Request, Verb
-from failoverd.model.published import report_json, requester_json
+from failoverd.model.published import report_json, requester_json, running_json
 from failoverd.model.sight import Follower
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.status import paces_told, with_pauses
@@ -37,7 +37,6 @@ from failoverd.service.records import catch_up, heeding
 from failoverd.service.rejoin import foretell as foretell_rejoin
 from failoverd.service.remember import tell_agents
 from failoverd.service.repair import foretell
-from failoverd.service.shown import operation_running
 from failoverd.service.traffic import traffic_check
 from failoverd.service.world import Memory, Occasion, World
 
@@ -111,7 +110,7 @@ def running(world: World) -> Document | None:
         shown = world.coordination.operation(open_id) if open_id else None
     except CoordinationError:
         return None
-    return operation_running(shown) if shown is not None else None
+    return running_json(shown) if shown is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from failoverd.model.errors import CoordinationError, FailoverdError
-from failoverd.model.plans import EntryKind, Result
+from failoverd.model.plans import Result
 from failoverd.model.published import operation_json
-from failoverd.model.steps import Stage
 from failoverd.service.phases import Phase
 from failoverd.service.world import Memory, World
 
@@ -25,23 +22,6 @@ def operation_shown(memory: Memory) -> dict[str, object] | None:
         "outcome": str(Result.NEEDS_PERSON) if halted else None,
         "problem": memory.left.problem,
     }
-
-
-def operation_running(shown: Mapping[str, object]) -> dict[str, object]:
-    """An operation that is going on right now, from its journal."""
-    steps = shown.get("steps")
-    stage = steps[-1]["stage"] if isinstance(steps, list) and steps else str(Stage.CHECK)
-    told = {key: shown.get(key) for key in ("operation", "kind", "cause", "started", "outcome")}
-    return {**told, "id": shown.get("operation"), "stage": stage, "problem": "", "hook_pending": hook_pending(shown)}
-
-
-def hook_pending(shown: Mapping[str, object]) -> list[str]:
-    """The hooks that were begun and have not ended, as POINT/NAME: one that hangs, or whose manager died beside it."""
-    entries = shown.get("entries")
-    bodies = [(entry["kind"], entry["body"]) for entry in entries] if isinstance(entries, list | tuple) else []
-    begun = {body["key"]: f"{body['point']}/{body['hook']}" for kind, body in bodies if kind == EntryKind.HOOK}
-    ended = {body["key"] for kind, body in bodies if kind == EntryKind.HOOK_ENDED}
-    return [name for key, name in begun.items() if key not in ended]
 
 
 def elsewhere(world: World, nobody: FailoverdError) -> FailoverdError:

@@ -120,6 +120,10 @@ class Hands:
         self.closed_at = self.clock.wall().timestamp()
         self._frozen_until = now + self.conduct.limits.freeze_budget
 
+    def end_budget(self) -> None:
+        """No freeze budget runs any more: somebody takes writes again, or is about to."""
+        self._frozen_until = None
+
     def intend(self) -> None:
         """The elect is about to be chosen for good. StepFailed where people want it otherwise at that very moment."""
         self.conduct.choose()

@@ -223,6 +223,7 @@ def undo(world: World, hands: Hands, course: Course, result: Result) -> Course:
     What cannot be taken back needs a person.
     """
     course.result = result
+    hands.end_budget()
     changed = tuple(step for step in course.changed if hands.intended or not isinstance(step, OpenWrites))
     planned = plan_taking_back if hands.operation.kind is Kind.SWITCHOVER else plan_undo
     back = planned(world.policy, hands.operation.plan.old_primary, changed)

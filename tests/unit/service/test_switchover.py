@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from failoverd.execute.hands import Outside
 from failoverd.gtid import GtidSet
 from failoverd.model.events import Event
+from failoverd.model.hooks import Point
 from failoverd.model.plans import Kind, Request, Requester, Verb
 from failoverd.model.policy import LongTransactions, SwitchoverPolicy
 from failoverd.model.sight import Channel, Thread
 from failoverd.service import desk
+from tests.fakes.hooks import FakeHooks
 from tests.fakes.moments import Died, at, dies
 from tests.fakes.whole import CLUSTER, Manager, StillClock, Whole, uuid_of
 
@@ -201,6 +204,21 @@ def test_a_candidate_whose_applier_stops_is_not_waited_for() -> None:
     assert whole.clock.now() - begun < 10.0
     assert not any(step["title"] == "close db1 for writes" for step in document["steps"])
     whole_again(whole, manager, "db1")
+
+
+def test_hooks_after_an_undone_freeze_have_all_their_time() -> None:
+    whole, hooks = cluster(attempts=1), FakeHooks({Point.ON_UNDONE: ("10-a",)})
+    whole.policy = replace(whole.policy, hooks=hooks.policy())
+    manager = watched(whole)
+    manager.world = replace(manager.world, outside=Outside(hooks=hooks))
+
+    def stuck() -> None:
+        whole.mysqlds["db2"].change("", applier=Thread.NO)
+        whole.mysqlds["db1"].write(5)
+
+    at(manager, "before:CloseWrites", stuck)
+    assert switched(whole, manager)["outcome"] == "undone"
+    assert [call.timeout for call in hooks.calls] == [hooks.policy().timeout]
 
 
 def died_at(whole: Whole, moment: str) -> Manager:

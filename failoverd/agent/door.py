@@ -14,7 +14,7 @@ import subprocess
 import time
 from typing import Any, Callable
 
-from failoverd.agent import addresses, fields, folders, guard, keeping, processes, splicing
+from failoverd.agent import addresses, breaking, fields, folders, guard, keeping, processes, splicing
 from failoverd.agent.binlog.places import LogPlace
 from failoverd.agent.conversation import Call, Op
 from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault
@@ -163,6 +163,19 @@ def prove(call: Call) -> dict[str, Any]:
     return {"rights": [{"right": name, "why": why} for name, why in rights.items()]}
 
 
+def break_(call: Call) -> dict[str, Any]:
+    """Do a fault of a drill, which ends by itself."""
+    _check_uuid(call)
+    return breaking.start(dict(call.args), call.deadline)
+
+
+def mend(call: Call) -> dict[str, Any]:
+    """Undo a fault of a drill, whoever did it."""
+    _check_uuid(call)
+    breaking.undo(call.args["fault"], call.args["datadir"])
+    return {}
+
+
 def _tried(attempt: Callable[..., None], *words: object) -> str:
     try:
         attempt(*words)
@@ -256,6 +269,17 @@ OPS = {
     "splice_clean": Op(splice_clean, _CHANNEL),
     "splice_move": Op(splice_move, {**_CHANNEL, "aside": Field(splicing.suffix)}),
     "prove": Op(prove, _LOGS),
+    "break": Op(
+        break_,
+        {
+            **_DATADIR,
+            "fault": Field(fields.one_of(*breaking.KINDS)),
+            "mark": Field(fields.path),
+            "port": Field(fields.whole(1, 65535)),
+            "seconds": Field(fields.whole(1, breaking.LONGEST)),
+        },
+    ),
+    "mend": Op(mend, {**_DATADIR, "fault": Field(fields.one_of(*breaking.KINDS))}),
     "take_address": Op(take_address, addresses.FIELDS),
     "leave_address": Op(leave_address, addresses.FIELDS),
     "prove_address": Op(prove_address, addresses.FIELDS),

@@ -1,4 +1,4 @@
-"""The zipapp's entry: `serve --dir DIR` for managers, `door` and `guard` for the agent itself."""
+"""The zipapp's entry: `serve --dir DIR` for managers, `door`, `guard` and `broken` for the agent itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 
-from failoverd.agent import PROTOCOL, VERSION, door, fencing, following, guard, wire
+from failoverd.agent import PROTOCOL, VERSION, breaking, door, fencing, following, guard, wire
 from failoverd.agent.conversation import Conversation
 from failoverd.agent.doorway import Doorway
 from failoverd.agent.home import Home
@@ -29,6 +29,7 @@ def main() -> None:
     guarding = ways.add_parser("guard")
     for name in ("datadir", "server_uuid", "mark"):
         guarding.add_argument(name)
+    ways.add_parser("broken").add_argument("words", nargs=6)
     words = parser.parse_args()
     os.umask(0o027)
     if words.way == "serve":
@@ -37,6 +38,8 @@ def main() -> None:
         conversation = Conversation(door.OPS, 0, 1)
         conversation.say({"hello": {"protocol": PROTOCOL, "version": VERSION, "pid": os.getpid()}})
         _converse(conversation)
+    elif words.way == "broken":
+        breaking.run(words.words)
     else:
         guard.run(words.datadir, words.server_uuid, words.mark)
 
@@ -51,6 +54,7 @@ def _serve(folder: str) -> Conversation:
     conversation = Conversation({**Agent(home, doorway).ops, **logs.ops}, 0, 1)
     conversation.say({"hello": _hello(doorway.state())})
     threading.Thread(target=fencing.resume_guards, args=(home, doorway), daemon=True).start()
+    threading.Thread(target=breaking.watch, args=(home, doorway), daemon=True).start()
     threading.Thread(target=following.follow, args=(home, logs), daemon=True).start()
     return conversation
 

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Callable
 
-from failoverd.agent import addresses, facts, fencing, fields, keeping, probe, processes, splicing
+from failoverd.agent import addresses, breaking, facts, fencing, fields, keeping, probe, processes, splicing
 from failoverd.agent.binlog.scan import Scanner
 from failoverd.agent.conversation import Call, Op
 from failoverd.agent.faults import BAD_REQUEST, NOT_FOUND, Fault
@@ -70,6 +70,18 @@ class Agent:
             "fence": self._changing(self._fence, fenced),
             "take_address": self._changing(self._take_address, address),
             "leave_address": self._changing(self._leave_address, address),
+            "break": self._changing(
+                self._break,
+                {
+                    **SERVER,
+                    "server_uuid": Field(fields.uuid),
+                    "fault": Field(fields.one_of(*breaking.KINDS)),
+                    "port": Field(fields.whole(1, 65535)),
+                    "seconds": Field(fields.whole(1, breaking.LONGEST)),
+                },
+            ),
+            # To undo is never too late: it asks for no epoch.
+            "mend": Op(self._mend, {"server": Field(fields.server)}),
             "release": self._changing(self._release, {"server": Field(fields.server)}),
         }
 
@@ -92,6 +104,14 @@ class Agent:
     def _door_args(self, server: Server) -> dict[str, Any]:
         """Name a server to the door, by the uuid that was remembered, else the one its data directory has now."""
         return fencing.door_args(server, server.server_uuid or processes.server_uuid(server.datadir))
+
+    def _break(self, call: Call) -> dict[str, Any]:
+        asked = {key: call.args[key] for key in ("server", "server_uuid", "fault", "port", "seconds")}
+        asked |= {"cluster": call.cluster, "datadir": self._server(call).datadir}
+        return breaking.begin(self._home, self._doorway, asked, call.deadline)
+
+    def _mend(self, call: Call) -> dict[str, Any]:
+        return breaking.end(self._home, self._doorway, call.cluster, call.args["server"], call.deadline)
 
     def _remember(self, call: Call) -> dict[str, Any]:
         told = {key: value for key, value in call.args.items() if key != "server"}

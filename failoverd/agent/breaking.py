@@ -1,0 +1,215 @@
+"""Faults of a drill, each with a dead man's timer: whoever began it may die, and it ends all the same.
+
+A process of its own does the fault and undoes it: when its time is over, or when its mark is taken away. Should that
+process be killed too, the next agent that starts here undoes what the mark names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from failoverd.agent import processes
+from failoverd.agent.deadline import Deadline
+from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from failoverd.agent.doorway import Doorway
+    from failoverd.agent.home import Home
+
+LONGEST = 600
+"""Seconds that any fault of a drill may last."""
+
+KINDS = ("kill", "freeze", "cut")
+ENDING = ".broken"
+_TABLE = "failoverd_drill"
+_READY = b"r"
+_EVERY = 0.05
+_SECOND_LOOK = 2.0
+_TOOL_TIME = 5.0
+_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
+
+
+def now() -> float:
+    """Seconds since the host's boot, suspends too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def start(args: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+    """Start the process that does the fault and undoes it; returns when the fault is done, with its pid."""
+    if not os.path.isfile(args["mark"]):
+        raise Fault(NOT_FOUND, "there is no mark of the fault", args["mark"])
+    words = [str(args[key]) for key in ("fault", "datadir", "server_uuid", "mark", "port")]
+    command = [sys.executable, "-I", "-S", os.path.abspath(sys.argv[0]), "broken", *words, str(args["seconds"])]
+    nothing = subprocess.DEVNULL
+    child = subprocess.Popen(
+        command, stdin=nothing, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd="/"
+    )
+    said, complaint = _first_words(child, deadline)
+    if said != _READY:
+        raise Fault(DOOR, f"the fault {args['fault']} was not done", complaint)
+    threading.Thread(target=child.wait, daemon=True).start()
+    return {"pid": child.pid}
+
+
+def _first_words(child: subprocess.Popen[bytes], deadline: Deadline) -> tuple[bytes, str]:
+    """The byte that says that it is done, or why it is not; a process that is late is ended, and undoes what it did."""
+    if child.stdout is None or child.stderr is None:
+        return b"", "no pipes"
+    os.set_blocking(child.stdout.fileno(), False)
+    while deadline.left():
+        said = child.stdout.read(1)
+        if said:
+            return said, ""
+        if child.poll() is not None:
+            return b"", child.stderr.read().decode("utf-8", "replace").strip()[-500:]
+        deadline.pause(0.01)
+    child.terminate()
+    raise Fault(TIMEOUT, "the fault was not done in time")
+
+
+def run(words: Iterable[str]) -> None:
+    """Be the process: do the fault, wait, undo it. SIGTERM ends it early; says one byte when the fault is done."""
+    fault, datadir, server_uuid, mark, port, seconds = words
+    ends = now() + min(float(seconds), LONGEST)
+    stopped: list[bool] = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopped.append(True))
+    if processes.server_uuid(datadir) != server_uuid:
+        raise SystemExit("the data directory belongs to another server")
+    frozen: list[processes.Doomed] = []
+    try:
+        frozen = _do(fault, datadir, server_uuid, int(port))
+        with contextlib.suppress(OSError):
+            os.write(1, _READY)
+            os.close(1)
+        while not stopped and os.path.exists(mark) and now() < ends:
+            time.sleep(_EVERY)
+    finally:
+        for one in frozen:
+            one.kill(signal.SIGCONT)
+        undo(fault, datadir)
+        with contextlib.suppress(OSError):
+            os.unlink(mark)
+
+
+def _do(fault: str, datadir: str, server_uuid: str, port: int) -> list[processes.Doomed]:
+    """Do it; what was stopped, held so that its number cannot come to mean another process."""
+    if fault == "cut":
+        _nft(_rules(port))
+        return []
+    if fault == "kill":
+        if not processes.kill_all(datadir, server_uuid, Deadline(3.0)).gone:
+            raise SystemExit("there was no mysqld to kill")
+        return []
+    found = [processes.Doomed(one.pid) for one in processes.look(datadir) if one.proven]
+    if not found:
+        raise SystemExit("there is no mysqld to stop")
+    for one in found:
+        one.kill(signal.SIGSTOP)
+    return found
+
+
+def undo(fault: str, datadir: str) -> None:
+    """Take back what is left of it; a fault that is over already is no error."""
+    if fault == "cut":
+        with contextlib.suppress(SystemExit):
+            _nft(f"add table inet {_TABLE}\ndelete table inet {_TABLE}\n")
+    if fault == "freeze":
+        for one in processes.look(datadir):
+            if one.proven and one.state == "T":
+                with contextlib.suppress(OSError):
+                    os.kill(one.pid, signal.SIGCONT)
+
+
+def _rules(port: int) -> str:
+    """Nothing of mysqld's port comes in or goes out; SSH, and with it the agent, stays."""
+    lines = [f"add table inet {_TABLE}"]
+    for chain, hook in (("coming", "input"), ("going", "output")):
+        lines.append(f"add chain inet {_TABLE} {chain} {{ type filter hook {hook} priority -300; }}")
+        lines += [f"add rule inet {_TABLE} {chain} tcp {end} {port} drop" for end in ("dport", "sport")]
+    return "\n".join(lines) + "\n"
+
+
+def _nft(rules: str) -> None:
+    try:
+        done = subprocess.run(
+            ["nft", "-f", "-"],
+            input=rules.encode(),
+            capture_output=True,
+            timeout=_TOOL_TIME,
+            check=False,
+            env={"PATH": _PATH},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SystemExit(f"nft cannot be used: {error}") from error
+    if done.returncode:
+        raise SystemExit(f"nft refused: {done.stderr.decode('utf-8', 'replace')[:300]}")
+
+
+def begin(home: Home, doorway: Doorway, asked: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+    """Note the fault, then let the door do it; one at a time for each server."""
+    mark = mark_path(home, asked["cluster"], asked["server"])
+    if home.load(mark) is not None:
+        raise Fault(DOOR, "a fault of a drill is under way on this server", mark, "end it first")
+    noted = {**asked, "boot": processes.boot(), "ends": now() + asked["seconds"]}
+    home.save(mark, noted)
+    keys = ("fault", "datadir", "server_uuid", "port", "seconds")
+    try:
+        return doorway.call("break", {**{key: asked[key] for key in keys}, "mark": mark}, deadline)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(mark)
+        raise
+
+
+def end(home: Home, doorway: Doorway, cluster: str, server: str, deadline: Deadline) -> dict[str, Any]:
+    """Undo the fault now; {"ended": whether there was one}."""
+    path = mark_path(home, cluster, server)
+    mark = home.load(path)
+    if mark is None:
+        return {"ended": False}
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    doorway.call(
+        "mend", {"fault": mark["fault"], "datadir": mark["datadir"], "server_uuid": mark["server_uuid"]}, deadline
+    )
+    return {"ended": True}
+
+
+def watch(home: Home, doorway: Doorway) -> None:
+    """Be the second dead man's timer, as long as this agent lives: the first one could have been killed."""
+    while True:
+        with contextlib.suppress(OSError):
+            resume(home, doorway)
+        time.sleep(_SECOND_LOOK)
+
+
+def resume(home: Home, doorway: Doorway) -> None:
+    """Undo what a mark names whose time is over, or that is from before the host's last boot: its process is gone."""
+    for name in sorted(os.listdir(home.state)):
+        if not name.endswith(ENDING):
+            continue
+        path = os.path.join(home.state, name)
+        with contextlib.suppress(Fault, OSError, KeyError, ValueError):
+            with open(path, "rb") as stream:
+                mark = json.loads(stream.read())
+            if mark["boot"] == processes.boot() and now() < float(mark["ends"]) + 1.0:
+                continue
+            args = {key: mark[key] for key in ("fault", "datadir", "server_uuid")}
+            doorway.call("mend", args, Deadline(10.0))
+            os.unlink(path)
+
+
+def mark_path(home: Home, cluster: str, server: str) -> str:
+    """Where the mark of a server's fault lies."""
+    return home.path(cluster, f"{server}{ENDING}")

@@ -7,7 +7,6 @@ process be killed too, the next agent that starts here undoes what the mark name
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -23,18 +22,13 @@ from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from failoverd.agent.doorway import Doorway
-    from failoverd.agent.home import Home
-
 LONGEST = 600
 """Seconds that any fault of a drill may last."""
 
 KINDS = ("kill", "freeze", "cut")
-ENDING = ".broken"
 _TABLE = "failoverd_drill"
 _READY = b"r"
 _EVERY = 0.05
-_SECOND_LOOK = 2.0
 _TOOL_TIME = 5.0
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
@@ -154,62 +148,3 @@ def _nft(rules: str) -> None:
         raise SystemExit(f"nft cannot be used: {error}") from error
     if done.returncode:
         raise SystemExit(f"nft refused: {done.stderr.decode('utf-8', 'replace')[:300]}")
-
-
-def begin(home: Home, doorway: Doorway, asked: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
-    """Note the fault, then let the door do it; one at a time for each server."""
-    mark = mark_path(home, asked["cluster"], asked["server"])
-    if home.load(mark) is not None:
-        raise Fault(DOOR, "a fault of a drill is under way on this server", mark, "end it first")
-    noted = {**asked, "boot": processes.boot(), "ends": now() + asked["seconds"]}
-    home.save(mark, noted)
-    keys = ("fault", "datadir", "server_uuid", "port", "seconds")
-    try:
-        return doorway.call("break", {**{key: asked[key] for key in keys}, "mark": mark}, deadline)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(mark)
-        raise
-
-
-def end(home: Home, doorway: Doorway, cluster: str, server: str, deadline: Deadline) -> dict[str, Any]:
-    """Undo the fault now; {"ended": whether there was one}."""
-    path = mark_path(home, cluster, server)
-    mark = home.load(path)
-    if mark is None:
-        return {"ended": False}
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-    doorway.call(
-        "mend", {"fault": mark["fault"], "datadir": mark["datadir"], "server_uuid": mark["server_uuid"]}, deadline
-    )
-    return {"ended": True}
-
-
-def watch(home: Home, doorway: Doorway) -> None:
-    """Be the second dead man's timer, as long as this agent lives: the first one could have been killed."""
-    while True:
-        with contextlib.suppress(OSError):
-            resume(home, doorway)
-        time.sleep(_SECOND_LOOK)
-
-
-def resume(home: Home, doorway: Doorway) -> None:
-    """Undo what a mark names whose time is over, or that is from before the host's last boot: its process is gone."""
-    for name in sorted(os.listdir(home.state)):
-        if not name.endswith(ENDING):
-            continue
-        path = os.path.join(home.state, name)
-        with contextlib.suppress(Fault, OSError, KeyError, ValueError):
-            with open(path, "rb") as stream:
-                mark = json.loads(stream.read())
-            if mark["boot"] == processes.boot() and now() < float(mark["ends"]) + 1.0:
-                continue
-            args = {key: mark[key] for key in ("fault", "datadir", "server_uuid")}
-            doorway.call("mend", args, Deadline(10.0))
-            os.unlink(path)
-
-
-def mark_path(home: Home, cluster: str, server: str) -> str:
-    """Where the mark of a server's fault lies."""
-    return home.path(cluster, f"{server}{ENDING}")

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 
-from failoverd.agent import PROTOCOL, VERSION, breaking, door, fencing, following, guard, wire
+from failoverd.agent import PROTOCOL, VERSION, breaking, broken, door, fencing, following, guard, wire
 from failoverd.agent.conversation import Conversation
 from failoverd.agent.doorway import Doorway
 from failoverd.agent.home import Home
@@ -54,7 +54,7 @@ def _serve(folder: str) -> Conversation:
     conversation = Conversation({**Agent(home, doorway).ops, **logs.ops}, 0, 1)
     conversation.say({"hello": _hello(doorway.state())})
     threading.Thread(target=fencing.resume_guards, args=(home, doorway), daemon=True).start()
-    threading.Thread(target=breaking.watch, args=(home, doorway), daemon=True).start()
+    threading.Thread(target=broken.watch, args=(home, doorway), daemon=True).start()
     threading.Thread(target=following.follow, args=(home, logs), daemon=True).start()
     return conversation
 

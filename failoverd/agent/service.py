@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Callable
 
-from failoverd.agent import addresses, breaking, facts, fencing, fields, keeping, probe, processes, splicing
+from failoverd.agent import addresses, breaking, broken, facts, fencing, fields, keeping, probe, processes, splicing
 from failoverd.agent.binlog.scan import Scanner
 from failoverd.agent.conversation import Call, Op
 from failoverd.agent.faults import BAD_REQUEST, NOT_FOUND, Fault
@@ -108,10 +108,10 @@ class Agent:
     def _break(self, call: Call) -> dict[str, Any]:
         asked = {key: call.args[key] for key in ("server", "server_uuid", "fault", "port", "seconds")}
         asked |= {"cluster": call.cluster, "datadir": self._server(call).datadir}
-        return breaking.begin(self._home, self._doorway, asked, call.deadline)
+        return broken.begin(self._home, self._doorway, asked, call.deadline)
 
     def _mend(self, call: Call) -> dict[str, Any]:
-        return breaking.end(self._home, self._doorway, call.cluster, call.args["server"], call.deadline)
+        return broken.end(self._home, self._doorway, call.cluster, call.args["server"], call.deadline)
 
     def _remember(self, call: Call) -> dict[str, Any]:
         told = {key: value for key, value in call.args.items() if key != "server"}

@@ -6,10 +6,11 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import click
 
-from failoverd.bootstrap.drilling import lab_ground
+from failoverd.bootstrap.drilling import cluster_ground, lab_ground
 from failoverd.cli.session import Session, examples, json_option, on_terminal, person, reason_option, yes_option
 from failoverd.config.complaints import ConfigErrors
 from failoverd.drill import catalog, junit, page, preview, report
@@ -17,6 +18,7 @@ from failoverd.drill.run import Drill, Finished
 from failoverd.drill.trend import distribution
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.model.errors import ConfigError
+from failoverd.model.permit import objections
 from failoverd.model.runbook import LAB, AskStep, Runbook
 
 Document = Mapping[str, Any]
@@ -50,6 +52,8 @@ def list_(session: Session, runbooks: Path | None) -> None:
 @click.argument("names", nargs=-1, metavar="NAME...")
 @click.option("--all", "everything", is_flag=True, help="Every runbook that is for a lab, one after the other.")
 @click.option("--lab", "in_lab", is_flag=True, help="Bring a lab up for it; the default.")
+@click.option("--on", "cluster", default="", metavar="CLUSTER", help="Rehearse on a real cluster that allows drills.")
+@click.option("--confirm", default="", metavar="CLUSTER", help="The cluster's name once more, for --on.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show everything and touch nothing.")
 @click.option("--step", "by_step", is_flag=True, help="Wait for a person before each step.")
 @click.option("--repeat", default=1, type=click.IntRange(1, 1000), show_default=True, help="How often.")
@@ -64,24 +68,25 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     """Carry runbooks out; exit code 0 where everything came as expected."""
     session: Session = ctx.obj
     books = chosen(options["names"], options["everything"], options["runbooks"])
-    places = [place_of(book, options["in_lab"]) for book in books]
+    places = [place_of(book, options["cluster"], options["in_lab"]) for book in books]
     if options["only_plan"]:
         told = [preview.preview(book, on) for book, on in zip(books, places, strict=True)]
         many = {"drills": told} if len(told) > 1 else told[0]
         session.document(many) if session.as_json else click.echo("\n\n".join(map(preview.text, told)))
         return
-    for book in books:
+    for book, on in zip(books, places, strict=True):
+        permitted(session, book, on, options["confirm"])
         alone(book, options["by_step"], options["yes"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us gets the cleanup, too
     folder = reports_folder(session, options["reports"])
     runs: list[Document] = []
-    for book in [book for book in books for _ in range(options["repeat"])]:
+    for book, on in [one for one in zip(books, places, strict=True) for _ in range(options["repeat"])]:
         files = tuple(filter(None, (options["abort_file"], as_path(book.abort_file))))
         voice = Terminal(session, options["yes"], files)
         session.say(f"{book.name}: {book.title}")
-        times = (session.clock, ThreadTasks())
-        one = Drill(book, lab_ground(book, voice.say), times, voice, by_step=options["by_step"])
-        runs.append(kept(session, folder, one.run(person(options["reason"]))))
+        ground = lab_ground(book, voice.say) if on == LAB else cluster_ground(session.path, session.config, on, book)
+        one = Drill(book, ground, (session.clock, ThreadTasks()), voice, by_step=options["by_step"])
+        runs.append(kept(session, folder, one.run(person(options["reason"])), on))
         if runs[-1]["result"] == "aborted":
             break
     ctx.exit(answer(session, folder, runs))
@@ -96,11 +101,25 @@ def chosen(names: tuple[str, ...], everything: bool, folder: Path | None) -> lis
     return [book for name in sorted(catalog.files(folder)) if (book := catalog.find(name, folder)).on == LAB]
 
 
-def place_of(book: Runbook, in_lab: bool) -> str:
-    """Where it runs: in a lab. Raises ConfigError for a runbook that is meant for a cluster, unless a lab is wanted."""
-    if book.on != LAB and not in_lab:
-        raise ConfigError("this runbook is for a real cluster", f"{book.file}: on: {book.on}", "say --lab for a lab")
-    return LAB
+def place_of(book: Runbook, cluster: str, in_lab: bool) -> str:
+    """Where it runs: as said, else as the runbook says. Raises ConfigError for both at once."""
+    if cluster and in_lab:
+        raise ConfigError("a drill runs in one place", "--lab and --on", "say one of them")
+    return LAB if in_lab else cluster or book.on
+
+
+def permitted(session: Session, book: Runbook, on: str, confirm: str) -> None:
+    """Raises ConfigError where a real cluster does not allow this drill now, or nobody has confirmed it by name."""
+    if on == LAB:
+        return
+    section = session.config.cluster(on).drills
+    against = objections(book, section.permit, session.clock.wall().astimezone(ZoneInfo(section.timezone)))
+    if against:
+        raise ConfigError(f"this drill may not be done on {on}", "\n".join(against), "nothing was touched")
+    if not confirm and on_terminal():
+        confirm = click.prompt(f"this breaks servers of {on}; type its name to go on", err=True)
+    if confirm != on:
+        raise ConfigError(f"a drill on {on} is to be confirmed by that name", confirm or "no name", f"--confirm {on}")
 
 
 def alone(book: Runbook, by_step: bool, yes: bool) -> None:
@@ -147,9 +166,9 @@ class Terminal:
         return next((f"{file} is there" for file in self._files if file.exists()), "")
 
 
-def kept(session: Session, folder: Path, finished: Finished) -> Document:
+def kept(session: Session, folder: Path, finished: Finished, on: str) -> Document:
     """Write the report and say what came of it; the document."""
-    told = report.document(finished)
+    told = {**report.document(finished), "on": on}
     place = catalog.keep(folder, told)
     for one in finished.judged:
         session.say(f"  {one.outcome:8} {one.expectation.title}: {one.measured}")

@@ -65,6 +65,13 @@ CHECKS: Final = (
     ),
     Check(
         ClusterConfig,
+        "drills.allowed",
+        lambda s: s.drills.allowed and not (s.drills.user and s.drills.password_file),
+        "needs a client's account to write with",
+        "name drills.user and drills.password_file: an account with all rights on drills.database",
+    ),
+    Check(
+        ClusterConfig,
         "semi_sync.wait_count",
         lambda s: s.durability == "lossless" and s.semi_sync.wait_count >= len(s.servers),
         "is more than the servers that could acknowledge: every commit would wait for ever",

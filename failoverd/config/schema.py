@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal
 
 from failoverd.config.detection import DetectionConfig
 from failoverd.config.digest import settings_digest
+from failoverd.config.drills import DrillsConfig
 from failoverd.config.hooks import HookFolder, hook_policy
 from failoverd.config.kinds import Choice, Duration, Folder, LocalFile, SecretAt, Switch, Text, Whole, words_of
 from failoverd.config.secret import Secret
@@ -257,6 +258,7 @@ class ClusterConfig:
         "Whether a server that comes back is attached by itself: where nothing in it has diverged, or never.",
     ] = "clean-only"
     switchover: SwitchoverConfig = field(default_factory=SwitchoverConfig)
+    drills: DrillsConfig = field(default_factory=DrillsConfig)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,11 @@ class Comparison:
 
 def compare(lab: Lab, server: str, account: Account) -> Comparison:
     """Read the rows of one server out of band and compare them with what the client saw."""
-    present = {int(str(row[0])) for row in lab.sql(server, "SELECT n FROM app.numbered")}
+    return compared({int(str(row[0])) for row in lab.sql(server, "SELECT n FROM app.numbered")}, account)
+
+
+def compared(present: set[int], account: Account) -> Comparison:
+    """The numbers that are there against what the client saw."""
     promised = account.numbers()
     return Comparison(
         acknowledged=len(promised),

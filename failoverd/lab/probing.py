@@ -8,10 +8,10 @@ from failoverd.model.rehearsed import Refused, Taken, Wrote
 
 # The client's table. A row that is executed twice is there twice: its number is no key. The key does not show.
 PROBE_TABLE = (
-    "CREATE TABLE IF NOT EXISTS app.numbered (n BIGINT NOT NULL, written_at DOUBLE NOT NULL, filler VARCHAR(64),"
+    "CREATE TABLE IF NOT EXISTS numbered (n BIGINT NOT NULL, written_at DOUBLE NOT NULL, filler VARCHAR(64),"
     " id BIGINT AUTO_INCREMENT PRIMARY KEY INVISIBLE, KEY (n))"
 )
-TWICE = "SELECT COUNT(*) - COUNT(DISTINCT n) FROM app.numbered"
+TWICE = "SELECT COUNT(*) - COUNT(DISTINCT n) FROM numbered"
 
 
 class ClientProbe:

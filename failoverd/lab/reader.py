@@ -12,7 +12,7 @@ from failoverd.model.errors import ServerError
 from failoverd.model.rehearsed import StaleRead
 from failoverd.model.sight import Endpoint
 
-NEWEST = "SELECT COALESCE(MAX(n), 0) FROM app.numbered"
+NEWEST = "SELECT COALESCE(MAX(n), 0) FROM numbered"
 _EVERY = 0.05
 _PATIENCE = 0.5
 
@@ -55,7 +55,7 @@ class Reader:
         promised, asked = len(acks), time.time()
         try:
             session = self._sessions.get(server) or ApplicationSession(
-                self._servers[server], *self._login, "app", _PATIENCE
+                self._servers[server], *self._login, self._writer.database, _PATIENCE
             )
             self._sessions[server] = session
             ((newest,),) = session.execute(NEWEST)

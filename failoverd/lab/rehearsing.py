@@ -117,7 +117,7 @@ class LabGround:
         self._say(f"{status['active_manager']} watches, {', '.join(status['standby_managers']) or 'nobody'} stands by")
         self._began = time.time()
         primary = str(status["primary"])
-        self.lab.sql(primary, PROBE_TABLE)
+        self.lab.sql(primary, f"USE app; {PROBE_TABLE}")
         return Cast(
             primary=primary,
             replicas=tuple(name for name in self.lab.servers if name != primary),
@@ -239,7 +239,7 @@ class LabGround:
         if self.breaking.probe is None:
             raise FailoverdError("there was no client")
         compared = compare(self.lab, server, self.breaking.probe.writer.account)
-        ((twice,),) = self.lab.sql(server, TWICE)
+        ((twice,),) = self.lab.sql(server, f"USE app; {TWICE}")
         strange = tuple(number for number in compared.strange if number < 10**9)
         return Rows(server, compared.acknowledged, compared.lost, strange, int(str(twice)))
 

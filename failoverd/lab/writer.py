@@ -20,7 +20,7 @@ from failoverd.model.errors import ServerError
 from failoverd.model.sight import Endpoint
 
 TABLE = "CREATE TABLE IF NOT EXISTS app.numbered (n BIGINT PRIMARY KEY, written_at DOUBLE NOT NULL, filler VARCHAR(64))"
-INSERT = "INSERT INTO app.numbered VALUES (%s, %s, REPEAT('x', 64))"
+INSERT = "INSERT INTO numbered VALUES (%s, %s, REPEAT('x', 64))"
 # How long one attempt to connect or to write may take before the next server is tried; the client's own patience.
 PATIENCE = 0.5
 MYSQL_PORT = 3306
@@ -95,6 +95,7 @@ class Writer:
         self._turn = 0
         self._refused = 0  # in a row
         self.account = Account()
+        self.database = "app"
 
     def start(self) -> None:
         """Begin writing; the table is made by whoever set the cluster up."""
@@ -140,7 +141,7 @@ class Writer:
     def _connect(self) -> ApplicationSession | None:
         _, endpoint = self._servers[self._turn % len(self._servers)]
         try:
-            return ApplicationSession(endpoint, self._user, self._password, "app", self._patience)
+            return ApplicationSession(endpoint, self._user, self._password, self.database, self._patience)
         except ServerError as error:
             self._failed(error.code)
             return None

@@ -14,6 +14,7 @@ from failoverd.model.rehearsed import Rows
 from failoverd.model.runbook import Runbook
 from tests.fakes.drills import FakeGround, Looks, Time
 from tests.unit.cli.stand_in import StandIn, Terminal, terminal
+from tests.unit.config.folder import HEAD, SHOP
 
 BOOK = """\
 title: A drill
@@ -142,7 +143,10 @@ def test_an_abort_file_ends_it(at: Terminal, grounds: list[FakeGround]) -> None:
         (BOOK.replace("kill", "explode"), (), "ours.yml:5: steps[1].fault: 'explode' is not one of"),
         (BOOK + "  - ask: sure?\n", (), "nobody is there to be asked"),
         (BOOK, ("--step",), "nobody is there to be asked"),
-        (BOOK + "on: shop\n", (), "this runbook is for a real cluster"),
+        (BOOK + "on: shop\n", (), "ours.yml:1: the cluster does not allow drills"),
+        (BOOK, ("--on", "shop"), "ours.yml:1: the cluster does not allow drills"),
+        (BOOK, ("--on", "shop", "--lab"), "a drill runs in one place"),
+        (BOOK, ("--on", "nowhere"), "there is no cluster 'nowhere'"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_touched(
@@ -154,6 +158,27 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(
     assert said in told
     assert grounds == []
     assert not (at.folder / "reports").exists()
+
+
+def test_a_real_cluster_must_allow_it_and_be_confirmed_by_name(
+    at: Terminal, grounds: list[FakeGround], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = FakeGround(Time())
+    monkeypatch.setattr(command, "cluster_ground", lambda *_: made)
+    (at.folder / "app.secret").write_text("secret\n")
+    (at.folder / "app.secret").chmod(0o600)
+    drills = "    drills: {allowed: true, faults: [kill], user: app, password_file: app.secret}\n"
+    (at.folder / "failoverd.yml").write_text(HEAD + SHOP + drills)
+    (at.folder / "books/ours.yml").write_text(BOOK + "blast_radius: [primary]\n")
+    for words in ((), ("--confirm", "shpo")):
+        code, _, said = run(at, "--on", "shop", *words)
+        assert code == 2
+        assert "a drill on shop is to be confirmed by that name" in said
+    assert made.done == []
+    code, text, _ = run(at, "--on", "shop", "--confirm", "shop", "--json")
+    assert (code, json.loads(text)["on"]) == (0, "shop")
+    assert made.done[-2:] == ["heal", "close"]
+    assert grounds == []
 
 
 def test_drills_and_reports_that_are_not_there(at: Terminal) -> None:

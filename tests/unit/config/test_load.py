@@ -256,9 +256,9 @@ WRONG_CLUSTER = [
         "clusters.shop.failover.on.suspect: is not",
     ),
     (
-        "later section",
+        "drills without a client",
         "servers: [{name: a, host: b}], drills: {allowed: true}",
-        "clusters.shop.drills: is not a known",
+        "clusters.shop.drills.allowed: needs a client's account to write with",
     ),
     (
         "later way back",

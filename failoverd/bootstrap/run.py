@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from failoverd.bootstrap.build import build
 from failoverd.config.schema import Config
+from failoverd.drill import catalog
 from failoverd.drivers.files import keeper_of
 from failoverd.drivers.flight import FlightRecorder
 from failoverd.drivers.http import HttpServer
 from failoverd.drivers.metrics import exposition
 from failoverd.drivers.wakeups import Bell
 from failoverd.service import answers, logs
-from failoverd.service.board import Board
+from failoverd.service.board import Board, Document
 from failoverd.service.manager import Manager
 from failoverd.service.publish import Published
 from failoverd.service.watch import Watch
@@ -36,7 +37,11 @@ def run_manager(config: Config, read_again: Callable[[], Config]) -> int:
         return Watch(replace(built.world(name), flight=flight), bell, Published(board.keep))
 
     watches = [watch(name, bell) for name, bell in built.bells.items()]
-    http = HttpServer(config.manager.listen, answers.responder(board, exposition), lambda why: no_http(log, why))
+
+    def metrics(documents: Mapping[str, Document], ages: Mapping[str, float]) -> bytes:
+        return exposition(documents, ages, catalog.scores(config.manager.state_dir / "drills"))
+
+    http = HttpServer(config.manager.listen, answers.responder(board, metrics), lambda why: no_http(log, why))
     http.start()
     bell = Bell()
     manager = Manager(watches, built.rota, built.clock, bell, log)

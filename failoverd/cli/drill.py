@@ -13,7 +13,7 @@ import click
 from failoverd.bootstrap.drilling import cluster_ground, lab_ground
 from failoverd.cli.session import Session, examples, json_option, on_terminal, person, reason_option, yes_option
 from failoverd.config.complaints import ConfigErrors
-from failoverd.drill import catalog, junit, page, preview, report
+from failoverd.drill import catalog, junit, page, preview, report, suggest
 from failoverd.drill.run import Drill, Finished
 from failoverd.drill.trend import distribution
 from failoverd.drivers.tasks import ThreadTasks
@@ -258,3 +258,23 @@ def trend_lines(runs: list[Document]) -> list[str]:
         f"  next write {page.duration(run['rto_seconds']):>9}  rows lost {run['lost_rows']}"
         for run in runs
     ]
+
+
+@drill.command("suggest", epilog=examples("drill suggest shop"))
+@click.argument("cluster")
+@_RUNBOOKS
+@_REPORTS
+@json_option
+@click.pass_obj
+def suggest_(session: Session, cluster: str, runbooks: Path | None, reports: Path | None) -> None:
+    """What has not been rehearsed for how long, and how ready the cluster is; the score becomes a metric."""
+    session.cluster(cluster)
+    folder = reports_folder(session, reports)
+    books = [catalog.find(name, runbooks) for name in sorted(catalog.files(runbooks))]
+    findings = session.app().check(cluster)
+    told = suggest.suggestions(cluster, books, catalog.kept(folder), findings, session.clock.wall())
+    catalog.keep_score(folder, cluster, told["score"])
+    if session.as_json:
+        session.document(told)
+    else:
+        click.echo("\n".join(suggest.lines(told)))

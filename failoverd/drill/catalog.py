@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -69,6 +70,24 @@ def kept(folder: Path, drill: str = "") -> Iterator[Document]:
         if isinstance(told, dict) and told.get("drill") == (drill or told.get("drill")):
             found.append(told)
     yield from sorted(found, key=lambda told: str(told["began"] or told["ended"]))
+
+
+def keep_score(folder: Path, cluster: str, score: float) -> None:
+    """Note how ready a cluster was found to be, where the manager of this host finds it. Raises ConfigError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{cluster}.score").write_text(f"{score:g}\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError("the score could not be noted", str(error), "name another place with --reports") from error
+
+
+def scores(folder: Path) -> Mapping[str, float]:
+    """What was noted last of each cluster; what cannot be read is not there."""
+    found = {}
+    for file in folder.glob("*.score"):
+        with contextlib.suppress(OSError, ValueError):
+            found[file.stem] = float(file.read_text(encoding="utf-8"))
+    return found
 
 
 def default_folder() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -107,14 +108,23 @@ METRICS = (
     Metric("failoverd_server_agent", "1 where its agent answers.", SERVER, of_servers(lambda s: s["agent"] == "ok")),
 )
 AGE = "failoverd_look_age_seconds"
+SCORE = "failoverd_readiness_score"
+NO_SCORES: Mapping[str, float] = MappingProxyType({})
 
 
-def exposition(documents: Mapping[str, Document], ages: Mapping[str, float]) -> bytes:
-    """The text of one scrape; `ages` are the seconds since each cluster was last spoken of."""
+def exposition(
+    documents: Mapping[str, Document], ages: Mapping[str, float], scores: Mapping[str, float] = NO_SCORES
+) -> bytes:
+    """The text of one scrape; `ages` are the seconds since each cluster was last spoken of, `scores` how ready each one
+    was found to be.
+    """
     registry = CollectorRegistry()
     age = Gauge(AGE, "Seconds since this manager last said something.", CLUSTER, registry=registry)
     for cluster, seconds in ages.items():
         age.labels(cluster).set(seconds)
+    score = Gauge(SCORE, "How ready the cluster was found to be, 0 to 100.", CLUSTER, registry=registry)
+    for cluster, points in scores.items():
+        score.labels(cluster).set(points)
     for metric in METRICS:
         gauge = Gauge(metric.name, metric.about, metric.labels, registry=registry)
         for document in documents.values():

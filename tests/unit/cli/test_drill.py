@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from failoverd.cli import drill as command
+from failoverd.drill import catalog
 from failoverd.drill.run import Drill
+from failoverd.model.finding import Finding, Severity
 from failoverd.model.rehearsed import Rows
 from failoverd.model.runbook import Runbook
 from tests.fakes.drills import FakeGround, Looks, Time
@@ -179,6 +181,21 @@ def test_a_real_cluster_must_allow_it_and_be_confirmed_by_name(
     assert (code, json.loads(text)["on"]) == (0, "shop")
     assert made.done[-2:] == ["heal", "close"]
     assert grounds == []
+
+
+def test_what_should_be_rehearsed_next_and_the_score(at: Terminal, grounds: list[FakeGround]) -> None:
+    run(at)
+    app = StandIn(check=(Finding("no-standby", "shop", "", "there is no standby", severity=Severity.WARNING),))
+    folders = ["--runbooks", str(at.folder / "books"), "--reports", str(at.folder / "reports")]
+    done = at.call(app, "drill", "suggest", "shop", *folders, "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["promises"][0]["rehearsed"]) == (0, "lab")
+    assert told["score"] == 65, "40 of 50 with a warning, 25 of 50 because only a lab has shown it"
+    assert catalog.scores(at.folder / "reports") == {"shop": 65.0}
+    done = at.call(app, "drill", "suggest", "shop", *folders)
+    assert "shop: readiness 65 of 100" in done.stdout
+    assert "check: there is no standby" in done.stdout
+    assert at.call(app, "drill", "suggest", "nowhere", *folders).exit_code == 2
 
 
 def test_drills_and_reports_that_are_not_there(at: Terminal) -> None:

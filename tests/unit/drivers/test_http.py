@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from failoverd.drivers.http import HttpServer
-from failoverd.drivers.metrics import AGE, METRICS, exposition
+from failoverd.drivers.metrics import AGE, METRICS, SCORE, exposition
 from failoverd.service.answers import responder
 from failoverd.service.board import Board
 from tests.contract.coordination_worlds import until
@@ -100,4 +100,4 @@ def test_prometheus_reads_numbers_of_clusters_and_servers() -> None:
 
 def test_every_metric_is_documented_and_no_other() -> None:
     named = set(re.findall(r"^\| `(failoverd_\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
-    assert named == {AGE, *(metric.name for metric in METRICS)}
+    assert named == {AGE, SCORE, *(metric.name for metric in METRICS)}

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from failoverd.bootstrap.access import agent_access
 from failoverd.bootstrap.application import Application
-from failoverd.bootstrap.cluster_ground import ClusterGround
 from failoverd.config.schema import Config
 from failoverd.drill.ground import Ground
+from failoverd.drivers.ssh.agents import AgentAccess
+from failoverd.lab.on_cluster import ClusterGround
 from failoverd.lab.rehearsing import LabGround
 from failoverd.model.rehearsed import Document
 from failoverd.model.runbook import Runbook
@@ -33,4 +35,7 @@ def cluster_ground(path: Path, config: Config, cluster: str, book: Runbook) -> G
         listed = [str(one["operation"]) for one in app.operations(cluster)[:20]]
         return tuple(found for one in listed if (found := app.operation(one)) is not None)
 
-    return ClusterGround(path, config, cluster, book.probe, (status, journal))
+    def agent(server: str) -> AgentAccess:
+        return agent_access(config, config.access(cluster, server))
+
+    return ClusterGround((path, config), cluster, book.probe, (status, journal, agent))

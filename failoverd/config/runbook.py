@@ -74,6 +74,7 @@ def _noun(shape: RunbookShape, walk: Walk, file: Path) -> Runbook:
         expect=tuple(expect),
         on=shape.on,
         needs=shape.needs,
+        needs_place=str(walk.place_of("needs", Place(file, 1))),
         blast_radius=shape.blast_radius,
         cleanup=steps("cleanup", shape.cleanup),
         abort_if=tuple(_abort(one) for one in shape.abort_if),

@@ -99,7 +99,7 @@ class Drill:
     def _needs(self) -> None:
         lacking = [f"{need}: {why}" for need in self._book.needs if (why := self._ground.lacks(need))]
         if lacking:
-            detail = "\n".join(f"{self._book.file}: needs: {one}" for one in lacking)
+            detail = "\n".join(f"{self._book.needs_place}: needs: {one}" for one in lacking)
             raise ConfigError(f"the drill '{self._book.name}' needs what is not there", detail, "nothing was touched")
 
     def _rehearse(self, probe: Probe) -> None:

@@ -291,6 +291,7 @@ class Runbook:
     expect: tuple[Expectation, ...]
     on: str = LAB
     needs: tuple[Need, ...] = ()
+    needs_place: str = ""
     blast_radius: tuple[Role, ...] = ()
     cleanup: tuple[Step, ...] = ()
     abort_if: tuple[Abort, ...] = ()

@@ -81,6 +81,7 @@ def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:
     book = load_runbook(put(tmp_path, WHOLE))
     assert (book.name, book.on, book.title, book.about) == ("ours", "shop", "A drill", "Why,\nand what to look at.")
     assert book.needs == (Need.HEALTHY, Need.STANDBY)
+    assert book.needs_place == f"{tmp_path}/ours.yml:6"
     assert book.blast_radius == (Role.PRIMARY, Role.REPLICA)
     place = f"{tmp_path}/ours.yml"
     assert book.steps == (

@@ -113,8 +113,8 @@ def test_what_cannot_be_cleared_away_fails_it(play: Play) -> None:
 
 def test_a_need_that_is_not_met_is_said_before_anything_is_touched(play: Play) -> None:
     play.ground.lacking = {Need.STANDBY: "mgr1 is alone"}
-    with pytest.raises(ConfigError, match="needs: standby: mgr1 is alone"):
-        play.run(KILL, needs=(Need.HEALTHY, Need.STANDBY), cleanup=(HEAL,))
+    with pytest.raises(ConfigError, match=r"x\.yml:6: needs: standby: mgr1 is alone"):
+        play.run(KILL, needs=(Need.HEALTHY, Need.STANDBY), needs_place="x.yml:6", cleanup=(HEAL,))
     assert play.ground.done == ["open", "close"]
 
 

@@ -1,4 +1,4 @@
-"""A real cluster as the ground of a drill: broken by its agents alone, written to by its own kind of client."""
+"""A real cluster as the ground of a drill: broken by its agents alone, written to by the lab's client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from failoverd import __version__
-from failoverd.bootstrap.access import agent_access
 from failoverd.config.schema import ClusterConfig, Config
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.mysql.application import ApplicationSession
@@ -30,6 +29,7 @@ from failoverd.model.sight import Endpoint
 
 Status = Callable[[], Mapping[str, Any]]
 Journal = Callable[[], tuple[Document, ...]]
+Agent = Callable[[str], AgentAccess]
 _GLANCE: Final = 0.5
 _STATUS_EVERY: Final = 0.5
 _PATIENCE: Final = 5.0
@@ -39,13 +39,12 @@ class ClusterGround:
     """Implements the ground of a drill on a cluster of the configuration; who may do so was judged before."""
 
     def __init__(
-        self, path: Path, config: Config, cluster: str, probe: ProbeShape, sources: tuple[Status, Journal]
+        self, configuration: tuple[Path, Config], cluster: str, probe: ProbeShape, ways: tuple[Status, Journal, Agent]
     ) -> None:
-        self._path = path
-        self._config = config
+        self._path, self._config = configuration
         self._cluster = cluster
         self._shape = probe
-        self._ask_status, self._journal = sources
+        self._ask_status, self._journal, self._agent = ways
         self._tasks = ThreadTasks()
         self._clock = SystemClock()
         self._sessions: dict[str, ApplicationSession] = {}
@@ -54,6 +53,7 @@ class ClusterGround:
         self._told_at = float("-inf")
         self._touched: list[str] = []
         self._began = 0.0
+        self._primary = ""
 
     @property
     def name(self) -> str:
@@ -66,18 +66,13 @@ class ClusterGround:
         return self._config.cluster(self._cluster)
 
     def open(self) -> Cast:
-        """Who is who; the client's table is made. Raises FailoverdError where nobody manages the cluster."""
+        """Who is who; nothing is touched. Raises FailoverdError where nobody manages the cluster."""
         status = self._ask_status()
         primary, active = status.get("primary"), status.get("active_manager")
         if not primary or not active:
             raise ConfigError("the cluster cannot be rehearsed on", f"primary {primary}, active manager {active}")
         self._began = self._clock.wall().timestamp()
-        place = self._config.server(self._cluster, str(primary)).endpoint
-        session = self._login(place)
-        try:
-            session.execute(PROBE_TABLE)
-        finally:
-            session.close()
+        self._primary = str(primary)
         return Cast(
             primary=str(primary),
             replicas=tuple(server.name for server in self.section.servers if server.name != primary),
@@ -100,7 +95,8 @@ class ClusterGround:
         return found[need]
 
     def probe(self) -> ClientProbe:
-        """The client, by the way that the runbook names."""
+        """The client, by the way that the runbook names; its table is made."""
+        self._asked_by_client(self._primary, PROBE_TABLE)
         places = {server.name: server.endpoint for server in self.section.servers}
         user, password = self._account()
         writer = Writer(self._way(places), user, password, self._shape.every)
@@ -197,9 +193,6 @@ class ClusterGround:
             except AgentError as error:
                 left.append(f"{name}: {error}; it ends by itself")
         return tuple(left)
-
-    def _agent(self, server: str) -> AgentAccess:
-        return agent_access(self._config, self._config.access(self._cluster, server))
 
     def command(self, words: tuple[str, ...], seconds: float) -> Ran:
         """Run a failoverd command with this configuration."""

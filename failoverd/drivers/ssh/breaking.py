@@ -11,7 +11,7 @@ from failoverd.drivers.ssh.connection import connect
 from failoverd.model.errors import AgentError
 
 _TIME = 15.0
-_TRIES = 3
+_TRIES = 12
 # On a busy host sudo takes longer than a door is given; nothing was done then, and the next try may find it open.
 _SHUT = "the door does not open"
 

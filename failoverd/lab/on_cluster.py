@@ -18,7 +18,7 @@ from failoverd.drivers.ssh.breaking import break_server, mend_server
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.lab.compare import compared
 from failoverd.lab.probing import PROBE_TABLE, TWICE, ClientProbe
-from failoverd.lab.reader import Reader
+from failoverd.lab.reader import NEWEST, Reader
 from failoverd.lab.rehearsing import STATE, open_operation, run_hook
 from failoverd.lab.writer import Writer
 from failoverd.model.errors import AgentError, ConfigError, FailoverdError, ServerError
@@ -54,6 +54,7 @@ class ClusterGround:
         self._touched: list[str] = []
         self._began = 0.0
         self._primary = ""
+        self._before = 0  # the newest row of earlier drills
 
     @property
     def name(self) -> str:
@@ -97,10 +98,13 @@ class ClusterGround:
     def probe(self) -> ClientProbe:
         """The client, by the way that the runbook names; its table is made."""
         self._asked_by_client(self._primary, PROBE_TABLE)
+        ((newest,),) = self._asked_by_client(self._primary, NEWEST)
+        self._before = int(str(newest))
         places = {server.name: server.endpoint for server in self.section.servers}
         user, password = self._account()
         writer = Writer(self._way(places), user, password, self._shape.every)
         writer.database = self.section.drills.database
+        writer.go_on_after(self._before)
         reader = Reader(places, user, password, writer) if self._shape.reads else None
         self._client = ClientProbe(writer, reader)
         return self._client
@@ -226,9 +230,12 @@ class ClusterGround:
         """The client's list against that server's rows."""
         if self._client is None:
             raise FailoverdError("there was no client")
-        present = {int(str(row[0])) for row in self._asked_by_client(server, "SELECT n FROM numbered")}
+        present = {
+            int(str(row[0]))
+            for row in self._asked_by_client(server, "SELECT n FROM numbered WHERE n > %s", self._before)
+        }
         found = compared(present, self._client.writer.account)
-        ((twice,),) = self._asked_by_client(server, TWICE)
+        ((twice,),) = self._asked_by_client(server, TWICE, self._before)
         return Rows(server, found.acknowledged, found.lost, found.strange, int(str(twice)))
 
     def facts(self) -> Mapping[str, str]:

@@ -239,7 +239,7 @@ class LabGround:
         if self.breaking.probe is None:
             raise FailoverdError("there was no client")
         compared = compare(self.lab, server, self.breaking.probe.writer.account)
-        ((twice,),) = self.lab.sql(server, f"USE app; {TWICE}")
+        ((twice,),) = self.lab.sql(server, f"USE app; {TWICE % 0}")
         strange = tuple(number for number in compared.strange if number < 10**9)
         return Rows(server, compared.acknowledged, compared.lost, strange, int(str(twice)))
 

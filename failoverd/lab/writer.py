@@ -101,6 +101,10 @@ class Writer:
         """Begin writing; the table is made by whoever set the cluster up."""
         self._thread.start()
 
+    def go_on_after(self, number: int) -> None:
+        """Begin above this number, because rows of an earlier client are there; before `start`."""
+        self._number = number
+
     def pause(self) -> None:
         """Write nothing until `resume`; returns when no row is under way."""
         self._gate.acquire()

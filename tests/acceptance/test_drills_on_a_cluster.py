@@ -93,7 +93,6 @@ def test_a_drill_on_a_cluster_and_one_that_is_killed_leave_it_whole(lab: LabFact
         killed(play, tmp_path, FROZEN, lambda: stands(play, "db2"))
         killed(play, tmp_path, CUT, lambda: cut_off(play, "db2"))
         assert play.operations() == []
-        play.lab.sql("db1", "DELETE FROM app.numbered")
         words = command(play, tmp_path, PRIMARY, COMES)
         done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
         told = json.loads(done.stdout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from failoverd.bootstrap.build import build
@@ -38,8 +38,8 @@ def run_manager(config: Config, read_again: Callable[[], Config]) -> int:
 
     watches = [watch(name, bell) for name, bell in built.bells.items()]
 
-    def metrics(documents: Mapping[str, Document], ages: Mapping[str, float]) -> bytes:
-        return exposition(documents, ages, catalog.scores(config.manager.state_dir / "drills"))
+    def metrics(documents: tuple[Document, ...]) -> bytes:
+        return exposition(documents, catalog.scores(config.manager.state_dir / "drills"))
 
     http = HttpServer(config.manager.listen, answers.responder(board, metrics), lambda why: no_http(log, why))
     http.start()

@@ -66,6 +66,7 @@ class Walk:
         self.values: dict[str, object] = {}
         self.origins: dict[str, Origin] = {}
         self._pending: dict[str, Complaint] = {}
+        self._unread: set[str] = set()
 
     def complain(self, path: str, place: Place, sentence: str, hint: str = "") -> Broken:
         """Note what is wrong; the same thing is noted once."""
@@ -118,6 +119,7 @@ class Walk:
 
     def _within(self, shape: Any, item: Item, at: At) -> object:
         if not isinstance(item, Section):
+            self._unread.add(at.path)
             return self.complain(at.path, item.place, f"is {kind_of(item)} instead of a section with keys")
         if isinstance(shape, type) and issubclass(shape, Tagged):
             shape = variant(shape, item)
@@ -165,6 +167,8 @@ class Walk:
         source = f"{at.base}.{field.name}"
         if entry is not None:
             value = self._read(kind, entry.item, at)
+        elif at.base in self._unread:  # what it would have said is not known, and no default is to be missed
+            self.origins[at.path], value = Origin(None, at.path), BROKEN
         elif at.base and source in self.values:
             value = self.values[source]
             self.origins[at.path] = self.origins[source]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from failoverd.gtid import GtidSet
 
 Document = Mapping[str, Any]
 Sample = tuple[tuple[str, ...], float]
@@ -52,6 +55,12 @@ def verdicts(document: Document) -> Iterator[Sample]:
     yield (document["name"], document["verdict"]), 1.0
 
 
+def active(document: Document) -> Iterator[Sample]:
+    """Who holds the lock."""
+    if document["active_manager"] is not None:
+        yield (document["name"], document["active_manager"]), 1.0
+
+
 def refusals(document: Document) -> Iterator[Sample]:
     """What stands against acting now."""
     for refusal in document["refusals"]:
@@ -63,22 +72,66 @@ def writable(server: Document) -> bool | None:
     return server["read_only"] is False if server["reachable"] else None
 
 
-CLUSTER, SERVER = ("cluster",), ("cluster", "server")
+def waiting(server: Document) -> int | None:
+    """Transactions that a server has received and not executed."""
+    received, executed = server["gtid_received"], server["gtid_executed"]
+    return None if received is None else (GtidSet.parse(received) - GtidSet.parse(executed)).count()
+
+
+def last(value: Callable[[Document], object]) -> Callable[[Document], Iterator[Sample]]:
+    """One number of the operation that this manager ended last; nothing before one."""
+
+    def samples(document: Document) -> Iterator[Sample]:
+        operation = document["last_operation"]
+        found = value(operation) if operation is not None else None
+        if found is not None:
+            yield (document["name"], operation["kind"], operation["outcome"]), float(str(found))
+
+    return samples
+
+
+def seconds_of(text: str | None) -> float | None:
+    """A published time as seconds of the clock that Prometheus counts by."""
+    return datetime.fromisoformat(text).timestamp() if text else None
+
+
+CLUSTER, SERVER, LAST = ("cluster",), ("cluster", "server"), ("cluster", "kind", "outcome")
 METRICS = (
     Metric(
-        "failoverd_healthy",
-        "1 while the verdict is healthy.",
+        "failoverd_look_age_seconds",
+        "Seconds since this manager last said something; above 15 nothing else here means now.",
         CLUSTER,
-        of_cluster(lambda d: d["verdict"] == "healthy"),
+        of_cluster(lambda d: d["age"]),
+    ),
+    Metric(
+        "failoverd_healthy", "1 while the verdict is healthy.", CLUSTER, of_cluster(lambda d: d["verdict"] == "healthy")
+    ),
+    Metric(
+        "failoverd_healthy_age_seconds",
+        "Seconds since this manager last found it healthy.",
+        CLUSTER,
+        of_cluster(lambda d: d["healthy_age"]),
     ),
     Metric("failoverd_verdict", "1 for the verdict in force.", ("cluster", "verdict"), verdicts),
     Metric("failoverd_refusal", "1 for each refusal that stands.", ("cluster", "refusal"), refusals),
+    Metric(
+        "failoverd_ready",
+        "1 while a failover could be done: see /health/ready.",
+        CLUSTER,
+        of_cluster(lambda d: d["ready"]),
+    ),
     Metric("failoverd_epoch", "The epoch of the last look.", CLUSTER, of_cluster(lambda d: d["epoch"])),
     Metric(
         "failoverd_managed",
         "1 while some manager is active.",
         CLUSTER,
         of_cluster(lambda d: d["active_manager"] is not None),
+    ),
+    Metric(
+        "failoverd_active",
+        "1 for the manager that is active.",
+        ("cluster", "manager"),
+        active,
     ),
     Metric("failoverd_standbys", "Managers in line.", CLUSTER, of_cluster(lambda d: len(d["standby_managers"]))),
     Metric(
@@ -94,6 +147,24 @@ METRICS = (
         CLUSTER,
         of_cluster(lambda d: d["operation"] is not None),
     ),
+    Metric(
+        "failoverd_last_operation_timestamp_seconds",
+        "When the last operation of this manager ended.",
+        LAST,
+        last(lambda o: seconds_of(o["ended"])),
+    ),
+    Metric(
+        "failoverd_last_operation_outage_seconds",
+        "How long nobody took writes in it.",
+        LAST,
+        last(lambda o: o["outage_seconds"]),
+    ),
+    Metric(
+        "failoverd_last_operation_lost_transactions",
+        "Transactions known to be lost in it.",
+        LAST,
+        last(lambda o: o["lost"]["transactions"]),
+    ),
     Metric("failoverd_server_up", "1 where the server answers.", SERVER, of_servers(lambda s: s["reachable"])),
     Metric("failoverd_server_writable", "1 where it takes writes.", SERVER, of_servers(writable)),
     Metric(
@@ -103,31 +174,31 @@ METRICS = (
         of_servers(lambda s: s["lag_seconds"]),
     ),
     Metric(
+        "failoverd_server_waiting_transactions",
+        "Transactions that it has received and not executed.",
+        SERVER,
+        of_servers(waiting),
+    ),
+    Metric(
         "failoverd_server_problems", "Problems that the status names.", SERVER, of_servers(lambda s: len(s["problems"]))
     ),
     Metric("failoverd_server_agent", "1 where its agent answers.", SERVER, of_servers(lambda s: s["agent"] == "ok")),
 )
-AGE = "failoverd_look_age_seconds"
 SCORE = "failoverd_readiness_score"
 NO_SCORES: Mapping[str, float] = MappingProxyType({})
 
 
-def exposition(
-    documents: Mapping[str, Document], ages: Mapping[str, float], scores: Mapping[str, float] = NO_SCORES
-) -> bytes:
-    """The text of one scrape; `ages` are the seconds since each cluster was last spoken of, `scores` how ready each one
+def exposition(documents: Iterable[Document], scores: Mapping[str, float] = NO_SCORES) -> bytes:
+    """The text of one scrape; a cluster that was not looked at yet has no samples. `scores` are how ready each cluster
     was found to be.
     """
-    registry = CollectorRegistry()
-    age = Gauge(AGE, "Seconds since this manager last said something.", CLUSTER, registry=registry)
-    for cluster, seconds in ages.items():
-        age.labels(cluster).set(seconds)
+    registry, seen = CollectorRegistry(), [document for document in documents if "verdict" in document]
     score = Gauge(SCORE, "How ready the cluster was found to be, 0 to 100.", CLUSTER, registry=registry)
     for cluster, points in scores.items():
         score.labels(cluster).set(points)
     for metric in METRICS:
         gauge = Gauge(metric.name, metric.about, metric.labels, registry=registry)
-        for document in documents.values():
+        for document in seen:
             for labels, value in metric.samples(document):
                 gauge.labels(*labels).set(value)
     return bytes(generate_latest(registry))

@@ -7,18 +7,22 @@ from dataclasses import dataclass, field
 
 from failoverd.model.history import Pause
 from failoverd.model.pace import UNKNOWN, Pace
+from failoverd.model.plans import Report
 from failoverd.model.policy import ClusterPolicy, ServerSpec
-from failoverd.model.published import Json, problem_json, seconds, time_text, verdict_json
+from failoverd.model.published import Json, problem_json, report_json, seconds, time_text, verdict_json
 from failoverd.model.sight import Channel, ServerState, Thread
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.steps import NOWHERE
 from failoverd.model.verdict import Verdict
 
+_LAST = frozenset({"operation", "kind", "outcome", "old_primary", "new_primary", "ended", "outage_seconds", "lost"})
+
 
 @dataclass(frozen=True, slots=True)
 class Management:
     """Who manages a cluster; `coordination` is ok, lost or local, `operation` an open one as JSON data, `traffic` the
-    clients' ways where any are configured, `paces` how fast each server was seen to apply.
+    clients' ways where any are configured, `paces` how fast each server was seen to apply,
+    `last` the operation that this manager ended last.
     """
 
     epoch: int = 0
@@ -30,6 +34,7 @@ class Management:
     paused_servers: tuple[Pause, ...] = ()
     traffic: Mapping[str, object] | None = None
     paces: Mapping[str, Pace] = field(default_factory=dict)
+    last: Report | None = None
 
 
 def status_json(
@@ -46,6 +51,7 @@ def status_json(
         "coordination": management.coordination,
         "paused": pause_json(management.paused),
         "operation": dict(management.operation) if management.operation is not None else None,
+        "last_operation": last_json(management.last),
         "traffic": management.traffic,
         "seen": time_text(wall),
         "servers": [
@@ -74,6 +80,13 @@ def paces_told(published: Mapping[str, object]) -> Mapping[str, Pace]:
     servers = published.get("servers")
     told = servers if isinstance(servers, list | tuple) else []
     return {str(s["name"]): Pace(s.get("apply_rate"), s.get("transaction_bytes")) for s in told}
+
+
+def last_json(last: Report | None) -> Json | None:
+    """The operation that was ended last, in short: what it was, how it ended, what it cost."""
+    if last is None:
+        return None
+    return {key: value for key, value in report_json(last).items() if key in _LAST}
 
 
 def pause_json(pause: Pause | None) -> Json | None:

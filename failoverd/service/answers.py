@@ -64,19 +64,27 @@ def answer(board: Board, metrics: Callable[[Board], bytes], target: str, state: 
 
 
 def responder(
-    board: Board, exposition: Callable[[Mapping[str, Document], Mapping[str, float]], bytes]
+    board: Board, exposition: Callable[[tuple[Document, ...]], bytes]
 ) -> Callable[[str, str], tuple[int, str, bytes]]:
     """What a server asks for each request: status code, content type and body; `exposition` makes the metrics."""
 
     def metrics(board: Board) -> bytes:
-        known = {name: document for name in board.clusters if (document := board.document(name)) is not None}
-        return exposition(known, {name: board.age(name) for name in known})
+        return exposition(tuple(measured(board, name) for name in board.clusters))
 
     def respond(target: str, state: str) -> tuple[int, str, bytes]:
         found = answer(board, metrics, target, state)
         return found.status, found.kind, found.body
 
     return respond
+
+
+def measured(board: Board, cluster: str) -> Document:
+    """The last status of a cluster with its ages, which no document can say of itself; only the name before a look."""
+    document = board.document(cluster)
+    if document is None:
+        return {"name": cluster}
+    ready = not not_ready(board.fresh(cluster))
+    return {**document, "age": board.age(cluster), "healthy_age": board.healthy_age(cluster), "ready": ready}
 
 
 def said(status: int, body: object) -> Answer:

@@ -20,6 +20,7 @@ class Board:
         self._keep = keep
         self._clusters = clusters
         self._said: dict[str, tuple[Document, float]] = {}
+        self._healthy: dict[str, float] = {}
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -28,7 +29,10 @@ class Board:
 
     def keep(self, cluster: str, document: str) -> None:
         """Take a cluster's status, and hand it on to where it is kept."""
-        self._said[cluster] = (json.loads(document), self._clock.now())
+        said, now = json.loads(document), self._clock.now()
+        self._said[cluster] = (said, now)
+        if said["verdict"] == "healthy":
+            self._healthy[cluster] = now
         self._keep(cluster, document)
 
     def document(self, cluster: str) -> Document | None:
@@ -40,6 +44,11 @@ class Board:
         """Seconds since it was said; infinite before the first look."""
         said = self._said.get(cluster)
         return self._clock.now() - said[1] if said is not None else float("inf")
+
+    def healthy_age(self, cluster: str) -> float | None:
+        """Seconds since it was last seen healthy; None where it never was."""
+        healthy = self._healthy.get(cluster)
+        return self._clock.now() - healthy if healthy is not None else None
 
     def fresh(self, cluster: str) -> Document | None:
         """The last status, if it still says something about now."""

@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from failoverd.model.errors import FailoverdError
 from failoverd.ports import Clock, Rounds, Wakeups
 from failoverd.service.logs import Log
+from failoverd.service.pulse import Watchdog
 from failoverd.service.sdnotify import notify
 from failoverd.service.watch import Watch
 
 # A stop takes as long as the turn in hand; an operation past its point of no return is finished by the next manager.
 STOP_SECONDS = 8.0
 POLL = 0.05
+TICK = 1.0
 
 
 class Manager:
@@ -28,6 +30,8 @@ class Manager:
         self._log = log
         self._stopping = False
         self._reload: Callable[[], tuple[str, ...]] | None = None
+        self._complaint = ""
+        self._watchdog = Watchdog()
 
     def run(self) -> int:
         """Watch until told to stop; 0 when every lock was given back in time, else 1."""
@@ -35,8 +39,9 @@ class Manager:
             self._rounds.start(watch.world.cluster, watch.round)
         self._wait_for_first_looks()
         while not self._stopping:
-            self._bell.wait(1.0)
+            self._bell.wait(TICK)
             self._apply_reload()
+            self._feed()
         return self._leave()
 
     def stop(self) -> None:
@@ -49,6 +54,22 @@ class Manager:
         self._reload = apply
         self._bell.ring("reload")
 
+    def _feed(self) -> None:
+        """Tell the service manager what we see; that a loop hangs is told at once, so that we are started anew."""
+        hung = self._watchdog.tick(self._watches)
+        if hung:
+            self._log.error("the loop of a cluster stands still", clusters=list(hung))
+            notify("WATCHDOG=trigger")
+        else:
+            notify(f"WATCHDOG=1\nSTATUS={self.status}")
+
+    @property
+    def status(self) -> str:
+        """One line for the service manager: each cluster with its verdict, and a configuration that was not applied."""
+        verdicts = ((watch.name, watch.memory.verdict) for watch in self._watches)
+        line = ", ".join(f"{name} {verdict.name if verdict else 'not seen yet'}" for name, verdict in verdicts)
+        return f"{line}{self._complaint}"
+
     def _apply_reload(self) -> None:
         apply, self._reload = self._reload, None
         if apply is None:
@@ -57,14 +78,16 @@ class Manager:
             needs_restart = apply()
         except FailoverdError as error:
             self._log.warning("configuration not applied, the old one stays", why=str(error))
+            self._complaint = "; the configuration was not applied: " + str(error).replace("\n", "; ")
             return
+        self._complaint = ""
         self._log.info("configuration applied", needs_restart=list(needs_restart))
 
     def _wait_for_first_looks(self) -> None:
         while not self._stopping and not all(watch.looked for watch in self._watches):
             self._bell.wait(POLL)
         if not self._stopping:
-            notify("READY=1\nSTATUS=watching " + ", ".join(watch.world.cluster for watch in self._watches))
+            notify(f"READY=1\nSTATUS={self.status}")
 
     def _leave(self) -> int:
         notify("STOPPING=1")

@@ -68,6 +68,7 @@ def describe(world: World, memory: Memory, snapshot: TopologySnapshot, *, active
         operation=operation_shown(memory),
         traffic=traffic_shown(world, memory),
         paces=memory.paces,
+        last=memory.last_report,
     )
     return status_json(told, memory.verdict, world.policy, management, world.eyes.clock.wall().timestamp())
 

@@ -58,7 +58,7 @@ def test_what_was_never_shown_comes_first_and_errors_take_all_points_of_the_chec
 def test_the_score_is_a_metric(tmp_path: Path) -> None:
     catalog.keep_score(tmp_path, "shop", 75.0)
     (tmp_path / "blog.score").write_text("nonsense")
-    text = exposition({}, {}, catalog.scores(tmp_path)).decode()
+    text = exposition((), catalog.scores(tmp_path)).decode()
     assert 'failoverd_readiness_score{cluster="shop"} 75.0' in text
     assert "blog" not in text
     assert "failoverd_readiness_score{" not in exposition({}, {}).decode()

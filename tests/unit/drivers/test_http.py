@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from failoverd.drivers.http import HttpServer
-from failoverd.drivers.metrics import AGE, METRICS, SCORE, exposition
+from failoverd.drivers.metrics import METRICS, SCORE, exposition
 from failoverd.service.answers import responder
 from failoverd.service.board import Board
 from tests.contract.coordination_worlds import until
@@ -75,21 +75,39 @@ def test_nowhere_is_served_where_nobody_wants_it() -> None:
     nowhere.close()
 
 
-def scraped() -> str:
+def scraped(victim: str) -> list[str]:
     whole = Whole()
-    board = Board(whole.clock, (CLUSTER,), lambda *_: None)
+    board = Board(whole.clock, (CLUSTER, "blog"), lambda *_: None)
     manager = whole.manager()
     manager.published._keep = board.keep
     manager.turns(4)
-    whole.mysqlds["db3"].kill()
+    whole.mysqlds[victim].kill()
     manager.turns(20)
     status, kind, body = responder(board, exposition)("/metrics", "")
     assert (status, kind.partition(";")[0]) == (200, "text/plain")
-    return body.decode()
+    return body.decode().splitlines()
+
+
+def value(lines: list[str], name: str) -> float:
+    """The one sample of that metric."""
+    (found,) = (line for line in lines if line.startswith(f"{name}{{"))
+    return float(found.rpartition(" ")[2])
+
+
+def test_prometheus_reads_what_the_last_operation_cost() -> None:
+    lines = scraped("db1")
+    assert 'failoverd_last_operation_lost_transactions{cluster="shop",kind="failover",outcome="done"} 0.0' in lines
+    assert 0 <= value(lines, "failoverd_last_operation_outage_seconds") < 60
+    assert value(lines, "failoverd_last_operation_timestamp_seconds") > 1_800_000_000
 
 
 def test_prometheus_reads_numbers_of_clusters_and_servers() -> None:
-    lines = scraped().splitlines()
+    lines = scraped("db3")
+    assert 'failoverd_ready{cluster="shop"} 1.0' in lines
+    assert 'failoverd_active{cluster="shop",manager="m1"} 1.0' in lines
+    assert 'failoverd_server_waiting_transactions{cluster="shop",server="db2"} 0.0' in lines
+    assert value(lines, "failoverd_healthy_age_seconds") <= 5.0
+    assert not [line for line in lines if "last_operation" in line and not line.startswith("#")]
     assert 'failoverd_healthy{cluster="shop"} 1.0' in lines
     assert 'failoverd_verdict{cluster="shop",verdict="healthy"} 1.0' in lines
     assert 'failoverd_server_writable{cluster="shop",server="db1"} 1.0' in lines
@@ -100,4 +118,4 @@ def test_prometheus_reads_numbers_of_clusters_and_servers() -> None:
 
 def test_every_metric_is_documented_and_no_other() -> None:
     named = set(re.findall(r"^\| `(failoverd_\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
-    assert named == {AGE, SCORE, *(metric.name for metric in METRICS)}
+    assert named == {SCORE, *(metric.name for metric in METRICS)}

@@ -4,6 +4,7 @@ set -eu
 umask 022
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/say.sh"
+. "$here/mirror.sh"
 
 cache=${FAILOVERD_CACHE:-/var/cache/failoverd}
 target=$cache/mysql
@@ -17,30 +18,6 @@ version_of() {
 unpacked_version() {
     [ -f "$target/failoverd-complete" ] || return 0
     version_of "$target"/usr/lib*/ld-linux-*.so.* --library-path "$(echo "$target"/usr/lib/*-linux-gnu)" "$target/usr/sbin/mysqld"
-}
-
-# own_mirrors: the addresses that this machine's apt takes Debian from, whatever form its lists have.
-own_mirrors() {
-    apt-get update --print-uris 2>/dev/null | sed -n "s#^'\(.*\)/dists/[^/]*/InRelease'.*#\1#p" | sort -u
-}
-
-# mirror: the first of them that has Debian's unstable suite.
-mirror() {
-    for candidate in $(own_mirrors); do
-        if /usr/lib/apt/apt-helper download-file "$candidate/dists/sid/InRelease" "$work/InRelease" >/dev/null 2>&1 &&
-            grep -qxa 'Origin: Debian' "$work/InRelease"; then
-            printf '%s' "$candidate"
-            return 0
-        fi
-    done
-}
-
-# mmdebstrap does not read this machine's apt.conf, so a proxy named there is handed on.
-unpack() {
-    set -- --aptopt='Acquire::Check-Valid-Until "false"' "$@"
-    eval "$(apt-config shell proxy Acquire::http::Proxy)"
-    [ -z "${proxy:-}" ] || set -- --aptopt="Acquire::http::Proxy \"$proxy\"" "$@"
-    mmdebstrap --variant=extract --include=mysql-server-core,mysql-client-core,perl-base "$@"
 }
 
 if [ -n "${FAILOVERD_MYSQL_BASEDIR:-}" ]; then
@@ -62,10 +39,11 @@ work=$(mktemp -d "$cache/unpack.XXXXXX")
 chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' HUP INT TERM
-source=$(mirror)
+source=$(mirror sid)
 [ -n "$source" ] || fail "none of this machine's apt sources has Debian's unstable suite, where MySQL comes from" \
     "add a full Debian mirror to /etc/apt/sources.list.d, or name a MySQL with FAILOVERD_MYSQL_BASEDIR"
-doing "unpacking" unpack sid "$work/mysql" "deb $source sid main" ||
+doing "unpacking" unpack --variant=extract --include=mysql-server-core,mysql-client-core,perl-base \
+    sid "$work/mysql" "deb $source sid main" ||
     fail "MySQL could not be unpacked" "is the mirror reachable and is there 1 GB free in $cache?"
 touch "$work/mysql/failoverd-complete"
 chmod 755 "$work/mysql"

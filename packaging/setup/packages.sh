@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing, without letting any of them start a service.
+# Installs the Debian packages that are missing, and those named, without letting any of them start a service.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/say.sh"
@@ -11,7 +11,7 @@ mark="failoverd set-up: no service starts while packages are installed"
 # missing: prints the packages that are wanted and not installed. A Java from elsewhere is as good as Debian's.
 missing() {
     wanted="bind9 bind9-dnsutils ca-certificates chromium curl haproxy iproute2 mmdebstrap nftables openssh-client openssh-server procps python3 python3-venv sudo
-        util-linux zookeeper"
+        util-linux zookeeper $*"
     command -v java >/dev/null 2>&1 || wanted="$wanted default-jre-headless"
     # shellcheck disable=SC2086 # the list is meant to be split
     installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $wanted 2>/dev/null | sed -n 's/^ii *//p')
@@ -33,7 +33,7 @@ apt() { apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@"; }
 
 command -v dpkg-query >/dev/null 2>&1 || fail "this machine has no dpkg" "the set-up is made for Debian 12; see CONTRIBUTING.md"
 [ "$(id -u)" != 0 ] || allow_services
-absent=$(missing)
+absent=$(missing "$@")
 absent=${absent% }
 if [ -z "$absent" ]; then
     ready "nothing is missing"

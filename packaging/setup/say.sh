@@ -10,11 +10,11 @@ seconds_since() {
 
 # step NUMBER TITLE: opens a step; FAILOVERD_STEP carries it into the scripts that do the work.
 step() {
-    FAILOVERD_STEP="[$1/4] $2"
+    FAILOVERD_STEP="[$1/$steps] $2"
     export FAILOVERD_STEP
 }
 
-# doing WHAT COMMAND...: runs COMMAND quietly, prints "[n/4] step: WHAT ... 7.2 s"; its output is shown only when it fails.
+# doing WHAT COMMAND...: runs COMMAND quietly, prints "[n/5] step: WHAT ... 7.2 s"; its output is shown only when it fails.
 doing() {
     what=$1
     shift

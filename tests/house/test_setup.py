@@ -41,7 +41,7 @@ class Machine:
             "PATH": f"{self.bin}:/usr/sbin:/usr/bin:/sbin:/bin",
             "APT_CONFIG": str(folder / "apt.conf"),
             "FAILOVERD_CACHE": str(self.cache),
-            "FAILOVERD_STEP": "[3/4] MySQL 9.7",
+            "FAILOVERD_STEP": "[3/5] MySQL 9.7",
             "TEST_ASKED": str(self.asked),
             "TEST_LOADER": str(loader),
             "TEST_UNPACKER_ENDS": "0",

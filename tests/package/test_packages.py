@@ -1,0 +1,154 @@
+"""What is built: installed, upgraded, removed and purged in a clean Debian 12; nothing starts unconfigured."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.package.conftest import ROOT, package
+from tests.package.machine import Machine
+
+UNIT = "failoverd.service"
+OURS = ("/etc/failoverd", "/usr/lib/failoverd", "/var/lib/failoverd", "/usr/share/doc/failoverd", "/run/failoverd")
+AGENTS = ("/usr/lib/failoverd-agent", "/var/lib/failoverd-agent", "/etc/sudoers.d/failoverd-agent")
+
+
+def left(machine: Machine, *places: str) -> list[str]:
+    """What is there of these."""
+    return [place for place in places if machine.run("test", "-e", place, check=False).returncode == 0]
+
+
+def stat(machine: Machine, place: str) -> str:
+    """Mode and owners."""
+    return machine.say("stat", "-c", "%a %U %G", place)
+
+
+def later(built: Path, folder: Path) -> Path:
+    """The same package as a later version."""
+    tree = folder / "later"
+    subprocess.run(["dpkg-deb", "-R", built, tree], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(control.read_text().replace("\nVersion: ", "\nVersion: 99."), encoding="utf-8")
+    made = folder / f"later-{built.name}"
+    subprocess.run(
+        ["dpkg-deb", "-Zgzip", "-z1", "--root-owner-group", "-b", tree, made], check=True, capture_output=True
+    )
+    return made
+
+
+def test_the_life_of_the_managers_package(machine: Machine, packages: Path, tmp_path: Path) -> None:
+    built = package(packages, "failoverd")
+    machine.install(built)
+    assert machine.say("systemctl", "is-enabled", UNIT) == "disabled"
+    assert machine.say("systemctl", "is-active", UNIT) == "inactive"
+    machine.run("systemctl", "start", UNIT)
+    assert machine.say("systemctl", "is-active", UNIT) == "inactive", "without a configuration nothing is started"
+    assert stat(machine, "/etc/failoverd") == "750 root failoverd"
+    assert stat(machine, "/etc/failoverd/failoverd.yml.sample") == "640 root failoverd"
+    assert machine.say("getent", "passwd", "failoverd").endswith(":/var/lib/failoverd:/usr/sbin/nologin")
+    assert machine.say("failoverd", "--version").startswith("failoverd, version ")
+    refused = machine.run("failoverd", "config", "check", check=False)
+    assert (refused.returncode, "failoverd.yml" in refused.stderr) == (2, True)
+    machine.write("/etc/failoverd/mine.yml", "mine: yes\n")
+    machine.install(later(built, tmp_path))
+    assert machine.say("dpkg-query", "-W", "-f", "${Version}", "failoverd").startswith("99.")
+    assert machine.say("failoverd", "--version").startswith("failoverd, version ")
+    assert machine.say("systemctl", "is-active", UNIT) == "inactive"
+    machine.run("dpkg", "--remove", "failoverd")
+    assert left(machine, "/usr/bin/failoverd", "/usr/lib/failoverd", "/usr/share/man/man1/failoverd.1.gz") == []
+    assert left(machine, "/etc/failoverd/failoverd.yml.sample") != [], "what is configured stays until a purge"
+    machine.run("dpkg", "--purge", "failoverd")
+    assert left(machine, *OURS) == ["/etc/failoverd"]
+    assert machine.say("ls", "/etc/failoverd") == "mine.yml", "what people wrote stays"
+
+
+def test_the_life_of_the_agents_package(machine: Machine, packages: Path, tmp_path: Path) -> None:
+    built = package(packages, "failoverd-agent")
+    machine.run("groupadd", "--system", "mysql")
+    machine.install(built)
+    assert machine.say("getent", "shadow", "failoverd-agent").split(":")[1] == "*"
+    assert "mysql" in machine.say("id", "-nG", "failoverd-agent").split()
+    assert stat(machine, "/var/lib/failoverd-agent") == "755 root root"
+    assert stat(machine, "/var/lib/failoverd-agent/state") == "700 failoverd-agent failoverd-agent"
+    assert stat(machine, "/etc/sudoers.d/failoverd-agent") == "440 root root"
+    machine.run("visudo", "-c")
+    hello = machine.run(*SERVE).stdout
+    assert '"door":"ok"' in hello.replace(" ", ""), hello
+    machine.install(later(built, tmp_path))
+    assert '"door":"ok"' in machine.run(*SERVE).stdout.replace(" ", "")
+    machine.run("dpkg", "--remove", "failoverd-agent")
+    assert left(machine, "/usr/lib/failoverd-agent", "/var/lib/failoverd-agent/failoverd-agent.pyz") == []
+    assert left(machine, "/var/lib/failoverd-agent/state") != [], "what it remembers stays until a purge"
+    machine.run("dpkg", "--purge", "failoverd-agent")
+    assert left(machine, *AGENTS) == []
+
+
+# As the forced command of the managers' key runs it.
+SERVE = (
+    *("runuser", "-u", "failoverd-agent", "--", "/bin/sh", "-c"),
+    "d=/var/lib/failoverd-agent; exec /usr/bin/python3 -I -S $d/failoverd-agent.pyz serve --dir $d </dev/null",
+)
+
+
+def test_lintian_finds_nothing(packages: Path) -> None:
+    made = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "error,warning", "--tag-display-limit", "0", *packages.glob("*.deb")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+
+
+def test_every_override_has_its_reason() -> None:
+    for page in (ROOT / "packaging/debian").glob("*.lintian-overrides"):
+        before = ""
+        for line in page.read_text(encoding="utf-8").splitlines():
+            assert line.startswith("#") or before.startswith("#"), f"{page.name}: {line} has no reason above it"
+            before = line
+
+
+def test_bundled_libraries_are_listed_with_their_licences(packages: Path) -> None:
+    made = subprocess.run(
+        ["dpkg-deb", "--fsys-tarfile", package(packages, "failoverd")], capture_output=True, check=True
+    )
+    with tarfile.open(fileobj=io.BytesIO(made.stdout)) as tree:
+        page = tree.extractfile("./usr/share/doc/failoverd/bundled.md")
+        assert page is not None
+        rows = [line.split("|")[1:4] for line in page.read().decode().splitlines() if line.startswith("| ")][1:]
+        folders = {name.split("/")[4] for name in tree.getnames() if name.endswith(".dist-info")}
+    named = {name.strip().lower().replace("-", "_") for name, _, _ in rows}
+    assert named == {folder.partition("-")[0].lower().replace("-", "_") for folder in folders}
+    assert all(licence.strip() for _, _, licence in rows), rows
+
+
+@pytest.mark.parametrize("kind", ["wheel", "source"])
+def test_wheel_and_source_archive_hold_the_program(packages: Path, kind: str) -> None:
+    if kind == "wheel":
+        (archive,) = packages.glob("*.whl")
+        with zipfile.ZipFile(archive) as opened:
+            names = opened.namelist()
+    else:
+        (archive,) = packages.glob("*.tar.gz")
+        with tarfile.open(archive) as tar:
+            names = tar.getnames()
+    assert any(name.endswith("failoverd/service/cycle.py") for name in names)
+    assert any(name.endswith("LICENSE") for name in names)
+    assert not any(".venv" in name or "__pycache__" in name for name in names)
+
+
+def test_a_wheel_runs(packages: Path, tmp_path: Path) -> None:
+    (wheel,) = packages.glob("*.whl")
+    place = tmp_path / "place"
+    with zipfile.ZipFile(wheel) as opened:
+        opened.extractall(place)
+    script = f"import sys; sys.path.insert(0, {str(place)!r}); import failoverd.__main__ as m; print(m.__file__)"
+    said = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said.startswith(str(place))

@@ -87,6 +87,7 @@ def lay_out_manager(tree: Path) -> None:
     shutil.copytree(ROOT / "conf", documents / "examples", ignore=shutil.ignore_patterns("systemd"))
     for page in (ROOT / "docs").glob("*.md"):
         shutil.copy(page, documents)
+    shutil.copy(ROOT / "CHANGELOG.md", documents / "releases.md")
     write(tree / "usr/bin/failoverd", LAUNCHER).chmod(0o755)
     write(tree / "etc/failoverd/failoverd.yml.sample", (ROOT / "conf/failoverd.yml").read_text(encoding="utf-8"))
     pages = tree / "usr/share/man/man1"
@@ -116,7 +117,7 @@ def describe(folder: Path) -> None:
     write(
         folder / "changelog",
         f"failoverd ({__version__}) unstable; urgency=medium\n\n"
-        "  * See /usr/share/doc/failoverd/CHANGELOG.md.\n\n"
+        "  * See /usr/share/doc/failoverd/releases.md.\n\n"
         f" -- failoverd developers <failoverd@localhost.localdomain>  {formatdate(float(moment))}\n",
     )
 

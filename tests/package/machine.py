@@ -36,12 +36,13 @@ class Machine:
         inside = ("nsenter", "-t", str(self._init), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", *words)
         done = subprocess.run(
             inside,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # what an agent says begins with its length in four bytes
             timeout=deadline,
             check=False,
             env=_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
         )
         assert done.returncode == 0 or not check, f"{' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done

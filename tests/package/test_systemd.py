@@ -79,11 +79,10 @@ def test_a_reload_is_judged_first_and_a_wrong_file_keeps_the_old_one(watching: M
     watching.run("systemctl", "reload", UNIT)
     eventually(lambda: journal(watching), lambda log: "configuration applied" in log, "a configuration that counts")
     watching.write(CONFIG, json.dumps({**WATCHED, "managr": {}}), 0o640)
-    refused = watching.run("systemctl", "reload", UNIT, check=False)
-    assert refused.returncode != 0
+    watching.run("systemctl", "reload", UNIT)
+    said = eventually(lambda: shown(watching, "StatusText")[0], lambda said: "not applied" in said, "the complaint")
+    assert "managr" in said
     assert "managr" in journal(watching)
-    watching.run("kill", "-HUP", pid)
-    eventually(lambda: shown(watching, "StatusText")[0], lambda said: "not applied" in said, "the complaint")
     assert shown(watching, "ActiveState", "MainPID") == ["active", pid]
     watching.write(CONFIG, json.dumps(WATCHED), 0o640)
     watching.run("systemctl", "reload", UNIT)
@@ -116,7 +115,7 @@ def test_a_stop_gives_the_lock_back_and_a_wrong_file_is_not_tried_again_and_agai
 
 
 def test_the_unit_is_right_and_its_walls_are_high(watching: Machine) -> None:
-    watching.run("systemd-analyze", "verify", f"/lib/systemd/system/{UNIT}")
+    watching.run("systemd-analyze", "verify", "--man=no", f"/lib/systemd/system/{UNIT}")
     judged = watching.say("systemd-analyze", "security", "--offline=true", f"/lib/systemd/system/{UNIT}")
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", judged)
     assert found is not None, judged

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from failoverd.decide.grants import statements
 from failoverd.drivers.mysql.local import query
 from failoverd.lab.processes import run, wait_until
 from failoverd.lab.software import CACHE, MySQL
@@ -25,10 +26,7 @@ _USER = 29999  # owns the template while it is made; no account of a machine has
 _OPTIONS = ("--innodb-redo-log-capacity=16M", "--innodb-buffer-pool-size=32M")
 _ACCOUNTS = (
     "CREATE USER failoverd@'%' IDENTIFIED BY '{manager}'",
-    "GRANT REPLICATION CLIENT, REPLICATION SLAVE, RELOAD, PROCESS ON *.* TO failoverd@'%'",
-    "GRANT REPLICATION_SLAVE_ADMIN, SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN ON *.* TO failoverd@'%'",
-    "GRANT XA_RECOVER_ADMIN, SYSTEM_USER ON *.* TO failoverd@'%'",
-    "GRANT SELECT ON performance_schema.* TO failoverd@'%'",
+    *(line.rstrip(";") for line in statements("failoverd")),
     "CREATE USER repl@'%' IDENTIFIED BY '{replication}'",
     "GRANT REPLICATION SLAVE ON *.* TO repl@'%'",
     "CREATE USER app@'%' IDENTIFIED BY '{application}'",

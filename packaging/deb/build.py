@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from email.utils import formatdate
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -118,7 +118,7 @@ def describe(folder: Path) -> None:
         folder / "changelog",
         f"failoverd ({__version__}) unstable; urgency=medium\n\n"
         "  * See /usr/share/doc/failoverd/releases.md.\n\n"
-        f" -- failoverd developers <failoverd@localhost.localdomain>  {formatdate(float(moment))}\n",
+        f" -- failoverd developers <failoverd@localhost.localdomain>  {datetime.fromtimestamp(float(moment), UTC):%a, %d %b %Y %H:%M:%S +0000}\n",
     )
 
 

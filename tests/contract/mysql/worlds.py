@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import pymysql
 
+from failoverd.decide.grants import statements
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.servers import Manager, MysqlServers
@@ -36,10 +37,7 @@ OPTIONS = (
 )
 GRANTS = (
     "CREATE USER failoverd@'%' IDENTIFIED BY 'right'",
-    "GRANT REPLICATION CLIENT, REPLICATION SLAVE, RELOAD, PROCESS ON *.* TO failoverd@'%'",
-    "GRANT REPLICATION_SLAVE_ADMIN, SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN ON *.* TO failoverd@'%'",
-    "GRANT XA_RECOVER_ADMIN, SYSTEM_USER ON *.* TO failoverd@'%'",
-    "GRANT SELECT ON performance_schema.* TO failoverd@'%'",
+    *(line.rstrip(";") for line in statements("failoverd")),
     "CREATE USER repl@'%' IDENTIFIED BY 'replicate'",
     "GRANT REPLICATION SLAVE ON *.* TO repl@'%'",
     "CREATE DATABASE app",

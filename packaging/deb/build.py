@@ -113,12 +113,13 @@ def describe(folder: Path) -> None:
     """What debhelper reads."""
     shutil.copytree(ROOT / "packaging/debian", folder)
     shutil.copy(ROOT / "conf/systemd/failoverd.service", folder)
-    moment = os.environ.get("SOURCE_DATE_EPOCH") or run(["git", "log", "-1", "--format=%ct"], ROOT, {}).strip()
+    seconds = os.environ.get("SOURCE_DATE_EPOCH") or run(["git", "log", "-1", "--format=%ct"], ROOT, {}).strip()
+    moment = datetime.fromtimestamp(float(seconds), UTC)
     write(
         folder / "changelog",
         f"failoverd ({__version__}) unstable; urgency=medium\n\n"
         "  * See /usr/share/doc/failoverd/releases.md.\n\n"
-        f" -- failoverd developers <failoverd@localhost.localdomain>  {datetime.fromtimestamp(float(moment), UTC):%a, %d %b %Y %H:%M:%S +0000}\n",
+        f" -- failoverd developers <failoverd@localhost.localdomain>  {moment:%a, %d %b %Y %H:%M:%S +0000}\n",
     )
 
 

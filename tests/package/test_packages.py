@@ -14,6 +14,7 @@ import pytest
 from tests.package.conftest import ROOT, package
 from tests.package.machine import Machine
 
+pytestmark = pytest.mark.timeout(600)  # the first one builds the packages
 UNIT = "failoverd.service"
 OURS = ("/etc/failoverd", "/usr/lib/failoverd", "/var/lib/failoverd", "/usr/share/doc/failoverd", "/run/failoverd")
 AGENTS = ("/usr/lib/failoverd-agent", "/var/lib/failoverd-agent", "/etc/sudoers.d/failoverd-agent")

@@ -11,6 +11,7 @@ import pytest
 from tests.package.conftest import ROOT, package
 from tests.package.machine import Machine, eventually
 
+pytestmark = pytest.mark.timeout(600)  # the first one builds the packages
 UNIT = "failoverd.service"
 CONFIG = "/etc/failoverd/failoverd.yml"
 # Nobody listens there: the manager has nothing to act on, and its first look is done all the same.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from failoverd.model.errors import CoordinationError, LockLost
+from failoverd.model.errors import CoordinationError, LockLost, LockRefused
 from failoverd.model.history import Recorded
 from tests.contract.coordination_worlds import LocalWorld, active, until
 from tests.contract.operations import intent, operation, report
@@ -108,3 +108,13 @@ def test_old_operations_are_trimmed(world: LocalWorld, monkeypatch: pytest.Monke
         manager.begin(lease, op)
         manager.end(lease, op, report(op))
     assert [told["operation"] for told in manager.operations("shop")] == ["op-4", "op-3", "op-2"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    manager = LocalWorld(tmp_path / "file" / "state").manager("mgr1")
+    manager.campaign("shop")
+    with pytest.raises(LockRefused, match="cannot be written") as raised:
+        manager.lease("shop")
+    assert str(tmp_path) in str(raised.value)
+    assert "manager.state_dir" in raised.value.hint

@@ -24,6 +24,7 @@ ALLOWED_PATHS = {
     "tests/unit/config/test_mha.py": "MHA's own names of its parameters",
     "docs/from-mha.md": "MHA's own names of its parameters and programs",
     "tests/ui/browser.py": "the browser's own names of the parts of a page",
+    "docs/from-orchestrator.md": "orchestrator's own names of its commands and settings",
     "failoverd/agent/": "log files and accounts in MySQL's own old words",
 }
 ALLOWED_PHRASES = (

@@ -81,6 +81,9 @@ def test_the_life_of_the_agents_package(machine: Machine, packages: Path, tmp_pa
     machine.run("visudo", "-c")
     hello = machine.run(*SERVE).stdout
     assert '"door":"ok"' in hello.replace(" ", ""), hello
+    machine.install(package(packages, "failoverd"))
+    manager = machine.say("python3", "-IS", "-c", SHIPPED)
+    assert machine.say("sha256sum", "/usr/lib/failoverd-agent/failoverd-agent.pyz").split()[0] == manager
     machine.install(later(built, tmp_path))
     assert '"door":"ok"' in machine.run(*SERVE).stdout.replace(" ", "")
     machine.run("dpkg", "--remove", "failoverd-agent")
@@ -90,6 +93,13 @@ def test_the_life_of_the_agents_package(machine: Machine, packages: Path, tmp_pa
     assert left(machine, *AGENTS) == []
 
 
+# The agent that the installed manager takes for its own.
+SHIPPED = """
+import sys
+sys.path.insert(0, "/usr/lib/failoverd")
+from failoverd.drivers.ssh.zipapp import shipped_sha256
+print(shipped_sha256())
+"""
 # As the forced command of the managers' key runs it.
 SERVE = (
     *("runuser", "-u", "failoverd-agent", "--", "/bin/sh", "-c"),

@@ -216,6 +216,15 @@ class LocalCoordination:
             self.resign(cluster)
 
     def _take(self, cluster: str) -> LocalLease | None:
+        """The lock, None where another process has it. What cannot be written is a refusal: people must hear of it."""
+        try:
+            return self._taken(cluster)
+        except LockRefused:
+            raise
+        except CoordinationError as error:
+            raise LockRefused("the lock is not taken", f"{error.what}: {error.detail}", error.hint) from error
+
+    def _taken(self, cluster: str) -> LocalLease | None:
         path = self._file(cluster, "lock")
         descriptor = lock.acquire(path, self._identity)
         if descriptor is None:

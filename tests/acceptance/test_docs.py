@@ -1,0 +1,57 @@
+"""What the pages tell people to type, typed: each block that is marked `lab` or `run`, in its order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from failoverd.lab import Lab
+from tests.acceptance.conftest import LabFactory
+from tests.acceptance.rehearsal import eventually, executed, follows, rehearsal, replication, writable
+
+DOCS = Path(__file__).parents[2] / "docs"
+_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: what it is, the servers that it names, its text."""
+
+    mark: str
+    servers: tuple[str, ...]
+    text: str
+
+
+def blocks(page: str) -> list[Block]:
+    found = _BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
+    return [Block(mark, tuple(servers.split()), text) for mark, servers, text in found]
+
+
+def filled(lab: Lab, text: str) -> str:
+    """What a person types: sets for the words that stand for them."""
+    return re.sub(r"the set of (\w+)", lambda named: executed(lab, named[1]), text).strip()
+
+
+def test_the_page_for_the_worst_night_leads_to_a_cluster_that_takes_writes(lab: LabFactory) -> None:
+    with rehearsal(lab(managers=0, zookeepers=0)) as play:
+        play.write()
+        play.writer.stop()
+        eventually(
+            lambda: [replication(play.lab, server)["Replica_SQL_Running_State"] for server in ("db2", "db3")],
+            lambda states: all("has read all relay log" in str(state) for state in states),
+            "replicas that have everything",
+        )
+        play.kill_primary()
+        told = [block for block in blocks("disaster.md") if block.mark == "lab"]
+        before, after = told[:-1], told[-1]
+        for block in before:
+            for server in block.servers:
+                play.lab.sql(server, filled(play.lab, block.text))
+        assert writable(play.lab) == ("db2",)
+        follows(play.lab, "db2", ("db3",))
+        play.lab.start_mysqld("db1")
+        (server,) = after.servers
+        assert server == "db1"
+        assert play.lab.sql("db1", filled(play.lab, after.text)) == (("",),)
+        assert writable(play.lab) == ("db2",)

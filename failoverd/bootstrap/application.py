@@ -24,6 +24,7 @@ from failoverd.model.history import Pause
 from failoverd.model.plans import Plan, Request
 from failoverd.observe.fanout import ask_all
 from failoverd.service import desk, logs, pausing
+from failoverd.service.errant import Wanted
 from failoverd.service.shown import elsewhere
 
 Document = Mapping[str, object]
@@ -74,6 +75,10 @@ class Application:
     def rejoin_plan(self, request: Request) -> Plan:
         """What attaching a server would do."""
         return desk.rejoin_plan(self._built().world(request.cluster), request)
+
+    def errant(self, cluster: str, wanted: Wanted) -> Document:
+        """What servers have made for themselves."""
+        return desk.errant_told(self._built().world(cluster), wanted)
 
     def repair_plan(self, cluster: str, server: str) -> Plan:
         """What a repair would do."""

@@ -11,6 +11,7 @@ from failoverd.bootstrap.access import agent_access, path, replication_access, s
 from failoverd.config.schema import Config
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.control import SocketRooms
+from failoverd.drivers.divergence import DivergenceFiles
 from failoverd.drivers.failpoint import VARIABLE, failpoint
 from failoverd.drivers.haproxy import HaproxyBalancers
 from failoverd.drivers.hooks import ProcessHooks
@@ -101,8 +102,9 @@ def build(config: Config) -> Built:
     agents = SshAgents(
         tuple(agent_access(config, access) for access in accesses), shipped_sha256(), clock, tasks, coordination.lease
     )
+    archive = DivergenceFiles(config.manager.state_dir / "divergence", agents, servers.tables, clock)
     rooms = SocketRooms(config.manager.run_dir, clock, warn)
-    outside = Outside(HaproxyBalancers(), ProcessHooks(hook_heard), rooms)
+    outside = Outside(HaproxyBalancers(), ProcessHooks(hook_heard), rooms, archive)
     return Built(config, clock, tasks, rota, bells, coordination, servers, agents, outside, rooms)
 
 

@@ -11,6 +11,7 @@ from failoverd.model.control import Controls, Standing
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.plans import Plan, Request
+from failoverd.service.errant import Wanted
 
 Document = Mapping[str, object]
 
@@ -44,6 +45,9 @@ class App(Protocol):
 
     def rejoin_plan(self, request: Request) -> Plan:
         """What attaching the server `request.to` would do now, with everything that stands against it."""
+
+    def errant(self, cluster: str, wanted: Wanted) -> Document:
+        """What one or all servers have made for themselves, kept where that is wanted; no server is changed."""
 
     def repair_plan(self, cluster: str, server: str) -> Plan:
         """What a repair of that replica's relay log would do now."""

@@ -12,6 +12,7 @@ from failoverd.cli.agent import agent
 from failoverd.cli.check import check
 from failoverd.cli.config import config
 from failoverd.cli.drill import drill
+from failoverd.cli.errant import errant
 from failoverd.cli.failover import failover
 from failoverd.cli.import_mha import import_mha_
 from failoverd.cli.init import init
@@ -79,6 +80,7 @@ for command in (
     check,
     config,
     drill,
+    errant,
     failover,
     import_mha_,
     init,

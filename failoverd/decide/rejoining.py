@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from failoverd.decide.situation import Situation
+from failoverd.gtid import GtidSet
 from failoverd.model.comings import Comings
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.stall import PASSING
@@ -165,11 +166,14 @@ def wanted(s: Situation) -> ServerState | None:
 
 def diverged(s: Situation) -> str:
     """What the server has executed or received and the primary has not; empty for nothing."""
+    more, name = tail(s), s.request.to if s.request is not None else ""
+    return f"{name} has {len(more)} transactions that {s.recorded.name} lacks: {more.shorten()}" if more else ""
+
+
+def tail(s: Situation) -> GtidSet:
+    """The same as a set."""
     state, primary = wanted(s), serving(s)
-    if state is None or primary is None:
-        return ""
-    more = state.holds - primary.executed
-    return f"{state.name} has {len(more)} transactions that {primary.name} lacks: {more.shorten()}" if more else ""
+    return state.holds - primary.executed if state is not None and primary is not None else GtidSet()
 
 
 def logs_gone(s: Situation) -> str:

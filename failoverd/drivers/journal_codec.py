@@ -98,6 +98,7 @@ def whole(begin: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], end: M
     known = summary(begin, end)
     if end is None and stands(told) == EntryKind.NEEDS_PERSON:
         known["outcome"] = Result.NEEDS_PERSON.value
+    known["seen"] = begin.get("whole", {}).get("seen") or ""
     return {**known, "steps": steps, "plan": begin["plan"], "entries": told}
 
 

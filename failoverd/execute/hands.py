@@ -23,6 +23,7 @@ from failoverd.model.stage import Stage
 from failoverd.model.verdict import Refusal
 from failoverd.ports import (
     Agents,
+    Archive,
     Balancers,
     ClaimedServer,
     Clock,
@@ -43,13 +44,14 @@ def unwatched(moment: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What is neither server nor host: HAProxies, people's own programs, people; None where this process was built
-    without.
+    """What is neither server nor host: HAProxies, people's own programs, people, the archive of what diverged; None
+    where this process was built without.
     """
 
     balancers: Balancers | None = None
     hooks: Hooks | None = None
     rooms: ControlRooms | None = None
+    archive: Archive | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from failoverd.execute.hands import Hands
+from failoverd.model.divergence import ExportOrder
 from failoverd.model.errors import ServerError, StepFailed
-from failoverd.model.steps import CloseReturned
+from failoverd.model.steps import CloseReturned, ExportDivergence
 from failoverd.ports import ClaimedServer
 
 
@@ -31,3 +32,16 @@ def kept(claim: ClaimedServer) -> str:
     except (ServerError, StepFailed) as error:
         return f"what it starts with could not be set: {error}"
     return "it starts closed"
+
+
+def export_divergence(step: ExportDivergence, hands: Hands) -> str:
+    """On this host's disk before anything else is done about them; StepFailed where one is not."""
+    archive = hands.outside.archive
+    if archive is None:
+        raise StepFailed(f"what only {step.server} has is not kept", "this process has no archive")
+    order = ExportOrder(hands.cluster, step.server, step.gtids, hands.operation.id, step.primary, step.judged)
+    kept = archive.keep(order)
+    more = "".join(f"; {problem}" for problem in kept.problems)
+    if kept.lacking:
+        raise StepFailed(f"{step.server} does not give {len(kept.lacking)} of them", f"{kept.lacking.shorten()}{more}")
+    return f"{kept.transactions} transactions in {kept.folder}{more}"

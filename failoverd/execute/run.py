@@ -73,6 +73,7 @@ HANDLERS: dict[type, Handler] = {
     s.KeepOut: switchover.keep_out,
     s.LetIn: switchover.let_in,
     s.CloseReturned: rejoin.close_returned,
+    s.ExportDivergence: rejoin.export_divergence,
 }
 
 # Errors that end the whole operation at once for this manager: somebody else is or may be active.

@@ -12,7 +12,7 @@ from pathlib import Path
 from failoverd.lab import config_text, disks, hosts, keeping, network, servers, state, zookeeper
 from failoverd.lab.layout import STATE_PARENT, STATE_PREFIX, Host, Kind, Layout, Options, namespace_prefix, state_folder
 from failoverd.lab.processes import end, run, side_by_side
-from failoverd.lab.software import MySQL, find_mysql, require_programs
+from failoverd.lab.software import MySQL, find_mysql, provide, require_programs
 from failoverd.lab.template import Passwords, Template, copy, ready_template
 
 Say = Callable[[str], None]
@@ -143,6 +143,7 @@ def bring_up(options: Options, say: Say) -> tuple[Layout, Passwords]:
     timed("template ready")
     layout = state.claim(options)
     try:
+        provide(Path(state_folder(options.name)) / "bin", mysql)
         BringUp(layout, mysql, template).run(timed)
     except BaseException:
         take_down(options.name)

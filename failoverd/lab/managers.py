@@ -34,7 +34,7 @@ class Managers:
         if name in self._logs:
             self._logs.pop(name).close()
         log = self.log(name).open("ab")
-        around = {**os.environ, **(env or {})}
+        around = {**self._around(), **(env or {})}
         process = self._lab.run_in(name, self._lab.manager_argv(name, "run"), stdout=log, stderr=log, env=around)
         self._running[name], self._logs[name] = process, log
         return process
@@ -81,7 +81,12 @@ class Managers:
         if self._at:
             return self._lab.call_in(self._at, self._lab.manager_argv(self._at, *words), deadline=deadline)
         argv = [sys.executable, "-m", "failoverd", "-c", str(self._lab.config_path), *words]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=deadline, check=False)
+        around = self._around()
+        return subprocess.run(argv, capture_output=True, text=True, timeout=deadline, check=False, env=around)
+
+    def _around(self) -> dict[str, str]:
+        """The environment of managers and commands: they find the lab's programs."""
+        return {**os.environ, "PATH": f"{self._lab.folder / 'bin'}:{os.environ.get('PATH', '')}"}
 
     def wait_for(
         self, what: str, holds: Callable[[Mapping[str, Any]], bool], timeout: float = 30.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,6 +45,19 @@ def find_mysql(environment: Mapping[str, str] = os.environ) -> MySQL:
     if found is None:
         raise ConfigError("there is no mysqld", f"not on PATH, not in {CACHE / 'mysql'}", "run the set-up: make setup")
     return found
+
+
+def provide(folder: Path, mysql: MySQL) -> None:
+    """Put mysqlbinlog into a folder for PATH, so that managers find it as they do on a host where it is installed."""
+    *loader, server = mysql.command
+    binaries = Path(server).parent.parent / "bin" if Path(server).parent.name == "sbin" else Path(server).parent
+    program = binaries / "mysqlbinlog"
+    if not program.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    wrapper = folder / program.name
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join([*loader, str(program)])} "$@"\n', encoding="utf-8")
+    wrapper.chmod(0o755)
 
 
 def _in_folder(root: Path) -> MySQL | None:

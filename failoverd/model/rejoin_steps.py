@@ -1,9 +1,11 @@
-"""The step that makes a returning server harmless before anything else is asked about it."""
+"""The steps for a server that came back: it is made harmless, and what it has made for itself is kept."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from failoverd.gtid import GtidSet
+from failoverd.model.divergence import Judged
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.stage import Stage
 
@@ -23,3 +25,32 @@ class CloseReturned:
         """Whether the server itself says that nobody writes there, now and after a restart."""
         state = snapshot.state(self.server)
         return state is not None and state.super_read_only and state.settings.read_only_at_start is True
+
+
+@dataclass(frozen=True, slots=True)
+class ExportDivergence:
+    """Keep what a server has made for itself, from its own log; `primary` tells the names of columns.
+
+    `judged` are these transactions, with what the journal tells of them.
+    """
+
+    server: str
+    primary: str
+    judged: tuple[Judged, ...]
+    stage = Stage.RECOVER
+
+    @property
+    def gtids(self) -> GtidSet:
+        """What is kept."""
+        found = GtidSet()
+        for one in self.judged:
+            found |= one.gtids
+        return found
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"keep {len(self.gtids)} transactions that only {self.server} has"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Never visible on a server: what is kept lies on the manager's disk."""
+        return False

@@ -20,6 +20,7 @@ from failoverd.model.recovery_steps import EndPartial as EndPartial  # noqa: PLC
 from failoverd.model.recovery_steps import Fetch as Fetch  # noqa: PLC0414
 from failoverd.model.recovery_steps import Splice as Splice  # noqa: PLC0414
 from failoverd.model.rejoin_steps import CloseReturned as CloseReturned  # noqa: PLC0414
+from failoverd.model.rejoin_steps import ExportDivergence as ExportDivergence  # noqa: PLC0414
 from failoverd.model.repair_steps import ApplyReadable as ApplyReadable  # noqa: PLC0414
 from failoverd.model.repair_steps import KeepLogs as KeepLogs  # noqa: PLC0414
 from failoverd.model.repair_steps import Refetch as Refetch  # noqa: PLC0414
@@ -254,6 +255,7 @@ Step = (
     | KeepOut
     | LetIn
     | CloseReturned
+    | ExportDivergence
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from failoverd.model.divergence import Judged
 from failoverd.model.plans import Group, Kind, Plan
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import ServerState, Thread
@@ -9,6 +10,7 @@ from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.steps import (
     ClaimServer,
     CloseReturned,
+    ExportDivergence,
     IfItFails,
     ReleaseFence,
     Repoint,
@@ -20,7 +22,7 @@ from failoverd.model.steps import (
     Task,
 )
 from failoverd.model.verdict import Refusal
-from failoverd.plan.times import CLAIM, FOLLOW, STATEMENT
+from failoverd.plan.times import CLAIM, EXPORT, FOLLOW, STATEMENT
 
 
 def plan_closing_it(policy: ClusterPolicy, primary: str, server: str, refusals: tuple[Refusal, ...] = ()) -> Plan:
@@ -42,6 +44,12 @@ def plan_attaching(snapshot: TopologySnapshot, policy: ClusterPolicy, primary: s
         task = Task(ReleaseFence(server), STATEMENT, IfItFails.GO_ON)
         groups.append(Group(Stage.FENCE, (task,)))
     return Plan(policy.name, Kind.REJOIN, primary, "", tuple(groups))
+
+
+def plan_keeping(policy: ClusterPolicy, primary: str, server: str, judged: tuple[Judged, ...]) -> Plan:
+    """On a server that diverged: what only it has is kept, whatever is decided about it later."""
+    step = ExportDivergence(server, primary, judged)
+    return Plan(policy.name, Kind.REJOIN, primary, "", (Group(Stage.RECOVER, (Task(step, EXPORT),)),))
 
 
 def following(state: ServerState, policy: ClusterPolicy, source: str) -> tuple[Step, ...]:

@@ -9,6 +9,8 @@ CLAIM = 3.0
 RECEIVER = 5.0
 STATEMENT = 5.0
 FOLLOW = 10.0
+# Ten thousand small transactions take seconds; a large log travels as long as it moves.
+EXPORT = 60.0
 # How long a good moment is waited for, before anything is frozen.
 READY = 3600.0
 # Replicas that were just repointed are registered within a second of connecting.

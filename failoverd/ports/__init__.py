@@ -8,11 +8,12 @@ from failoverd.ports.agents import Agents, Holdings, Progress
 from failoverd.ports.coordination import Coordination
 from failoverd.ports.lease import Lease
 from failoverd.ports.machine import Clock, Rounds, Tasks, Wakeups
-from failoverd.ports.outside import Balancers, Hooks
+from failoverd.ports.outside import Archive, Balancers, Hooks
 from failoverd.ports.servers import ClaimedServer, Servers
 
 __all__ = [
     "Agents",
+    "Archive",
     "Balancers",
     "ClaimedServer",
     "Clock",

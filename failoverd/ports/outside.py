@@ -1,9 +1,12 @@
-"""What stands outside of the databases: balancers and people's own programs."""
+"""What stands outside of the databases: balancers, people's own programs, and what is kept for people to read."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
+from failoverd.gtid import GtidSet
+from failoverd.model.divergence import Exported, ExportOrder
 from failoverd.model.hooks import HookCall, HookResult, Point
 from failoverd.model.traffic import BalancerSight, Steering
 from failoverd.ports.lease import Lease
@@ -33,3 +36,18 @@ class Hooks(Protocol):
 
     def post(self, calls: tuple[HookCall, ...]) -> None:
         """Run hooks of one point aside; what waits for them there is replaced by this."""
+
+
+class Archive(Protocol):
+    """Transactions that a server has made for itself, kept on this host's disk so that nothing of them is ever lost."""
+
+    def keep(self, order: ExportOrder) -> Exported:
+        """Fetch them from that server's host and write them down, durable on return. Raises AgentError, or
+        CoordinationError where the disk takes nothing.
+        """
+
+    def kept(self, cluster: str, server: str, gtids: GtidSet) -> str:
+        """Where all of these are kept already; empty where they are not."""
+
+    def show(self, order: ExportOrder, most: int) -> tuple[Mapping[str, object], ...]:
+        """The first of them as JSON data, nothing is kept. Raises AgentError."""

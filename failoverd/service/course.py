@@ -26,7 +26,7 @@ from failoverd.plan.switchover import plan_completion, plan_taking_back
 from failoverd.plan.undo import plan_undo
 from failoverd.service.frozen import look_at_frozen
 from failoverd.service.operation import foresee, situation_of
-from failoverd.service.rejoin import connects, judged_again, wish_for
+from failoverd.service.rejoin import connects, judged_again, keeping, wish_for
 from failoverd.service.repair import left_to_mend, unmended
 from failoverd.service.world import Occasion, World
 
@@ -170,6 +170,7 @@ def attach(world: World, occasion: Occasion, hands: Hands, request: Request | No
     course.plan, course.refusals = judged_again(world, occasion, hands, wish)
     if course.refusals:
         course.result = Result.REFUSED
+        keep_tail(world, hands, course)
         return course
     hands.write(EntryKind.PLAN, dict(plan_json(course.plan)), wait=False)
     if execute(course.plan, hands, course).complete:
@@ -178,6 +179,17 @@ def attach(world: World, occasion: Occasion, hands: Hands, request: Request | No
         course.result = Result.DONE if found.attached else Result.FAILED
         course.remarks += [f"{found.name} is not attached yet: {found.problem}"] if found.problem else []
     return course
+
+
+def keep_tail(world: World, hands: Hands, course: Course) -> None:
+    """Keep what only that server has, where it diverged and that is not kept here yet."""
+    plan = keeping(world, hands)
+    if plan is None:
+        return
+    course.plan = plan
+    hands.write(EntryKind.PLAN, dict(plan_json(plan)), wait=False)
+    if not execute(plan, hands, course).complete:
+        course.remarks.append("what it holds is not kept: leave it as it is, or failoverd errant CLUSTER --export")
 
 
 def finish(world: World, occasion: Occasion, hands: Hands, course: Course) -> Course:

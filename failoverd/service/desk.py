@@ -29,6 +29,7 @@ from failoverd.observe.relay import verify_received, with_verified
 from failoverd.ports import Lease
 from failoverd.service import act
 from failoverd.service.cycle import look_and_judge, with_epochs
+from failoverd.service.errant import Wanted, told
 from failoverd.service.links import left_links
 from failoverd.service.operation import AUTOMATIC, foresee
 from failoverd.service.phases import Phase
@@ -182,6 +183,13 @@ def rejoin_plan(world: World, request: Request) -> Plan:
     world = patient(world)
     memory, snapshot = own_look(world)
     return foretell_rejoin(world, occasion_of(world, memory, snapshot, NoLease()), request)
+
+
+def errant_told(world: World, wanted: Wanted) -> Document:
+    """What servers have made for themselves; no server is changed."""
+    world = patient(world)
+    memory, snapshot = own_look(world)
+    return told(world, snapshot, memory.history, wanted)
 
 
 def foresee_request(world: World, request: Request) -> Plan:

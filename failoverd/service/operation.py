@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from failoverd.decide.controlling import wished
 from failoverd.decide.judge import forbidden, prospect
 from failoverd.decide.refusals import LATE, standing
+from failoverd.decide.rejoining import tail
 from failoverd.decide.situation import Situation
 from failoverd.decide.switching import switching
 from failoverd.execute.control import standing_of
@@ -43,7 +44,8 @@ def foresee(world: World, occasion: Occasion, kind: Kind, request: Request | Non
         snapshot = with_hosts(world, occasion.snapshot)
         return plan_switchover(snapshot, occasion.history, world.policy, ranking, against, occasion.paces)
     if kind is Kind.REJOIN and request is not None:
-        return plan_closing_it(world.policy, situation.recorded.name, request.to, unbegun(situation))
+        against = unbegun(situation, unkept(world, situation))
+        return plan_closing_it(world.policy, situation.recorded.name, request.to, against)
     overrides = request.overrides if request else frozenset()
     if kind is Kind.REOPEN:
         refusals = standing(forbidden(situation, kind), overrides)
@@ -60,14 +62,26 @@ def with_hosts(world: World, snapshot: TopologySnapshot) -> TopologySnapshot:
     return replace(snapshot, hosts=look(world.eyes, world.policy, Interest(hosts=True)).hosts)
 
 
-def unbegun(situation: Situation) -> tuple[Refusal, ...]:
-    """What stands against beginning to attach a server; one that takes writes is closed whatever it holds."""
+def unkept(world: World, situation: Situation) -> bool:
+    """Whether the server of the request diverged, its host's agent answers, and what it has is not kept here yet."""
+    archive, more = world.outside.archive, tail(situation)
+    if archive is None or situation.request is None or not more:
+        return False
+    name = situation.request.to
+    return situation.snapshot.agent_state(name) == "ok" and not archive.kept(world.cluster, name, more)
+
+
+def unbegun(situation: Situation, unkept: bool) -> tuple[Refusal, ...]:
+    """What stands against beginning to attach a server; one that takes writes is closed whatever it holds, and what
+    is not kept yet is kept.
+    """
     request = situation.request
     if request is None:
         return ()
     found = standing(forbidden(situation, Kind.REJOIN), request.overrides)
     state = situation.snapshot.state(request.to)
-    return tuple(r for r in found if r.id not in LATE) if state is not None and state.writable else found
+    begun = state is not None and (state.writable or (unkept and all(r.id != "rejoin-off" for r in found)))
+    return tuple(r for r in found if r.id not in LATE) if begun else found
 
 
 def open_operation(world: World, occasion: Occasion, plan: Plan, request: Request | None) -> Operation:

@@ -12,7 +12,8 @@ from failoverd.execute.hands import Hands
 from failoverd.model.plans import Kind, Plan, ReplicaResult, Request
 from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
-from failoverd.plan.rejoin import plan_attaching
+from failoverd.plan.rejoin import plan_attaching, plan_keeping
+from failoverd.service.errant import judged_tail
 from failoverd.service.operation import AUTOMATIC, foresee, situation_of
 from failoverd.service.world import Again, Memory, Occasion, World
 
@@ -78,6 +79,19 @@ def judged_again(world: World, occasion: Occasion, hands: Hands, request: Reques
     sights = {**snapshot.sights, request.to: hands.claimed(request.to).read()}
     situation = situation_of(world, replace(occasion, snapshot=replace(snapshot, sights=sights)), request)
     return attaching(situation), standing(forbidden(situation, Kind.REJOIN), hands.operation.overrides)
+
+
+def keeping(world: World, hands: Hands) -> Plan | None:
+    """The plan that keeps what only this server has; None where it has nothing of its own, or that is kept already."""
+    archive, server = world.outside.archive, hands.operation.to
+    primary = hands.operation.plan.old_primary
+    serving = look(world.eyes, world.policy, Interest()).state(primary)
+    if archive is None or serving is None:
+        return None
+    gtids = hands.claimed(server).read().holds - serving.executed
+    if not gtids or archive.kept(world.cluster, server, gtids):
+        return None
+    return plan_keeping(world.policy, primary, server, judged_tail(world, server, gtids))
 
 
 def connects(world: World, primary: str, server: str) -> ReplicaResult:

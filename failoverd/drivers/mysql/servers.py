@@ -13,6 +13,7 @@ from failoverd.drivers.mysql.claimed import Claimed
 from failoverd.drivers.mysql.claims import Claimer
 from failoverd.drivers.mysql.reader import Growth, Reader
 from failoverd.drivers.mysql.session import Doors, Doorstep, Row, Session
+from failoverd.drivers.mysql.tables import Tables
 from failoverd.drivers.mysql.watcher import Watcher
 from failoverd.drivers.mysql.writing import Writer
 from failoverd.drivers.tasks import ThreadTasks
@@ -110,6 +111,10 @@ class MysqlServers:
             return rows.features_of(*found, prepared)
         finally:
             session.close()
+
+    def tables(self, cluster: str, server: str, timeout: float) -> Tables:
+        """A session of its own for reading tables there; the caller ends it. Raises ServerError."""
+        return Tables(self._doors.open(self._monitor(cluster, server).access, timeout))
 
     def claim(self, cluster: str, server: str, lease: Lease, timeout: float) -> ClaimedServer:
         """Take the session lock; FencedOut where a higher epoch holds it, ServerError where it cannot be had."""

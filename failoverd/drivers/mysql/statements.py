@@ -140,6 +140,20 @@ READ_TABLE = Statement(
     " WHERE CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) = %s",
     "read whether a table is there",
 )
+# The names of columns: information_schema.COLUMNS shows only tables that an account may read, these views every one to
+# an account that sees all sessions.
+READ_COLUMNS = Statement(
+    "SELECT c.NAME AS name FROM information_schema.INNODB_COLUMNS c"
+    " JOIN information_schema.INNODB_TABLES t ON t.TABLE_ID = c.TABLE_ID WHERE t.NAME = %s ORDER BY c.POS",
+    "list the columns of a table",
+)
+READ_KEY = Statement(
+    "SELECT f.NAME AS name FROM information_schema.INNODB_FIELDS f"
+    " JOIN information_schema.INNODB_INDEXES i ON i.INDEX_ID = f.INDEX_ID"
+    " JOIN information_schema.INNODB_TABLES t ON t.TABLE_ID = i.TABLE_ID"
+    " WHERE t.NAME = %s AND i.NAME = 'PRIMARY' ORDER BY f.POS",
+    "list the primary key of a table",
+)
 READ_ONLY = Statement("START TRANSACTION READ ONLY", "begin to read")
 ROLL_BACK = Statement("ROLLBACK", "end reading")
 READ_ROW_WAITS = Statement(
@@ -295,6 +309,29 @@ def of_people(query: str, seconds: float) -> Statement:
     if verb.upper() != "SELECT" or ";" in rest:
         raise ValueError(query)
     return Statement(f"{verb} /*+ MAX_EXECUTION_TIME({seconds * 1000:.0f}) */{rest}", "answer a throttle query")
+
+
+def count_rows(schema: str, table: str, key: Sequence[str], columns: Sequence[str]) -> Statement:
+    """How many rows have this key, and how many of them are alike in all columns: their values, then the key's.
+
+    It is said between READ_ONLY and ROLL_BACK only.
+    """
+    alike = " AND ".join(f"{quoted(name)} <=> %s" for name in columns) or "TRUE"
+    named = " AND ".join(f"{quoted(name)} <=> %s" for name in key)
+    words = (
+        "SELECT COUNT(*) AS found, COALESCE(SUM(",
+        alike,
+        "), 0) AS alike FROM ",
+        quoted(schema),
+        ".",
+        quoted(table),
+    )
+    return Statement("".join((*words, " WHERE ", named)), "compare a row")
+
+
+def quoted(name: str) -> str:
+    """A name as the server takes any; a percent sign would be taken for a value."""
+    return "`" + name.replace("`", "``").replace("%", "%%") + "`"
 
 
 # What every look asks again: its columns are the same as long as a server's version is.

@@ -11,6 +11,7 @@ from typing import Any
 from failoverd.drivers.ssh.agent_client import AgentChannel, Ask
 from failoverd.drivers.ssh.answers import fault_words, fence_proof, holding, host_facts, silence, verified
 from failoverd.drivers.ssh.connection import SshAccess
+from failoverd.drivers.ssh.copying import Take, copied_out
 from failoverd.drivers.ssh.lines import Line
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
@@ -263,6 +264,18 @@ class SshAgents:
         progress(size, size)
         problem = "; ".join(fault_words(pieces.result))
         return Spliced(str(laid["relay_log_file"]), GtidSet.parse(laid["gtids"]), size, int(laid["files"]), problem)
+
+    def copy_out(self, cluster: str, server: str, wanted: GtidSet, take: Take) -> tuple[str, ...]:
+        """Hand `take` exactly these transactions out of that host's logs, as pieces of whole log files; what could not
+        be read, in words. Changes nothing, so it needs no lease. Raises AgentError.
+        """
+        access = self._access(cluster, server)
+        channel = self._line(access).another("export", access.ssh.timeout)
+        try:
+            args = {**self._named(access), "wanted": str(wanted)}
+            return copied_out(channel, args, cluster, access.salvage_timeout, take)
+        finally:
+            channel.close()
 
     def bring_forward(self, cluster: str, server: str, lease: Lease) -> str:
         """Give what was laid aside the names of the splice channel; its first file."""

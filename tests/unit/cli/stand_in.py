@@ -20,6 +20,7 @@ from failoverd.model.errors import FailoverdError
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.plans import Kind, Plan, Request
+from failoverd.service.errant import Wanted
 from tests.fakes.controls import FakeControls, FakeRooms
 from tests.unit.config.folder import HEAD, SHOP, prepared
 
@@ -70,6 +71,9 @@ class StandIn:
 
     def rejoin_plan(self, request: Request) -> Plan:
         return self.answer("rejoin_plan", request)  # type: ignore[return-value]
+
+    def errant(self, cluster: str, wanted: Wanted) -> Document:
+        return self.answer("errant", cluster, wanted)  # type: ignore[return-value]
 
     def repair_plan(self, cluster: str, server: str) -> Plan:
         return self.answer("repair_plan", cluster, server)  # type: ignore[return-value]

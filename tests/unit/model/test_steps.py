@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from failoverd.model import steps
+from failoverd.model.divergence import Judged, Told
 from failoverd.model.hooks import Point
 from failoverd.model.host import LogKind
 from failoverd.model.snapshot import TopologySnapshot
@@ -90,6 +91,11 @@ CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapsh
         steps.CloseReturned("db2"),
         (STARTS_CLOSED,),
         (OPEN, FOLLOWS, look("db2 replica plain"), AWAY),
+    ),
+    steps.ExportDivergence: (
+        steps.ExportDivergence("db2", "db1", (Judged(HUNDRED, Told.UNKNOWN, "nobody knows"),)),
+        (),
+        (FOLLOWS, AWAY),
     ),
     steps.Refetch: (steps.Refetch("db2", "db1", endpoint("db1"), HUNDRED), (), (FOLLOWS, AWAY)),
 }

@@ -1,0 +1,263 @@
+"""What a server has made for itself, kept on this host: the raw log, mysqlbinlog's text of it, and JSON for programs.
+
+`DIR/OPERATION/`: raw.000001 and so on, transactions.sql, transactions.json, and manifest.json, which is written last:
+where it is, everything is on the disk. Memory holds one transaction at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from failoverd.drivers.binlog.cursor import Cut
+from failoverd.drivers.binlog.transactions import transactions_of
+from failoverd.drivers.files import sync_file, sync_folder, unwritable
+from failoverd.drivers.journal_codec import checked_name
+from failoverd.drivers.ssh.copying import Take
+from failoverd.gtid import GtidSet, GtidSetBuilder
+from failoverd.model.divergence import Change, Clash, Exported, ExportOrder, Judged, Shape, Told, Transaction
+from failoverd.model.divergence_json import transaction_json
+from failoverd.model.errors import ServerError
+from failoverd.model.published import time_text
+from failoverd.ports import Clock
+
+MANIFEST = "manifest.json"
+PROGRAM = "mysqlbinlog"
+_SQL_LIMIT = 600.0  # seconds for the program's whole text
+_TABLES_LIMIT = 3.0
+_UNJUDGED = Judged(GtidSet(), Told.UNKNOWN, "no journal tells anything about it")
+
+
+class Source(Protocol):
+    """Where exact transactions come from: the agents."""
+
+    def copy_out(self, cluster: str, server: str, wanted: GtidSet, take: Take) -> tuple[str, ...]:
+        """Hand over pieces of whole log files with exactly these; what could not be read. Raises AgentError."""
+
+
+class Tables(Protocol):
+    """A living server's tables, as far as our account may see them."""
+
+    problem: str
+
+    def shape(self, schema: str, table: str) -> Shape:
+        """A table's columns and key."""
+
+    def compare(self, change: Change) -> Clash:
+        """What stands against this change."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class NoTables:
+    """In place of a server that cannot be reached: nothing is known."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+
+    def shape(self, schema: str, table: str) -> Shape:
+        """Nobody tells."""
+        return Shape()
+
+    def compare(self, change: Change) -> Clash:
+        """Nobody tells."""
+        return Clash.UNKNOWN
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class DivergenceFiles:
+    """Implements `ports.Archive` below one folder; `open_tables` gives the tables of (cluster, server, seconds)."""
+
+    def __init__(
+        self, root: Path, source: Source, open_tables: Callable[[str, str, float], Tables], clock: Clock
+    ) -> None:
+        self._root = root
+        self._source = source
+        self._open_tables = open_tables
+        self._clock = clock
+
+    def keep(self, order: ExportOrder) -> Exported:
+        """Fetch exactly these transactions and write them down, on the disk on return; what an earlier attempt under
+        the same name has left is replaced. Raises AgentError, CoordinationError where the disk takes nothing.
+        """
+        folder = self._root / checked_name("operation", order.operation)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+            (folder / MANIFEST).unlink(missing_ok=True)
+            problems = list(self._fetch(order, folder))
+            found, count = self._write_json(order, folder, problems)
+            problems += as_sql(raw_files(folder), folder / "transactions.sql")
+            exported = Exported(str(folder), found, count, order.gtids - found, tuple(problems))
+            self._seal(order, exported, folder)
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        return exported
+
+    def kept(self, cluster: str, server: str, gtids: GtidSet) -> str:
+        """The newest folder that holds all of these of that server; empty where there is none."""
+        for file in sorted(self._root.glob(f"*/{MANIFEST}"), key=lambda one: one.parent.name, reverse=True):
+            try:
+                told = json.loads(file.read_text(encoding="utf-8"))
+                same = (told["cluster"], told["server"]) == (cluster, server)
+                if same and gtids <= GtidSet.parse(told["gtids"]):
+                    return str(file.parent)
+            except (OSError, ValueError, LookupError, TypeError):
+                continue  # what cannot be read is no proof that anything is kept
+        return ""
+
+    def show(self, order: ExportOrder, most: int) -> tuple[Mapping[str, object], ...]:
+        """The first of these transactions as JSON data; nothing is kept. Raises AgentError."""
+        shown: list[Mapping[str, object]] = []
+        with tempfile.TemporaryDirectory(prefix="failoverd-") as name:
+            self._fetch(order, Path(name))
+            tables = self._tables(order)
+            try:
+                for one in self._transactions(Path(name), tables, []):
+                    if len(shown) == most:
+                        break
+                    shown.append(told_of(order, one, tables))
+            finally:
+                tables.close()
+        return tuple(shown)
+
+    def _fetch(self, order: ExportOrder, folder: Path) -> tuple[str, ...]:
+        for left in raw_files(folder):
+            left.unlink()
+        writer = _RawWriter(folder)
+        try:
+            return self._source.copy_out(order.cluster, order.server, order.gtids, writer.take)
+        finally:
+            writer.close()
+
+    def _tables(self, order: ExportOrder) -> Tables:
+        try:
+            return self._open_tables(order.cluster, order.primary, _TABLES_LIMIT)
+        except ServerError as error:
+            return NoTables(f"{order.primary} could not be asked about its tables: {error}")
+
+    def _transactions(self, folder: Path, tables: Tables, problems: list[str]) -> Iterator[Transaction]:
+        for path in raw_files(folder):
+            try:
+                yield from transactions_of(path, tables.shape)
+            except (Cut, ValueError) as error:
+                problems.append(f"{path.name} could not be read to its end: {error}")
+
+    def _write_json(self, order: ExportOrder, folder: Path, problems: list[str]) -> tuple[GtidSet, int]:
+        """One line for each transaction within one document."""
+        tables, found, count = self._tables(order), GtidSetBuilder(), 0
+        path = folder / "transactions.json"
+        try:
+            with path.open("w", encoding="utf-8") as file:
+                file.write('{"transactions": [')
+                for one in self._transactions(folder, tables, problems):
+                    file.write(
+                        ("," if count else "") + "\n" + json.dumps(told_of(order, one, tables), ensure_ascii=False)
+                    )
+                    count += 1
+                    add(found, one.gtid)
+                file.write("\n]}\n")
+        finally:
+            tables.close()
+        problems += [tables.problem] if tables.problem else []
+        return found.build(), count
+
+    def _seal(self, order: ExportOrder, exported: Exported, folder: Path) -> None:
+        """Everything to the disk, then the manifest that says so."""
+        files = [path for path in sorted(folder.iterdir()) if path.name != MANIFEST]
+        for path in files:
+            path.chmod(0o640)
+            sync_file(path)
+        manifest = {
+            "cluster": order.cluster,
+            "server": order.server,
+            "operation": order.operation,
+            "exported": time_text(self._clock.wall().timestamp()),
+            "gtids": str(exported.gtids),
+            "transactions": exported.transactions,
+            "lacking": str(exported.lacking),
+            "problems": list(exported.problems),
+            "files": [{"name": path.name, "bytes": path.stat().st_size, "sha256": hash_of(path)} for path in files],
+        }
+        write_durably(folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+        for one in (folder, self._root, self._root.parent):
+            sync_folder(one)
+
+
+class _RawWriter:
+    """Writes the pieces of log files one file after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: Any = None
+        self._count = 0
+
+    def take(self, begins: bool, piece: bytes) -> None:
+        """The next piece."""
+        if begins:
+            self.close()
+            self._count += 1
+            self._file = (self._folder / f"raw.{self._count:06}").open("wb")
+        self._file.write(piece)
+
+    def close(self) -> None:
+        """End the file at hand."""
+        if self._file is not None:
+            self._file.close()
+
+
+def told_of(order: ExportOrder, one: Transaction, tables: Tables) -> dict[str, object]:
+    """One transaction as JSON data, with who was told of it and what stands against it."""
+    judged = next((row for row in order.judged if GtidSet.parse(one.gtid) <= row.gtids), _UNJUDGED)
+    return transaction_json(one, judged, tuple(tables.compare(change) for change in one.changes))
+
+
+def add(builder: GtidSetBuilder, gtid: str) -> None:
+    """Add one transaction by its name."""
+    uuid, *tag, number = gtid.split(":")
+    builder.add(uuid, tag[0] if tag else "", int(number))
+
+
+def raw_files(folder: Path) -> list[Path]:
+    """The raw logs of an export, in order."""
+    return sorted(folder.glob("raw.*"))
+
+
+def as_sql(files: list[Path], to: Path) -> list[str]:
+    """The text of mysqlbinlog beside the raw logs; in words why there is none."""
+    program = shutil.which(PROGRAM)
+    to.unlink(missing_ok=True)
+    if program is None:
+        return [f"{PROGRAM} is not installed on this host: there is no {to.name}, the raw log has everything"]
+    words = [program, "--no-defaults", "--verbose", "--base64-output=decode-rows", *map(str, files)]
+    try:
+        with to.open("wb") as file:
+            done = subprocess.run(
+                words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE, timeout=_SQL_LIMIT, check=False
+            )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [f"{PROGRAM} could not be run: {error}"]
+    return [f"{PROGRAM} failed: {done.stderr.decode(errors='replace').strip()[:500]}"] if done.returncode else []
+
+
+def hash_of(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_durably(path: Path, text: str) -> None:
+    """A small file, on the disk on return."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,146 @@
+"""What only one server has: found, shown with what made it, and kept before anything else is done about it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import LabFactory
+from tests.acceptance.rehearsal import Rehearsal, eventually, executed, inside, rehearsal, takes_writes
+from tests.acceptance.test_rejoin import hang_up, operations
+
+pytestmark = pytest.mark.timeout(300)
+
+# Every kind of column that a log can carry, a value in SQL, and what is shown of it.
+COLUMNS: tuple[tuple[str, str, object], ...] = (
+    ("n BIGINT PRIMARY KEY", "7", 7),
+    ("t TINYINT", "-5", -5),
+    ("u TINYINT UNSIGNED", "250", 250),
+    ("s SMALLINT", "-300", -300),
+    ("m MEDIUMINT UNSIGNED", "16000000", 16000000),
+    ("i INT", "-2000000000", -2000000000),
+    ("b BIGINT UNSIGNED", "18446744073709551615", 18446744073709551615),
+    ("f FLOAT", "1.5", 1.5),
+    ("d DOUBLE", "-0.1", -0.1),
+    ("p DECIMAL(20,6)", "-12345678901234.500001", "-12345678901234.500001"),
+    ("q DECIMAL(9,0)", "42", "42"),
+    ("r DECIMAL(5,5)", "0.00123", "0.00123"),
+    ("v VARCHAR(40) CHARACTER SET utf8mb4", "'grün 🐬'", "grün 🐬"),
+    ("w VARCHAR(300) CHARACTER SET latin1", "'é'", "é"),
+    ("c CHAR(100) CHARACTER SET utf8mb4", "'fixed'", "fixed"),
+    ("x VARBINARY(10)", "x'00ff'", {"hex": "00ff"}),
+    ("y TEXT CHARACTER SET utf8mb4", "REPEAT('z', 300)", "z" * 300),
+    ("z BLOB", "x'deadbeef'", {"hex": "deadbeef"}),
+    ("e ENUM('a','b','c')", "'b'", 2),
+    ("g SET('a','b','c')", "'a,c'", 5),
+    ("h BIT(10)", "b'1000000001'", 513),
+    ("j YEAR", "2026", 2026),
+    ("k DATE", "'2026-02-28'", "2026-02-28"),
+    ("l TIME(3)", "'-12:34:56.789'", "-12:34:56.789"),
+    ("o TIME", "'100:00:01'", "100:00:01"),
+    ("aa DATETIME(6)", "'1999-12-31 23:59:59.000123'", "1999-12-31 23:59:59.000123"),
+    ("bb DATETIME", "'2026-11-20 21:00:00'", "2026-11-20 21:00:00"),
+    ("cc TIMESTAMP(2)", "'2026-11-20 21:00:00.25'", "2026-11-20 21:00:00.25"),
+    ("dd INT", "NULL", None),
+    ("`odd ``name%` INT", "1", 1),
+)
+
+
+def names() -> list[str]:
+    """The columns' names as they are shown."""
+    return [text.split(" ")[0] if text[0] != "`" else "odd `name%" for text, _, _ in COLUMNS]
+
+
+def alone_on(play: Rehearsal, server: str, *statements: str) -> None:
+    """Write on one server only, as somebody with every right does."""
+    for statement in ("SET GLOBAL read_only = OFF", *statements, "SET GLOBAL super_read_only = ON"):
+        play.lab.sql(server, statement)
+
+
+def errant(play: Rehearsal, *words: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    code, told, _ = play.command("errant", "shop", *words)
+    return code, {one["name"]: one for one in told["servers"]}
+
+
+def test_what_was_written_on_a_replica_is_shown_row_by_row_and_kept(lab: LabFactory) -> None:
+    with rehearsal(lab()) as play:
+        play.begin()
+        play.lab.sql("db1", f"CREATE TABLE app.kinds ({', '.join(text for text, _, _ in COLUMNS)})")
+        play.lab.sql("db1", "CREATE TABLE app.t (n INT PRIMARY KEY, w INT)")
+        play.lab.sql("db1", "INSERT INTO app.t VALUES (1, 10), (2, 20)")
+        play.lab.sql("db1", "GRANT SELECT ON app.* TO failoverd@'%'")
+        wanted = executed(play.lab, "db1")
+        eventually(lambda: inside(play.lab, "db3", wanted), bool, f"db3 at {wanted}")
+        code, told = errant(play)
+        assert (code, {name: one["transactions"] for name, one in told.items()}) == (0, {"db2": 0, "db3": 0})
+        values = ", ".join(value for _, value, _ in COLUMNS)
+        made = (
+            f"INSERT INTO app.kinds VALUES ({values})",
+            "UPDATE app.t SET w = 11 WHERE n = 1",
+            "DELETE FROM app.t WHERE n = 2",
+            "CREATE TABLE app.only_here (n INT)",
+        )
+        alone_on(play, "db3", *made)
+        play.lab.sql("db1", "UPDATE app.t SET w = 12 WHERE n = 1")
+        problems = eventually(
+            lambda: {s["name"]: s["problems"] for s in play.managers.status()["servers"]}["db3"],
+            bool,
+            "a problem of db3",
+        )
+        assert [problem["id"] for problem in problems] == ["errant"]
+        code, told = errant(play, "db3", "--export")
+        assert (code, told["db3"]["transactions"]) == (1, 4)
+        rows = [row for one in told["db3"]["shown"] for row in one["rows"]]
+        assert list(rows[0]["after"]) == names()
+        assert list(rows[0]["after"].values()) == [shown for _, _, shown in COLUMNS]
+        assert rows[0]["key"] == {"n": 7}
+        assert [row["conflict"] for row in rows] == ["none", "differs", "none"]
+        assert (rows[1]["before"], rows[1]["after"]) == ({"n": 1, "w": 10}, {"n": 1, "w": 11})
+        assert rows[2]["before"] == {"n": 2, "w": 20}
+        assert any("only_here" in said for one in told["db3"]["shown"] for said in one["statements"])
+        kept = Path(told["db3"]["export"])
+        assert json.loads((kept / "manifest.json").read_text())["gtids"] == told["db3"]["gtids"]
+        assert "### UPDATE `app`.`t`" in (kept / "transactions.sql").read_text()
+
+
+def test_the_lost_tail_of_an_old_primary_is_kept_row_by_row_when_it_is_back(lab: LabFactory) -> None:
+    with rehearsal(lab(settings={"clusters": {"shop": {"failover": {"max_loss": 100000}}}})) as play:
+        play.begin()
+        play.deaf("db2", "db3")
+        play.writer.pause()
+        hang_up(play, "db1")
+        play.lab.fault.link("db1", up=False)
+        eventually(lambda: play.logged("operation ended"), bool, "the end of the failover")
+        play.writer.resume()
+        play.go_on()
+        elect = play.operations()[0]["new_primary"]
+        play.lab.fault.link("db1", up=True)
+        eventually(lambda: takes_writes(play.lab, "db1"), lambda writes: not writes, "a closed db1")
+        eventually(lambda: operations(play)[0], lambda o: o == ("rejoin", "refused"), "the judgement")
+        shown = play.shown(play.operations()[0]["operation"])
+        (step,) = [step for step in shown["steps"] if step["title"].startswith("keep")]
+        assert step["outcome"] == "done", step
+        judge_export(play, str(shown["operation"]), str(elect))
+
+
+def judge_export(play: Rehearsal, operation: str, elect: str) -> None:
+    """Row by row: what was kept is what the client wrote there and the new primary has not."""
+    code, told = errant(play, "db1")
+    assert code == 1
+    found = next(Path(play.lab.folder).glob(f"*/state/divergence/{operation}"))
+    kept = json.loads((found / "transactions.json").read_text())["transactions"]
+    assert json.loads((found / "manifest.json").read_text())["gtids"] == told["db1"]["gtids"]
+    account = play.writer.stop()
+    there = {int(str(n)) for (n,) in play.lab.sql(elect, "SELECT n FROM app.numbered")}
+    lost = {ack.number for ack in account.acks if ack.server == "db1"} - there
+    assert len(lost) >= 60, "the deaf replicas had not got these"
+    rows = {row["after"]["n"]: row["after"] for one in kept for row in one["rows"]}
+    assert lost <= rows.keys() <= lost | set(account.unknown)
+    on_db1 = {int(str(n)): str(f) for n, f in play.lab.sql("db1", "SELECT n, filler FROM app.numbered")}
+    assert {n: row["filler"] for n, row in rows.items()} == {n: on_db1[n] for n in rows}
+    judged = {one["acknowledged"] for one in kept}
+    assert "acknowledged" in judged
+    assert "not-acknowledged" not in judged

@@ -58,9 +58,9 @@ class Tables:
     def _alike(self, change: Change, row: Row) -> tuple[bool, bool]:
         """Whether a row has this key, and whether it is this one."""
         names, key = [name for name, _ in row], [name for name, _ in change.key]
-        asked = statements.count_rows(change.schema, change.table, key, names)
+        one = statements.count_rows(change.schema, change.table, key, names)
         values = [value for _, value in (*row, *change.key)]
-        said = [statements.READ_ONLY.say(), asked.say(*values), statements.ROLL_BACK.say()]
+        said = [statements.READ_ONLY.say(), one.say(*values), statements.ROLL_BACK.say()]
         try:
             found = self._session.batch(said, limit=_LIMIT)[1][0]
         except ServerError:

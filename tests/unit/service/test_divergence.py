@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,14 @@ def whole() -> Whole:
 def with_archive(manager: Manager, archive: FakeArchive) -> Manager:
     manager.world = replace(manager.world, outside=replace(manager.world.outside, archive=archive))
     return manager
+
+
+def only(told: Mapping[str, object]) -> Mapping[str, Any]:
+    """The one server of a document."""
+    servers = told["servers"]
+    assert isinstance(servers, list)
+    (one,) = servers
+    return dict(one)
 
 
 def diverged(whole: Whole, archive: FakeArchive, *, closed: bool = True) -> tuple[Manager, GtidSet]:
@@ -100,7 +110,7 @@ def test_people_see_what_is_errant_also_on_a_dead_server(whole: Whole) -> None:
     assert shown == {"db1": (False, str(tail), None), "db3": (True, "", None)}
     assert archive.orders == []
     told = desk.errant_told(manager.world, Wanted("db1", export=True))
-    (one,) = told["servers"]  # type: ignore[misc]
+    one = only(told)
     assert one["export"].startswith("/kept/")
     assert one["shown"] == [{"gtid": str(tail)}]
     assert [order.gtids for order in archive.orders] == [tail]
@@ -110,6 +120,6 @@ def test_a_host_that_is_silent_is_a_problem_and_no_proof(whole: Whole) -> None:
     manager = with_archive(failed_over(whole), FakeArchive())
     whole.hosts["db1"].silent = "unreachable"
     told = desk.errant_told(manager.world, Wanted("db1"))
-    (one,) = told["servers"]  # type: ignore[misc]
+    one = only(told)
     assert one["transactions"] == 0
     assert "unreachable" in one["problem"]

@@ -46,6 +46,7 @@ def mysqld(server: Server, doorway: Doorway, deadline: Deadline) -> dict[str, An
 def facts(home: Home, cluster: str, server: Server, doorway: Doorway, deadline: Deadline) -> dict[str, Any]:
     """Everything in one answer."""
     living = mysqld(server, doorway, deadline)
+    argv = command_line(home, cluster, server.name, processes.argv_of((*living["pids"], 0)[0]))
     return {
         "mysqld": living,
         "datadir": server.datadir,
@@ -54,9 +55,19 @@ def facts(home: Home, cluster: str, server: Server, doorway: Doorway, deadline: 
         "disk": disk(server.datadir),
         "fenced": fenced(home, cluster, server.name),
         "addresses": addresses.held(),
-        "starts_closed": starting.starts_closed(server.datadir, processes.argv_of((*living["pids"], 0)[0])),
+        "starts_closed": starting.starts_closed(server.datadir, argv),
         "orderly": not living["alive"] and ended_orderly(server.error_log),
     }
+
+
+def command_line(home: Home, cluster: str, server: str, living: list[bytes] | None) -> list[bytes] | None:
+    """Give the command line of a living mysqld and keep it; of a dead one the last that was seen, None without any."""
+    path = home.path(cluster, f"{server}.started.json")
+    if living is not None:
+        home.save(path, {"argv": [os.fsdecode(word) for word in living]})
+        return living
+    kept = home.load(path)
+    return [os.fsencode(word) for word in kept["argv"]] if kept else None
 
 
 def disk(path: str) -> dict[str, Any]:

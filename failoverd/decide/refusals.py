@@ -88,6 +88,14 @@ REFUSALS: tuple[Row, ...] = (
         "bring it up, or look at the primary; a server that is not listed cannot be attached",
         overridable=False,
     ),
+    Row(
+        "start-open",
+        "{detail}",
+        _REJOIN,
+        m.said(rejoining.may_start_open),
+        "set super_read_only = ON in its configuration on its host; it is let go then",
+        overridable=False,
+    ),
     Row("rejoin-needless", "{detail}", _REJOIN, m.said(rejoining.needless), "nothing", overridable=False),
     Row(
         "rejoin-off",
@@ -102,7 +110,7 @@ REFUSALS: tuple[Row, ...] = (
         "{detail}",
         _REJOIN,
         m.said(rejoining.diverged),
-        "save what it holds first; it is not attached before those transactions are judged, or it is built anew",
+        "failoverd errant CLUSTER SERVER shows what only it has and keeps it; then it is built anew",
         overridable=False,
         late=True,
     ),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from failoverd.decide.situation import Situation
 from failoverd.gtid import GtidSet
 from failoverd.model.comings import Comings
+from failoverd.model.host import HostFacts
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.stall import PASSING
 
@@ -144,10 +145,28 @@ def impossible(s: Situation) -> str:
     name = s.request.to if s.request is not None else ""
     if name == s.recorded.name:
         return f"{name} is the primary"
-    if s.snapshot.state(name) is None:
+    if s.snapshot.state(name) is None and held(s) is None:
         missed = s.snapshot.missed(name)
         return f"{name} does not answer: {missed.text or missed.why}"
     return "" if serving(s) else f"{s.recorded.name or 'the primary'} does not take writes"
+
+
+def held(s: Situation) -> HostFacts | None:
+    """What the agent says of the server of the request, where a fence holds it and no mysqld is left there."""
+    name = s.request.to if s.request is not None else ""
+    facts = s.snapshot.facts(name)
+    if facts is None or facts.alive or facts.fenced_epoch is None or s.snapshot.state(name) is not None:
+        return None
+    return facts
+
+
+def may_start_open(s: Situation) -> str:
+    """Why a server that is held must not be let go: it may come up writable; empty where it cannot."""
+    facts = held(s)
+    if facts is None or facts.starts_closed is True or s.request is None:
+        return ""
+    said = "would start writable" if facts.starts_closed is False else "does not show whether it would start closed"
+    return f"{s.request.to} is held, and {said}"
 
 
 def needless(s: Situation) -> str:

@@ -34,6 +34,12 @@ def plan_closing_it(policy: ClusterPolicy, primary: str, server: str, refusals: 
     return Plan(policy.name, Kind.REJOIN, primary, "", groups if not refusals else (), refusals=refusals)
 
 
+def plan_letting_go(policy: ClusterPolicy, primary: str, server: str, refusals: tuple[Refusal, ...] = ()) -> Plan:
+    """On a server that a fence holds, its mysqld dead: the hold ends. Whoever starts it, it comes up closed."""
+    groups = (Group(Stage.FENCE, (Task(ReleaseFence(server), STATEMENT),)),)
+    return Plan(policy.name, Kind.REJOIN, primary, "", groups if not refusals else (), refusals=refusals)
+
+
 def plan_attaching(snapshot: TopologySnapshot, policy: ClusterPolicy, primary: str, server: str, source: str) -> Plan:
     """Then, on a server that is closed and holds nothing of its own: let it follow, its options and relay logs kept."""
     state = snapshot.state(server)

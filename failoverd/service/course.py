@@ -14,10 +14,11 @@ from failoverd.decide.judge import settle
 from failoverd.decide.refusals import standing
 from failoverd.execute.hands import Hands
 from failoverd.execute.run import Ended, run
+from failoverd.model.errors import StepFailed
 from failoverd.model.plans import EntryKind, Group, Kind, Plan, ReplicaResult, Request, Result, StepOutcome, StepResult
 from failoverd.model.published import plan_json
 from failoverd.model.stage import Stage
-from failoverd.model.steps import OpenWrites, Step
+from failoverd.model.steps import OpenWrites, ReleaseFence, Step
 from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen
@@ -26,7 +27,7 @@ from failoverd.plan.switchover import plan_completion, plan_taking_back
 from failoverd.plan.undo import plan_undo
 from failoverd.service.frozen import look_at_frozen
 from failoverd.service.operation import foresee, situation_of
-from failoverd.service.rejoin import connects, judged_again, keeping, wish_for
+from failoverd.service.rejoin import connects, judged_again, keeping, let_go_again, wish_for
 from failoverd.service.repair import left_to_mend, unmended
 from failoverd.service.world import Occasion, World
 
@@ -165,6 +166,8 @@ def attach(world: World, occasion: Occasion, hands: Hands, request: Request | No
     """Close a server that came back, judge what it holds, and let it follow; what diverged stays closed and alone."""
     wish = request or wish_for(world, hands.operation.to)
     course.result = Result.FAILED
+    if lets_go(course.plan):
+        return let_go(world, occasion, hands, wish, course)
     if not execute(course.plan, hands, course).complete:
         return course
     course.plan, course.refusals = judged_again(world, occasion, hands, wish)
@@ -178,6 +181,31 @@ def attach(world: World, occasion: Occasion, hands: Hands, request: Request | No
         course.replicas = (found,)
         course.result = Result.DONE if found.attached else Result.FAILED
         course.remarks += [f"{found.name} is not attached yet: {found.problem}"] if found.problem else []
+    return course
+
+
+def lets_go(plan: Plan) -> bool:
+    """Whether a plan only ends the hold on a dead server."""
+    return all(isinstance(task.step, ReleaseFence) for group in plan.groups for task in group.tasks)
+
+
+def let_go(world: World, occasion: Occasion, hands: Hands, wish: Request, course: Course) -> Course:
+    """Keep what only its log has, then end the hold on a dead server; when it is up, it is attached by its own rows."""
+    try:
+        first, then = let_go_again(world, occasion, wish)
+    except StepFailed as error:
+        course.remarks.append(str(error))
+        return course
+    if then.refusals or not lets_go(then):
+        course.refusals, course.result = then.refusals, Result.REFUSED if then.refusals else Result.FAILED
+        return course
+    for plan in filter(None, (first, then)):
+        course.plan = plan
+        hands.write(EntryKind.PLAN, dict(plan_json(plan)), wait=False)
+        if not execute(plan, hands, course).complete:
+            return course
+    course.result = Result.DONE
+    hands.tell(f"{wish.to} is not held any more: start it; when it is up, it is judged and attached")
     return course
 
 

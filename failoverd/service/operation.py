@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from failoverd.decide.controlling import wished
 from failoverd.decide.judge import forbidden, prospect
 from failoverd.decide.refusals import LATE, standing
-from failoverd.decide.rejoining import tail
+from failoverd.decide.rejoining import held, tail
 from failoverd.decide.situation import Situation
 from failoverd.decide.switching import switching
 from failoverd.execute.control import standing_of
@@ -19,7 +19,7 @@ from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
 from failoverd.plan.failover import plan_reopen, predict
-from failoverd.plan.rejoin import plan_closing_it
+from failoverd.plan.rejoin import plan_closing_it, plan_letting_go
 from failoverd.plan.repair import plan_reading
 from failoverd.plan.switchover import plan_switchover
 from failoverd.service.world import Occasion, Tell, World
@@ -36,6 +36,9 @@ def situation_of(world: World, occasion: Occasion, request: Request | None) -> S
 
 def foresee(world: World, occasion: Occasion, kind: Kind, request: Request | None) -> Plan:
     """The whole plan as it would be now, with every refusal that stands: people see it, and it opens the journal."""
+    if kind is Kind.REJOIN and request is not None and occasion.snapshot.state(request.to) is None:
+        hosts = look(world.eyes, world.policy, Interest(hosts=True)).hosts  # what was said lately may be mended since
+        occasion = replace(occasion, snapshot=replace(occasion.snapshot, hosts=hosts))
     situation = situation_of(world, occasion, request)
     if kind is Kind.REPAIR and request is not None:
         return plan_reading(world.policy, situation.recorded.name, request.to, forbidden(situation, kind))
@@ -45,6 +48,8 @@ def foresee(world: World, occasion: Occasion, kind: Kind, request: Request | Non
         return plan_switchover(snapshot, occasion.history, world.policy, ranking, against, occasion.paces)
     if kind is Kind.REJOIN and request is not None:
         against = unbegun(situation, unkept(world, situation))
+        if held(situation) is not None:
+            return plan_letting_go(world.policy, situation.recorded.name, request.to, against)
         return plan_closing_it(world.policy, situation.recorded.name, request.to, against)
     overrides = request.overrides if request else frozenset()
     if kind is Kind.REOPEN:

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 from failoverd.decide.judge import forbidden
 from failoverd.decide.refusals import standing
-from failoverd.decide.rejoining import connected, returning, source_for
+from failoverd.decide.rejoining import connected, held, returning, source_for
 from failoverd.decide.situation import Situation
 from failoverd.execute.hands import Hands
+from failoverd.model.errors import StepFailed
 from failoverd.model.plans import Kind, Plan, ReplicaResult, Request
 from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
 from failoverd.plan.rejoin import plan_attaching, plan_keeping
-from failoverd.service.errant import judged_tail
+from failoverd.service.errant import find, judged_tail
 from failoverd.service.operation import AUTOMATIC, foresee, situation_of
 from failoverd.service.world import Again, Memory, Occasion, World
 
@@ -61,6 +62,8 @@ def foretell(world: World, occasion: Occasion, request: Request) -> Plan:
     """All of it as it would be now, with everything that stands against it; for people, never executed."""
     situation = situation_of(world, occasion, request)
     refusals = forbidden(situation, Kind.REJOIN)
+    if held(situation) is not None:
+        return replace(foresee(world, occasion, Kind.REJOIN, request), refusals=refusals)
     first, then = foresee(world, occasion, Kind.REJOIN, request), attaching(situation)
     return replace(then, groups=(*first.groups, *then.groups), refusals=refusals)
 
@@ -79,6 +82,22 @@ def judged_again(world: World, occasion: Occasion, hands: Hands, request: Reques
     sights = {**snapshot.sights, request.to: hands.claimed(request.to).read()}
     situation = situation_of(world, replace(occasion, snapshot=replace(snapshot, sights=sights)), request)
     return attaching(situation), standing(forbidden(situation, Kind.REJOIN), hands.operation.overrides)
+
+
+def let_go_again(world: World, occasion: Occasion, request: Request) -> tuple[Plan | None, Plan]:
+    """Both halves for a server that is held, on a new look: what only its log has is kept, then the hold ends."""
+    snapshot = look(world.eyes, world.policy, Interest(hosts=True))
+    again = replace(occasion, snapshot=snapshot)
+    primary = snapshot.state(occasion.history.recorded.name) if occasion.history.recorded else None
+    then = foresee(world, again, Kind.REJOIN, request)
+    if primary is None or world.outside.archive is None:
+        return None, then
+    gtids, problem = find(world, snapshot, occasion.history, request.to)
+    if problem:
+        raise StepFailed(f"the log of {request.to} could not be read before it is let go", problem)
+    if not gtids or world.outside.archive.kept(world.cluster, request.to, gtids):
+        return None, then
+    return plan_keeping(world.policy, primary.name, request.to, judged_tail(world, request.to, gtids)), then
 
 
 def keeping(world: World, hands: Hands) -> Plan | None:

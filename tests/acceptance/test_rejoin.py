@@ -15,8 +15,10 @@ from tests.acceptance.rehearsal import (
     eventually,
     executed,
     inside,
+    prepared,
     rehearsal,
     replication,
+    supervisor,
     takes_writes,
     writable,
 )
@@ -101,6 +103,28 @@ def test_an_old_primary_that_nobody_could_fence_is_closed_when_it_is_back(lab: L
         left_alone(play, elect)
         starts_closed(play)
         play.settled(elect, (other,))
+
+
+@supervisor
+def test_a_killed_primary_stays_held_until_a_person_lets_it_go_and_is_attached_when_it_is_up(
+    lab: LabFactory, supervised: bool
+) -> None:
+    with rehearsal(prepared(lab, supervised=supervised)) as play:
+        play.begin()
+        play.kill_primary()
+        elect = str(play.ended()["new_primary"])
+        (other,) = set(play.replicas()) - {elect}
+        play.go_on()
+        code, let_go, said = play.command("rejoin", "shop", "db1", "--yes")
+        assert (code, let_go["outcome"]) == (0, "done"), said
+        assert [step["title"] for step in let_go["steps"]] == ["release the hold on db1"]
+        if not supervised:
+            play.lab.start_mysqld("db1")
+        begun = time.monotonic()
+        attached(play, "db1", elect)
+        print(f"attached {time.monotonic() - begun:.1f} s after it was let go and started")
+        eventually(lambda: operations(play)[0], lambda o: o == ("rejoin", "done"), "the operation")
+        play.settled(elect, (other, "db1"))
 
 
 def starts_closed(play: Rehearsal) -> None:

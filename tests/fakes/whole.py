@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 
 from failoverd.gtid import GtidSet
-from failoverd.model.host import FenceProof, Holding, HostSight, LogKind, Lot, ProbeReport, Spliced
+from failoverd.model.host import FenceProof, Holding, HostFacts, HostSight, LogKind, Lot, ProbeReport, Spliced
 from failoverd.model.policy import ClusterPolicy, FailoverPolicy, ServerSpec
 from failoverd.model.sight import Channel, Endpoint, Thread
 from failoverd.observe.eyes import Eyes
@@ -80,7 +80,10 @@ class WholeAgents(FakeAgents):
     def facts(self, cluster: str, server: str, timeout: float) -> HostSight:
         self._cluster.align()
         found = super().facts(cluster, server, timeout)
-        return replace(found, read_at=self._cluster.clock.now())
+        if not isinstance(found, HostFacts):
+            return replace(found, read_at=self._cluster.clock.now())
+        closed = self._cluster.mysqlds[server].starts_closed
+        return replace(found, read_at=self._cluster.clock.now(), starts_closed=closed)
 
     def probe(self, cluster: str, origin: str, target: str, timeout: float) -> ProbeReport | None:
         self._cluster.align()

@@ -10,6 +10,7 @@ import pytest
 from failoverd.agent import facts, fields
 from failoverd.agent.faults import CODES, Fault
 from failoverd.agent.fields import Field
+from failoverd.agent.home import Home
 
 READY = "2026-11-20T11:00:00Z 0 [System] [MY-010931] [Server] /usr/sbin/mysqld: ready for connections."
 BEGUN = "2026-11-20T11:00:00Z 0 [System] [MY-010116] [Server] /usr/sbin/mysqld starting as process 7"
@@ -39,6 +40,15 @@ def test_only_a_finished_shutdown_after_the_last_start_is_orderly(
 def test_without_an_error_log_nothing_is_called_orderly(tmp_path: Path) -> None:
     assert not facts.ended_orderly("")
     assert not facts.ended_orderly(str(tmp_path / "none"))
+
+
+def test_of_a_dead_mysqld_the_command_line_that_it_lived_with_is_told(tmp_path: Path) -> None:
+    home = Home(str(tmp_path))
+    assert facts.command_line(home, "shop", "db1", None) is None
+    lived = [b"/usr/sbin/mysqld", b"--defaults-file=/etc/my.cnf", b"--datadir=/data/\xff"]
+    assert facts.command_line(home, "shop", "db1", lived) == lived
+    assert facts.command_line(home, "shop", "db1", None) == lived
+    assert facts.command_line(home, "shop", "db2", None) is None
 
 
 def test_a_disk_has_numbers(tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ def refusals(manager: Manager, server: str, *overrides: str) -> list[str]:
 def test_what_stands_against_a_persons_wish(whole: Whole) -> None:
     manager = failed_over(whole)
     assert refusals(manager, "db2") == ["rejoin-impossible"]
-    assert refusals(manager, "db1") == ["rejoin-impossible"]
+    assert refusals(manager, "db1") == ["start-open"]
     assert refusals(manager, "db3") == ["rejoin-needless"]
     whole.mysqlds["db3"].change("", receiver=Thread.NO)
     assert refusals(manager, "db3") == []

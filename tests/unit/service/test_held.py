@@ -1,0 +1,99 @@
+"""An old primary that a fence holds, its mysqld dead: let go on a person's word, closed for certain, its tail kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from failoverd.model.errors import AgentError
+from tests.fakes.archive import FakeArchive
+from tests.fakes.moments import Died, at, dies
+from tests.fakes.whole import CLUSTER, Manager, Whole
+from tests.unit.service.test_divergence import with_archive
+from tests.unit.service.test_rejoin import failed_over, follows, kinds, start, wish
+
+
+@pytest.fixture
+def whole() -> Whole:
+    return Whole()
+
+
+def mark(whole: Whole) -> int | None:
+    """The epoch of the fence's mark, None where nothing holds it."""
+    return whole.hosts["db1"].fenced
+
+
+def asked(manager: Manager, server: str = "db1") -> Mapping[str, object]:
+    name = manager.coordination.ask(wish(manager, server))
+    manager.turns(2)
+    answer = manager.coordination.answered(CLUSTER, name)
+    assert answer is not None
+    return answer
+
+
+def refused(answer: Mapping[str, object]) -> list[str]:
+    found = answer["refusals"]
+    assert isinstance(found, list)
+    return [refusal["id"] for refusal in found]
+
+
+def test_it_is_let_go_and_attached_when_it_is_up(whole: Whole) -> None:
+    manager = failed_over(whole)
+    whole.mysqlds["db1"].starts_closed = True
+    manager.turns(6)
+    assert mark(whole) is not None, "by itself nobody lets it go"
+    answer = asked(manager)
+    assert (answer["kind"], answer["outcome"]) == ("rejoin", "done")
+    assert answer["findings"] == []
+    assert mark(whole) is None
+    start(whole, "db1")
+    manager.turns(4)
+    assert follows(whole, "db1", "db2")
+    assert kinds(manager)[:2] == [("rejoin", "done"), ("rejoin", "done")]
+
+
+@pytest.mark.parametrize("closed", [None, False], ids=["unknown", "open"])
+def test_one_that_may_start_writable_stays_held(whole: Whole, closed: bool | None) -> None:
+    manager = failed_over(whole)
+    whole.mysqlds["db1"].starts_closed = closed
+    answer = asked(manager)
+    assert (answer["outcome"], refused(answer)) == ("refused", ["start-open"])
+    assert mark(whole) is not None
+
+
+def test_what_only_its_log_has_is_kept_before_it_is_let_go(whole: Whole) -> None:
+    archive = FakeArchive()
+    manager = with_archive(failed_over(whole), archive)
+    old = whole.mysqlds["db1"]
+    before, old.starts_closed = old.executed, True
+    old.write(3)
+    archive.error = AgentError("the agent went away")
+    assert asked(manager)["outcome"] == "failed"
+    assert mark(whole) is not None
+    archive.error = None
+    assert asked(manager)["outcome"] == "done"
+    assert [order.gtids for order in archive.orders] == [old.executed - before]
+    assert mark(whole) is None
+    start(whole, "db1")
+    manager.turns(4)
+    assert not follows(whole, "db1", "db2"), "it diverged"
+
+
+@pytest.mark.parametrize("moment", ["before:ExportDivergence", "after:ExportDivergence", "before:ReleaseFence"])
+def test_a_manager_that_dies_in_the_middle_leaves_it_held_and_the_next_one_does_it(whole: Whole, moment: str) -> None:
+    archive = FakeArchive()
+    first, second = with_archive(failed_over(whole), archive), with_archive(whole.manager("m2"), archive)
+    second.turns(1)
+    whole.mysqlds["db1"].starts_closed = True
+    whole.mysqlds["db1"].write(3)
+    at(first, moment, dies)
+    with pytest.raises(Died):
+        asked(first)
+    assert mark(whole) is not None
+    whole.store.depose(CLUSTER)
+    second.turns(4)
+    assert second.coordination.open_operation(CLUSTER) == ""
+    assert kinds(second)[:2] == [("rejoin", "done"), ("rejoin", "undone")], "the wish is still there"
+    assert mark(whole) is None
+    assert archive.orders

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from failoverd.model.errors import ServerError
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import (
     PATIENCE,
@@ -120,11 +121,20 @@ def test_a_killed_primary_stays_held_until_a_person_lets_it_go_and_is_attached_w
         assert [step["title"] for step in let_go["steps"]] == ["release the hold on db1"]
         if not supervised:
             play.lab.start_mysqld("db1")
+        eventually(lambda: answers(play, "db1"), bool, "an answer of db1")
         begun = time.monotonic()
         attached(play, "db1", elect)
-        print(f"attached {time.monotonic() - begun:.1f} s after it was let go and started")
+        print(f"attached {time.monotonic() - begun:.1f} s after it answered")
         eventually(lambda: operations(play)[0], lambda o: o == ("rejoin", "done"), "the operation")
         play.settled(elect, (other, "db1"))
+
+
+def answers(play: Rehearsal, server: str) -> bool:
+    """Whether its mysqld is up by now."""
+    try:
+        return play.lab.sql(server, "SELECT 1", deadline=2.0) == ((1,),)
+    except ServerError:
+        return False
 
 
 def starts_closed(play: Rehearsal) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from failoverd.decide.judge import TABLES, Tables, forbidden, judge, prospect, settle
 from failoverd.decide.refusals import standing
-from failoverd.decide.rejoining import source_for
+from failoverd.decide.rejoining import held, source_for
 from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import FailoverdError
 from failoverd.model.host import FenceProof
@@ -15,7 +15,7 @@ from failoverd.model.plans import Kind, Plan
 from failoverd.model.steps import AwaitAcks, DisarmSource, FenceHost, FenceSession, OpenWrites, Step, StopReceiver
 from failoverd.model.verdict import Refusal, Verdict
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen, predict
-from failoverd.plan.rejoin import plan_attaching, plan_closing_it
+from failoverd.plan.rejoin import plan_attaching, plan_closing_it, plan_letting_go
 from failoverd.plan.render import render_plan
 from failoverd.plan.undo import plan_undo
 from failoverd.verify.invariants import INVARIANTS, Claimed, Invariant, replica_results, verify
@@ -92,6 +92,8 @@ def say_rejoin(world: World, line: Line, rows: Rows) -> str:
     if left:
         return "\n".join(refused(left))
     name = world.request.to if world.request else ""
+    if held(s) is not None:
+        return shown(plan_letting_go(world.policy, s.recorded.name, name))
     state = world.snapshot.state(name)
     source = source_for(s, state) if state is not None else ""
     then = plan_attaching(world.snapshot, world.policy, s.recorded.name, name, source)

@@ -232,7 +232,7 @@ def read_agent(parts: Parts, line: Line) -> None:
     if said not in {"dead", "alive"}:
         raise Impossible(f"an agent says dead or alive, not {said}")
     orderly = line.maybe("orderly")
-    fenced = line.maybe("fenced")
+    fenced, starts = line.maybe("fenced"), line.maybe("starts")
     parts.hosts[name] = HostFacts(
         server=name,
         alive=said == "alive",
@@ -244,6 +244,7 @@ def read_agent(parts: Parts, line: Line) -> None:
         fenced_epoch=None if fenced is None else int(fenced),
         disk_free=int(line.number("free", 10**9)),
         disk_read_only=line.has("read-only"),
+        starts_closed=None if starts is None else starts == "closed",
     )
 
 

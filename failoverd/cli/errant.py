@@ -47,15 +47,20 @@ def lines_of(one: Mapping[str, Any]) -> list[str]:
     count = one["transactions"]
     lines = [f"{one['name']}: {count} errant transactions  {one['gtids']}" if count else f"{one['name']}: nothing"]
     for shown in one["shown"]:
-        lines.append(f"  {shown['gtid']}  {shown['time']}  {shown['acknowledged']}: {shown['evidence']}")
-        lines += [f"    {statement}" for statement in shown["statements"]]
-        lines += [f"    {row_line(row)}" for row in shown["rows"]]
-        lines += [f"    {shown['problem']}"] if shown["problem"] else []
+        lines += lines_of_one(shown)
     if count > len(one["shown"]):
         lines.append(f"  and {count - len(one['shown'])} more; --show N, --export")
     lines += [f"  kept in {one['export']}"] if one["export"] else []
     lines += [f"  not known: {one['problem']}"] if one["problem"] else []
     return lines
+
+
+def lines_of_one(shown: Mapping[str, Any]) -> list[str]:
+    """One transaction for people."""
+    lines = [f"  {shown['gtid']}  {shown['time']}  {shown['acknowledged']}: {shown['evidence']}"]
+    lines += [f"    {statement}" for statement in shown["statements"]]
+    lines += [f"    {row_line(row)}" for row in shown["rows"]]
+    return lines + ([f"    {shown['problem']}"] if shown["problem"] else [])
 
 
 def row_line(row: Mapping[str, Any]) -> str:

@@ -2,34 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import click
 
 from failoverd.cli.carrying import Wish, acting, carry_through, override_option, still_standing
+from failoverd.cli.errant import lines_of_one
 from failoverd.cli.session import Session, examples, person
-from failoverd.model.errors import PlanRefused
+from failoverd.gtid import GtidSet, GtidSyntaxError
+from failoverd.model.divergence import Cure, Resolution
+from failoverd.model.errors import ConfigError, PlanRefused
 from failoverd.model.plans import Kind, Request
+from failoverd.service.errant import Wanted
+
+# So many transactions are looked through for those that were named.
+MOST_SHOWN = 1000
+
+
+def read_gtids(ctx: click.Context, option: click.Parameter, value: str | None) -> GtidSet | None:
+    """An option's GTID set; None where it is not given."""
+    try:
+        return None if value is None else GtidSet.parse(value)
+    except GtidSyntaxError as error:
+        raise click.BadParameter(str(error), ctx, option) from error
 
 
 @click.command(
     epilog=examples(
         "rejoin shop db1 --dry-run",
         "rejoin shop db1 --reason 'new disk' --yes",
+        "rejoin shop db1 --replay 3e11fa47-71ca-11e1-9e33-c80aa9429562:7-9 --dry-run",
         "rejoin shop db1 --override durability-unproven --reason 'only the process died'",
     )
 )
 @click.argument("cluster")
 @click.argument("server")
 @override_option(Kind.REJOIN)
+@click.option("--replay", callback=read_gtids, metavar="GTIDS", help="Change these rows on the primary, too.")
+@click.option("--inject-empty", callback=read_gtids, metavar="GTIDS", help="Count these as executed everywhere.")
 @acting
 @click.pass_obj
-def rejoin(session: Session, /, cluster: str, server: str, override: tuple[str, ...], reason: str, **how: bool) -> None:
+def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: Any) -> None:
     """Attach a server that came back, as an old primary or a replica that stands still.
 
     It is closed first. Where it holds nothing that the primary lacks, it follows again, its options and relay logs
-    kept. A server that diverged is never attached: its transactions are named.
+    kept. A server that diverged is never attached: its transactions are named, and kept below state_dir/divergence.
+
+    One that a fence holds is let go, if it is certain to start closed. --inject-empty gives the primary empty
+    transactions of the named ones: what they did stays on that server alone. --replay makes their changes on the
+    primary, all of them or none; the server is not attached by that.
     """
     session.config.server(cluster, server)
-    request = Request(cluster=cluster, kind=Kind.REJOIN, by=person(reason), to=server, overrides=frozenset(override))
+    resolution = resolution_of(said.pop("replay"), said.pop("inject_empty"))
+    request = Request(
+        cluster=cluster,
+        kind=Kind.REJOIN,
+        by=person(reason),
+        to=server,
+        overrides=frozenset(said.pop("override")),
+        resolution=resolution,
+    )
+    if resolution is not None:
+        for line in what_it_does(session, request, resolution):
+            session.say(line)
     app = session.app()
     made = app.rejoin_plan(request)
     against = still_standing(made, request)
@@ -40,4 +76,23 @@ def rejoin(session: Session, /, cluster: str, server: str, override: tuple[str, 
         question=f"Attach {server} of {cluster}?",
         act=lambda: app.failover(request, session.say),
     )
-    carry_through(session, wish, **how)
+    carry_through(session, wish, **said)
+
+
+def resolution_of(replay: GtidSet | None, inject: GtidSet | None) -> Resolution | None:
+    """What is wanted about a diverged tail; ConfigError for both at once."""
+    if replay and inject:
+        raise ConfigError("--replay and --inject-empty are two ways", "", "name one of them")
+    if replay:
+        return Resolution(Cure.REPLAY, replay)
+    return Resolution(Cure.INJECT, inject) if inject else None
+
+
+def what_it_does(session: Session, request: Request, resolution: Resolution) -> Iterator[str]:
+    """Each transaction with its statements or rows, and what stands against it on the primary."""
+    told = session.app().errant(request.cluster, Wanted(request.to, MOST_SHOWN))
+    servers: Any = told["servers"]
+    for one in servers:
+        for shown in one["shown"]:
+            if GtidSet.parse(shown["gtid"]) <= resolution.gtids:
+                yield from lines_of_one(shown)

@@ -96,6 +96,14 @@ REFUSALS: tuple[Row, ...] = (
         "set super_read_only = ON in its configuration on its host; it is let go then",
         overridable=False,
     ),
+    Row(
+        "not-errant",
+        "{detail}",
+        _REJOIN,
+        m.said(rejoining.strange),
+        "failoverd errant CLUSTER SERVER lists what only it has",
+        overridable=False,
+    ),
     Row("rejoin-needless", "{detail}", _REJOIN, m.said(rejoining.needless), "nothing", overridable=False),
     Row(
         "rejoin-off",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from failoverd.decide.situation import Situation
 from failoverd.gtid import GtidSet
 from failoverd.model.comings import Comings
+from failoverd.model.divergence import Cure
 from failoverd.model.host import HostFacts
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.stall import PASSING
@@ -174,6 +175,8 @@ def needless(s: Situation) -> str:
     state, primary = wanted(s), serving(s)
     if state is None or primary is None or state.name not in s.below(primary) or not connected(state):
         return ""
+    if s.request is not None and s.request.resolution is not None:
+        return ""
     return f"{state.name} follows {s.source_of(state)} already" if state.applies else ""
 
 
@@ -185,14 +188,33 @@ def wanted(s: Situation) -> ServerState | None:
 
 def diverged(s: Situation) -> str:
     """What the server has executed or received and the primary has not; empty for nothing."""
-    more, name = tail(s), s.request.to if s.request is not None else ""
+    more, name = tail(s) - named(s, Cure.INJECT), s.request.to if s.request is not None else ""
     return f"{name} has {len(more)} transactions that {s.recorded.name} lacks: {more.shorten()}" if more else ""
+
+
+def named(s: Situation, *cures: Cure) -> GtidSet:
+    """The transactions that a person has named for one of these cures."""
+    wish = s.request.resolution if s.request is not None else None
+    return wish.gtids if wish is not None and wish.cure in cures else GtidSet()
+
+
+def strange(s: Situation) -> str:
+    """Which named transactions are not that server's own; empty for none: nothing is made up."""
+    primary = serving(s)
+    done = primary.executed if primary is not None else GtidSet()
+    more = named(s, *Cure) - tail(s) - done
+    return f"{more.shorten()} is not what {s.request.to if s.request else ''} alone has" if more else ""
 
 
 def tail(s: Situation) -> GtidSet:
     """The same as a set."""
     state, primary = wanted(s), serving(s)
-    return state.holds - primary.executed if state is not None and primary is not None else GtidSet()
+    if state is None or primary is None:
+        return GtidSet()
+    more = state.holds - primary.executed
+    # a replica that runs may have got what the primary made since it was looked at
+    fresh = s.request is not None and s.request.resolution is not None and connected(state)
+    return more - more.of_uuid(primary.server_uuid) if fresh else more
 
 
 def logs_gone(s: Situation) -> str:

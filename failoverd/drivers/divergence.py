@@ -23,8 +23,8 @@ from failoverd.drivers.journal_codec import checked_name
 from failoverd.drivers.ssh.copying import Take
 from failoverd.gtid import GtidSet, GtidSetBuilder
 from failoverd.model.divergence import Change, Clash, Exported, ExportOrder, Judged, Shape, Told, Transaction
-from failoverd.model.divergence_json import transaction_json
-from failoverd.model.errors import ServerError
+from failoverd.model.divergence_json import change_from, transaction_json
+from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.published import time_text
 from failoverd.ports import Clock
 
@@ -32,6 +32,8 @@ MANIFEST = "manifest.json"
 PROGRAM = "mysqlbinlog"
 _SQL_LIMIT = 600.0  # seconds for the program's whole text
 _TABLES_LIMIT = 3.0
+# Rows of one replay: it is one transaction, and every row is a round trip.
+MOST_REPLAYED = 100_000
 _UNJUDGED = Judged(GtidSet(), Told.UNKNOWN, "no journal tells anything about it")
 
 
@@ -114,6 +116,24 @@ class DivergenceFiles:
             except (OSError, ValueError, LookupError, TypeError):
                 continue  # what cannot be read is no proof that anything is kept
         return ""
+
+    def changes(self, cluster: str, server: str, gtids: GtidSet) -> tuple[Change, ...]:
+        """What these have changed, in their order. StepFailed where not all of it is told row by row, or it is too much
+        for one transaction.
+        """
+        folder = self.kept(cluster, server, gtids)
+        if not folder:
+            raise StepFailed(f"not all of these are kept on this host: {gtids.shorten()}")
+        told = json.loads((Path(folder) / "transactions.json").read_text(encoding="utf-8"))["transactions"]
+        wanted = [one for one in told if GtidSet.parse(one["gtid"]) <= gtids]
+        unsaid = next((one for one in wanted if one["problem"] or not_rows(one)), None)
+        if unsaid is not None:
+            why = unsaid["problem"] or "it is more than rows, or a table of it has no primary key"
+            raise StepFailed(f"{unsaid['gtid']} cannot be replayed", why, "leave it out, and mend it by hand")
+        found = tuple(change_from(row) for one in wanted for row in one["rows"])
+        if len(found) > MOST_REPLAYED:
+            raise StepFailed(f"{len(found)} rows are too many for one transaction", f"allowed are {MOST_REPLAYED}")
+        return found
 
     def show(self, order: ExportOrder, most: int) -> tuple[Mapping[str, object], ...]:
         """The first of these transactions as JSON data; nothing is kept. Raises AgentError."""
@@ -219,6 +239,11 @@ def told_of(order: ExportOrder, one: Transaction, tables: Tables) -> dict[str, o
     """One transaction as JSON data, with who was told of it and what stands against it."""
     judged = next((row for row in order.judged if GtidSet.parse(one.gtid) <= row.gtids), _UNJUDGED)
     return transaction_json(one, judged, tuple(tables.compare(change) for change in one.changes))
+
+
+def not_rows(one: Mapping[str, Any]) -> bool:
+    """Whether a transaction did more than its rows tell, or a row has no key: made twice, it would be there twice."""
+    return not one["rows"] or any(row["key"] is None for row in one["rows"])
 
 
 def add(builder: GtidSetBuilder, gtid: str) -> None:

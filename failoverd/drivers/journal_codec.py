@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from failoverd.gtid import GtidSet
+from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.errors import CoordinationError
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.plans import Entry, EntryKind, Kind, Operation, Report, Request, Requester, Result, Verb
@@ -165,7 +166,13 @@ def request_from(data: Mapping[str, Any]) -> Request:
         verb=Verb(data.get("verb", "begin")),
         operation=str(data.get("operation", "")),
         settings=tuple(str(line) for line in data.get("settings", ())),
+        resolution=resolution_from(data.get("resolution")),
     )
+
+
+def resolution_from(data: Mapping[str, Any] | None) -> Resolution | None:
+    """What is to be done about a diverged tail, where something is."""
+    return None if data is None else Resolution(Cure(data["cure"]), GtidSet.parse(str(data["gtids"])))
 
 
 def worth_keeping(place: int, age: float) -> bool:

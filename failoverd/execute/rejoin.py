@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from failoverd.execute.hands import Hands
+from failoverd.gtid import GtidSet
 from failoverd.model.divergence import ExportOrder
 from failoverd.model.errors import ServerError, StepFailed
-from failoverd.model.steps import CloseReturned, ExportDivergence
+from failoverd.model.steps import CloseReturned, ExportDivergence, InjectEmpty, Replay
 from failoverd.ports import ClaimedServer
 
 
@@ -45,3 +46,30 @@ def export_divergence(step: ExportDivergence, hands: Hands) -> str:
     if kept.lacking:
         raise StepFailed(f"{step.server} does not give {len(kept.lacking)} of them", f"{kept.lacking.shorten()}{more}")
     return f"{kept.transactions} transactions in {kept.folder}{more}"
+
+
+def inject_empty(step: InjectEmpty, hands: Hands) -> str:
+    """Only what is kept on this host, only on the primary while it takes writes, only these names."""
+    claim = on_primary(step.server, step.origin, step.gtids, hands)
+    return f"{claim.inject_empty(step.gtids)} empty transactions"
+
+
+def replay(step: Replay, hands: Hands) -> str:
+    """From what is kept on this host, in its order, in one transaction: a row that is not as it was undoes it all."""
+    claim = on_primary(step.server, step.origin, step.gtids, hands)
+    archive = hands.outside.archive
+    made = archive.changes(hands.cluster, step.origin, step.gtids) if archive is not None else ()
+    return f"{claim.replay(made)} rows changed, in a transaction of its own"
+
+
+def on_primary(server: str, origin: str, gtids: GtidSet, hands: Hands) -> ClaimedServer:
+    """The claim of the primary; StepFailed where it is not the recorded one, open, or these are not kept here."""
+    archive, claim, old = hands.outside.archive, hands.claimed(server), hands.operation.old
+    if archive is None or not archive.kept(hands.cluster, origin, gtids):
+        raise StepFailed(
+            f"not all of these are kept on this host: {gtids.shorten()}", f"failoverd errant {hands.cluster}"
+        )
+    state = claim.read()
+    if not state.writable or old is None or (old.name, old.server_uuid) != (server, state.server_uuid):
+        raise StepFailed(f"{server} is not the primary any more", "nothing was written there")
+    return claim

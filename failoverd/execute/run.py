@@ -74,12 +74,14 @@ HANDLERS: dict[type, Handler] = {
     s.LetIn: switchover.let_in,
     s.CloseReturned: rejoin.close_returned,
     s.ExportDivergence: rejoin.export_divergence,
+    s.InjectEmpty: rejoin.inject_empty,
+    s.Replay: rejoin.replay,
 }
 
 # Errors that end the whole operation at once for this manager: somebody else is or may be active.
 DEPOSED = (CoordinationError, FencedOut)
 # Steps whose intent is durable before they run.
-AWAITED = (s.FenceHost, s.FenceSession, s.StopReceiver, s.CloseWrites, s.CloseReturned)
+AWAITED = (s.FenceHost, s.FenceSession, s.StopReceiver, s.CloseWrites, s.CloseReturned, s.InjectEmpty, s.Replay)
 # Steps that no snapshot shows as achieved, or that look for themselves: their server is not read for that, least of all
 # during a freeze.
 UNSEEN = (s.ClaimServer, s.GetReady, s.CloseWrites, s.CatchUp, s.KeepOut, s.DisarmSource, s.PublishPrimary)

@@ -106,3 +106,18 @@ class Exported:
     transactions: int
     lacking: GtidSet = field(default_factory=GtidSet)
     problems: tuple[str, ...] = ()
+
+
+class Cure(StrEnum):
+    """What a person wants done about transactions that only one server has, on the primary."""
+
+    INJECT = "inject-empty"  # each gets an empty one of the same name: what it did stays on that server alone
+    REPLAY = "replay"  # their rows are changed there by new transactions
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A person's word about exactly these transactions."""
+
+    cure: Cure
+    gtids: GtidSet

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from failoverd.model.divergence import Change, Clash, Judged, Row, Transaction, Value
+from collections.abc import Mapping
+from typing import Any
+
+from failoverd.model.divergence import Act, Change, Clash, Judged, Row, Transaction, Value
 from failoverd.model.published import Json, time_text
 
 
@@ -41,3 +44,20 @@ def row_json(row: Row) -> Json | None:
 def value_json(value: Value) -> object:
     """A value; what has no plain form as its bytes."""
     return {"hex": value.hex()} if isinstance(value, bytes) else value
+
+
+def change_from(told: Mapping[str, Any]) -> Change:
+    """A row as it was told, as a noun again."""
+    schema, _, table = str(told["table"]).partition(".")
+    images = [row_from(told[name]) for name in ("before", "after", "key")]
+    return Change(Act(told["act"]), schema, table, *images)
+
+
+def row_from(told: Mapping[str, Any] | None) -> Row:
+    """A row's columns; what was told as bytes is bytes again."""
+    return tuple((name, value_from(value)) for name, value in (told or {}).items())
+
+
+def value_from(told: Any) -> Value:
+    """One value."""
+    return bytes.fromhex(told["hex"]) if isinstance(told, dict) else told

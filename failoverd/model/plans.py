@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from failoverd.gtid import GtidSet
+from failoverd.model.divergence import Resolution
 from failoverd.model.history import Recorded
 from failoverd.model.steps import Stage, Task
 from failoverd.model.verdict import Refusal
@@ -122,7 +123,8 @@ class Request:
     """A person's wish: which server should win, which loss is accepted, which refusals are overridden.
 
     A verb other than `begin` is about the open `operation`. `asked_at` is wall-clock seconds: a request that was not
-    served in its time is not served later. `settings` are words for its controls, as they are said at them.
+    served in its time is not served later. `settings` are words for its controls, as they are said at them;
+    `resolution` is what is to be done about a diverged tail.
     """
 
     cluster: str
@@ -135,6 +137,7 @@ class Request:
     verb: Verb = Verb.BEGIN
     operation: str = ""
     settings: tuple[str, ...] = ()
+    resolution: Resolution | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,3 +54,42 @@ class ExportDivergence:
     def achieved(self, snapshot: TopologySnapshot) -> bool:
         """Never visible on a server: what is kept lies on the manager's disk."""
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class InjectEmpty:
+    """Give the primary an empty transaction for each of these names, which only `origin` has: what they did stays there
+    alone, and the sets nest.
+    """
+
+    server: str
+    origin: str
+    gtids: GtidSet
+    stage = Stage.RECOVER
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"make {len(self.gtids)} transactions of {self.origin} empty ones on {self.server}"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Whether the primary has executed all of these names."""
+        state = snapshot.state(self.server)
+        return state is not None and self.gtids <= state.executed
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Change on the primary, by new transactions, the rows that these have changed on `origin`; all of them or none."""
+
+    server: str
+    origin: str
+    gtids: GtidSet
+    stage = Stage.RECOVER
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"replay {len(self.gtids)} transactions of {self.origin} on {self.server}"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Never visible: they get names of their own."""
+        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from failoverd.model.divergence import Judged
+from failoverd.model.divergence import Cure, Judged, Resolution
 from failoverd.model.plans import Group, Kind, Plan
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.sight import ServerState, Thread
@@ -12,7 +12,9 @@ from failoverd.model.steps import (
     CloseReturned,
     ExportDivergence,
     IfItFails,
+    InjectEmpty,
     ReleaseFence,
+    Replay,
     Repoint,
     Stage,
     StartApplier,
@@ -32,6 +34,17 @@ def plan_closing_it(policy: ClusterPolicy, primary: str, server: str, refusals: 
         Group(Stage.FENCE, (Task(CloseReturned(server), STATEMENT),)),
     )
     return Plan(policy.name, Kind.REJOIN, primary, "", groups if not refusals else (), refusals=refusals)
+
+
+def plan_amending(policy: ClusterPolicy, primary: str, server: str, wish: Resolution) -> Plan:
+    """What a person wants done on the primary about what only this server has; claimed for that."""
+    kind = Replay if wish.cure is Cure.REPLAY else InjectEmpty
+    step = kind(primary, server, wish.gtids)
+    groups = (
+        Group(Stage.CHECK, (Task(ClaimServer(primary), CLAIM),)),
+        Group(Stage.RECOVER, (Task(step, EXPORT),)),
+    )
+    return Plan(policy.name, Kind.REJOIN, primary, "", groups)
 
 
 def plan_letting_go(policy: ClusterPolicy, primary: str, server: str, refusals: tuple[Refusal, ...] = ()) -> Plan:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from failoverd.gtid import GtidSet
-from failoverd.model.divergence import Exported, ExportOrder
+from failoverd.model.divergence import Change, Exported, ExportOrder
 from failoverd.model.hooks import HookCall, HookResult, Point
 from failoverd.model.traffic import BalancerSight, Steering
 from failoverd.ports.lease import Lease
@@ -48,6 +48,11 @@ class Archive(Protocol):
 
     def kept(self, cluster: str, server: str, gtids: GtidSet) -> str:
         """Where all of these are kept already; empty where they are not."""
+
+    def changes(self, cluster: str, server: str, gtids: GtidSet) -> tuple[Change, ...]:
+        """What these have changed, in their order, from what is kept. StepFailed where not all of it can be told row by
+        row, or it is too much.
+        """
 
     def show(self, order: ExportOrder, most: int) -> tuple[Mapping[str, object], ...]:
         """The first of them as JSON data, nothing is kept. Raises AgentError."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from failoverd.gtid import GtidSet
+from failoverd.model.divergence import Change
 from failoverd.model.durability import Durability
 from failoverd.model.events import Event
 from failoverd.model.sight import Endpoint, ServerState, Sight
@@ -136,6 +137,14 @@ class ClaimedServer(Protocol):
 
     def end_clients(self) -> int:
         """End client sessions other than replication and our own; returns how many."""
+
+    def inject_empty(self, gtids: GtidSet) -> int:
+        """An empty transaction for each of these names that it has not executed; how many. On an open primary only."""
+
+    def replay(self, changes: tuple[Change, ...]) -> int:
+        """Make these changes in one transaction; how many rows. StepFailed, nothing changed, where a row is not as it
+        was. On an open primary only.
+        """
 
     def release(self) -> None:
         """Give the locks back and close the session."""

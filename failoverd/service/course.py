@@ -23,10 +23,11 @@ from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen
 from failoverd.plan.finishing import plan_finishing
+from failoverd.plan.rejoin import plan_amending
 from failoverd.plan.switchover import plan_completion, plan_taking_back
 from failoverd.plan.undo import plan_undo
 from failoverd.service.frozen import look_at_frozen
-from failoverd.service.operation import foresee, situation_of
+from failoverd.service.operation import foresee, situation_of, wants_replay
 from failoverd.service.rejoin import connects, judged_again, keeping, let_go_again, wish_for
 from failoverd.service.repair import left_to_mend, unmended
 from failoverd.service.world import Occasion, World
@@ -171,10 +172,17 @@ def attach(world: World, occasion: Occasion, hands: Hands, request: Request | No
     if not execute(course.plan, hands, course).complete:
         return course
     course.plan, course.refusals = judged_again(world, occasion, hands, wish)
-    if course.refusals:
-        course.result = Result.REFUSED
-        keep_tail(world, hands, course)
+    attaching, diverged = course.plan, any(r.id == "diverged" for r in course.refusals)
+    kept = keep_tail(world, hands, course) if diverged or wish.resolution is not None else True
+    if kept and wish.resolution is not None and not refused_for(course, wish):
+        course.plan = plan_amending(world.policy, hands.operation.plan.old_primary, wish.to, wish.resolution)
+        hands.write(EntryKind.PLAN, dict(plan_json(course.plan)), wait=False)
+        if not execute(course.plan, hands, course).complete or wants_replay(wish):
+            return replayed(course, wish)
+    if course.refusals or not kept:
+        course.result = Result.REFUSED if course.refusals else Result.FAILED
         return course
+    course.plan = attaching
     hands.write(EntryKind.PLAN, dict(plan_json(course.plan)), wait=False)
     if execute(course.plan, hands, course).complete:
         found = connects(world, hands.operation.plan.old_primary, wish.to)
@@ -186,7 +194,8 @@ def attach(world: World, occasion: Occasion, hands: Hands, request: Request | No
 
 def lets_go(plan: Plan) -> bool:
     """Whether a plan only ends the hold on a dead server."""
-    return all(isinstance(task.step, ReleaseFence) for group in plan.groups for task in group.tasks)
+    steps = [task.step for group in plan.groups for task in group.tasks]
+    return bool(steps) and all(isinstance(step, ReleaseFence) for step in steps)
 
 
 def let_go(world: World, occasion: Occasion, hands: Hands, wish: Request, course: Course) -> Course:
@@ -209,15 +218,31 @@ def let_go(world: World, occasion: Occasion, hands: Hands, wish: Request, course
     return course
 
 
-def keep_tail(world: World, hands: Hands, course: Course) -> None:
-    """Keep what only that server has, where it diverged and that is not kept here yet."""
+def refused_for(course: Course, wish: Request) -> tuple[Refusal, ...]:
+    """What stands against doing something on the primary: that the server diverged is why a replay is wanted."""
+    return tuple(r for r in course.refusals if not (wants_replay(wish) and r.id == "diverged"))
+
+
+def replayed(course: Course, wish: Request) -> Course:
+    """The end of a replay: the server itself is not attached, its own copies would be in the way."""
+    done = course.outcomes[-1].result is StepResult.DONE
+    course.refusals, course.result = (), Result.DONE if done else Result.FAILED
+    if done:
+        course.remarks.append(f"{wish.to} is not attached: it still has what was replayed, build it anew")
+    return course
+
+
+def keep_tail(world: World, hands: Hands, course: Course) -> bool:
+    """Keep what only that server has, where it diverged and that is not kept here yet; whether it is kept now."""
     plan = keeping(world, hands)
     if plan is None:
-        return
+        return True
     course.plan = plan
     hands.write(EntryKind.PLAN, dict(plan_json(plan)), wait=False)
-    if not execute(plan, hands, course).complete:
+    kept = execute(plan, hands, course).complete
+    if not kept:
         course.remarks.append("what it holds is not kept: leave it as it is, or failoverd errant CLUSTER --export")
+    return kept
 
 
 def finish(world: World, occasion: Occasion, hands: Hands, course: Course) -> Course:

@@ -14,6 +14,7 @@ from failoverd.decide.switching import switching
 from failoverd.execute.control import standing_of
 from failoverd.execute.hands import Hands, Means
 from failoverd.model.control import Controls, Unattended
+from failoverd.model.divergence import Cure
 from failoverd.model.plans import Kind, Operation, Plan, Request, Requester
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Refusal
@@ -76,6 +77,11 @@ def unkept(world: World, situation: Situation) -> bool:
     return situation.snapshot.agent_state(name) == "ok" and not archive.kept(world.cluster, name, more)
 
 
+def wants_replay(request: Request) -> bool:
+    """Whether a person wants something of a diverged server on the primary: that it diverged is why."""
+    return request.resolution is not None and request.resolution.cure is Cure.REPLAY
+
+
 def unbegun(situation: Situation, unkept: bool) -> tuple[Refusal, ...]:
     """What stands against beginning to attach a server; one that takes writes is closed whatever it holds, and what
     is not kept yet is kept.
@@ -85,7 +91,9 @@ def unbegun(situation: Situation, unkept: bool) -> tuple[Refusal, ...]:
         return ()
     found = standing(forbidden(situation, Kind.REJOIN), request.overrides)
     state = situation.snapshot.state(request.to)
-    begun = state is not None and (state.writable or (unkept and all(r.id != "rejoin-off" for r in found)))
+    begun = state is not None and (
+        state.writable or wants_replay(request) or (unkept and all(r.id != "rejoin-off" for r in found))
+    )
     return tuple(r for r in found if r.id not in LATE) if begun else found
 
 

@@ -9,11 +9,12 @@ from failoverd.decide.refusals import standing
 from failoverd.decide.rejoining import connected, held, returning, source_for
 from failoverd.decide.situation import Situation
 from failoverd.execute.hands import Hands
+from failoverd.model.divergence import Cure
 from failoverd.model.errors import StepFailed
 from failoverd.model.plans import Kind, Plan, ReplicaResult, Request
 from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
-from failoverd.plan.rejoin import plan_attaching, plan_keeping
+from failoverd.plan.rejoin import plan_amending, plan_attaching, plan_keeping
 from failoverd.service.errant import find, judged_tail
 from failoverd.service.operation import AUTOMATIC, foresee, situation_of
 from failoverd.service.world import Again, Memory, Occasion, World
@@ -64,6 +65,14 @@ def foretell(world: World, occasion: Occasion, request: Request) -> Plan:
     refusals = forbidden(situation, Kind.REJOIN)
     if held(situation) is not None:
         return replace(foresee(world, occasion, Kind.REJOIN, request), refusals=refusals)
+    wish = request.resolution
+    if wish is not None:
+        amending = plan_amending(world.policy, situation.recorded.name, request.to, wish)
+        first = replace(foresee(world, occasion, Kind.REJOIN, request), groups=amending.groups)
+        replays = wish.cure is Cure.REPLAY
+        refusals = tuple(r for r in refusals if not (replays and r.id == "diverged"))
+        then = replace(attaching(situation), groups=()) if replays else attaching(situation)
+        return replace(then, groups=(*first.groups, *then.groups), refusals=refusals)
     first, then = foresee(world, occasion, Kind.REJOIN, request), attaching(situation)
     return replace(then, groups=(*first.groups, *then.groups), refusals=refusals)
 
@@ -104,10 +113,11 @@ def keeping(world: World, hands: Hands) -> Plan | None:
     """The plan that keeps what only this server has; None where it has nothing of its own, or that is kept already."""
     archive, server = world.outside.archive, hands.operation.to
     primary = hands.operation.plan.old_primary
+    held = hands.claimed(server).read().holds  # before the primary's, which grows
     serving = look(world.eyes, world.policy, Interest()).state(primary)
     if archive is None or serving is None:
         return None
-    gtids = hands.claimed(server).read().holds - serving.executed
+    gtids = held - serving.executed
     if not gtids or archive.kept(world.cluster, server, gtids):
         return None
     return plan_keeping(world.policy, primary, server, judged_tail(world, server, gtids))

@@ -49,6 +49,9 @@ COLUMNS: tuple[tuple[str, str, object], ...] = (
 )
 
 
+STRANGE = "00000000-0000-0000-0000-00000000dead:1"
+
+
 def names() -> list[str]:
     """The columns' names as they are shown."""
     return [text.split(" ")[0] if text[0] != "`" else "odd `name%" for text, _, _ in COLUMNS]
@@ -103,7 +106,19 @@ def test_what_was_written_on_a_replica_is_shown_row_by_row_and_kept(lab: LabFact
         assert any("only_here" in said for one in told["db3"]["shown"] for said in one["statements"])
         kept = Path(told["db3"]["export"])
         assert json.loads((kept / "manifest.json").read_text())["gtids"] == told["db3"]["gtids"]
+        judge_injection(play, str(told["db3"]["gtids"]))
         assert "### UPDATE `app`.`t`" in (kept / "transactions.sql").read_text(errors="replace")
+
+
+def judge_injection(play: Rehearsal, gtids: str) -> None:
+    """Named one by one they are empty on the primary, and nobody is errant any more; others cannot be made up."""
+    code, told, _ = play.command("rejoin", "shop", "db3", "--inject-empty", f"{gtids},{STRANGE}", "--yes")
+    assert (code, [refusal["id"] for refusal in told["refusals"]]) == (1, ["not-errant"])
+    code, told, said = play.command("rejoin", "shop", "db3", "--inject-empty", gtids, "--yes")
+    assert (code, told["outcome"]) == (0, "done"), said
+    assert inside(play.lab, "db1", gtids)
+    assert play.lab.sql("db1", "SELECT w FROM app.t WHERE n = 1") == ((12,),), "they are empty there"
+    eventually(lambda: errant(play)[0], lambda code: code == 0, "nobody with errant transactions")
 
 
 def test_the_lost_tail_of_an_old_primary_is_kept_row_by_row_when_it_is_back(lab: LabFactory) -> None:
@@ -144,3 +159,26 @@ def judge_export(play: Rehearsal, operation: str, elect: str) -> None:
     judged = {one["acknowledged"] for one in kept}
     assert "acknowledged" in judged
     assert "not-acknowledged" not in judged
+    judge_replay(play, elect, str(told["db1"]["gtids"]), lost)
+
+
+def judge_replay(play: Rehearsal, elect: str, gtids: str, lost: set[int]) -> None:
+    """Shown first, refused without rights, then all of it at once; a second time it is in its own way."""
+    asked = ("rejoin", "shop", "db1", "--replay", gtids)
+    before = executed(play.lab, elect)
+    code, planned, said = play.command(*asked, "--dry-run")
+    assert code == 0, said
+    assert f"insert app.numbered n={min(lost)}" in said
+    assert "(conflict: unknown)" in said, "our account may not read there"
+    assert "replay" in str(planned["groups"])
+    code, told, _ = play.command(*asked, "--yes")
+    assert (code, told["outcome"]) == (1, "failed")
+    assert play.lab.sql(elect, f"SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '{before}')") == (("",),)
+    play.lab.sql(elect, "GRANT SELECT, INSERT, UPDATE, DELETE ON app.* TO failoverd@'%'")
+    code, told, said = play.command(*asked, "--yes")
+    assert (told["outcome"], told["replicas"]) == ("done", []), said
+    there = {int(str(n)) for (n,) in play.lab.sql(elect, "SELECT n FROM app.numbered")}
+    assert lost <= there, "they are back"
+    assert not inside(play.lab, elect, gtids), "under names of their own"
+    code, told, _ = play.command(*asked, "--yes")
+    assert told["outcome"] == "failed", "their rows are there already"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from failoverd.gtid import GtidSet
-from failoverd.model.divergence import Exported, ExportOrder
+from failoverd.model.divergence import Act, Change, Exported, ExportOrder
 from failoverd.model.errors import AgentError
 
 
@@ -29,6 +29,9 @@ class FakeArchive:
             if (order.cluster, order.server) == (cluster, server) and gtids <= order.gtids - self.lacks:
                 return f"/kept/{order.operation}"
         return ""
+
+    def changes(self, cluster: str, server: str, gtids: GtidSet) -> tuple[Change, ...]:
+        return tuple(Change(Act.DELETE, "app", "t") for _ in range(len(gtids)))
 
     def show(self, order: ExportOrder, most: int) -> tuple[Mapping[str, object], ...]:
         if self.error is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
+from failoverd.model.divergence import Change
 from failoverd.model.durability import Durability
 from failoverd.model.errors import ConnectFailed, FailoverdError, FencedOut, HeldElsewhere, ServerError, StepFailed
 from failoverd.model.events import Event
@@ -388,6 +389,23 @@ class FakeClaimed:
             return False
         self._mysqld.read_only = self._mysqld.super_read_only = True
         return True
+
+    def inject_empty(self, gtids: GtidSet) -> int:
+        """Names without content."""
+        self._change()
+        if self._mysqld.read_only:
+            raise StepFailed(f"{self.name} takes no writes")
+        more = gtids - self._mysqld.executed
+        self._mysqld.executed |= more
+        return len(more)
+
+    def replay(self, changes: tuple[Change, ...]) -> int:
+        """One transaction for all."""
+        self._change()
+        if self._mysqld.read_only:
+            raise StepFailed(f"{self.name} takes no writes")
+        self._mysqld.write(1)
+        return len(changes)
 
     def final_set(self) -> GtidSet:
         """What the closed server holds."""

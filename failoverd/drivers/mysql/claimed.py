@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
+from failoverd.drivers.mysql.amending import Amending
 from failoverd.drivers.mysql.blockers import Blockers
 from failoverd.drivers.mysql.channels import Channels
 from failoverd.drivers.mysql.claim_session import ClaimSession
@@ -16,6 +17,7 @@ from failoverd.drivers.mysql.reader import Growth, Reader
 from failoverd.drivers.mysql.semisync import ENDED, Acks
 from failoverd.drivers.mysql.session import Row, Session
 from failoverd.gtid import GtidSet
+from failoverd.model.divergence import Change
 from failoverd.model.durability import RELAXED, Durability
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.events import Event
@@ -49,6 +51,7 @@ class Claimed:
         self._acks = Acks(self._session)
         self._blockers = Blockers(self._session, self._client)
         self._closing = Closing(self._session, self._client)
+        self._amending = Amending(self._session)
 
     @property
     def name(self) -> str:
@@ -278,6 +281,14 @@ class Claimed:
                 "grant SYSTEM_USER, CONNECTION_ADMIN",
             ) from error
         return True
+
+    def inject_empty(self, gtids: GtidSet) -> int:
+        """An empty transaction for each of these names that it has not executed; how many."""
+        return self._amending.inject_empty(gtids)
+
+    def replay(self, changes: tuple[Change, ...]) -> int:
+        """These changes in one transaction; StepFailed, nothing changed, where a row is not as it was."""
+        return self._amending.replay(changes)
 
     def release(self) -> None:
         """Give the locks back and close the session; never raises."""

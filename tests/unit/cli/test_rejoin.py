@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from failoverd.gtid import GtidSet
+from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.plans import Group, Kind, Request
 from failoverd.model.steps import CloseReturned, Stage, Task
 from failoverd.model.verdict import Refusal
@@ -67,3 +69,42 @@ def test_a_dry_run_shows_the_plan_and_what_stands_against_it(screen: Terminal) -
     assert result.exit_code == 1
     assert "refused, diverged" in result.stdout
     assert [asked[0] for asked in app.asked] == ["rejoin_plan"]
+
+
+TAIL = "3e11fa47-71ca-11e1-9e33-c80aa9429562:7-9"
+
+
+@pytest.mark.parametrize(("option", "cure"), [("--replay", Cure.REPLAY), ("--inject-empty", Cure.INJECT)])
+def test_what_named_transactions_did_is_shown_before_anybody_agrees(screen: Terminal, option: str, cure: Cure) -> None:
+    one = {
+        "gtid": TAIL.replace("7-9", "8"),
+        "time": None,
+        "acknowledged": "unknown",
+        "evidence": "no journal",
+        "statements": ["DELETE FROM t"],
+        "rows": [],
+        "problem": None,
+    }
+    other = {**one, "gtid": TAIL.replace("7-9", "12"), "statements": ["DELETE FROM other"]}
+    told = {"servers": [{"shown": [one, other]}]}
+    app = StandIn(rejoin_plan=PLAN, failover=DONE, errant=told)
+    result = screen.call(app, "rejoin", "shop", "db2", option, TAIL, "--yes")
+    assert result.exit_code == 0
+    assert "DELETE FROM t" in result.stderr
+    assert "other" not in result.stderr
+    (request,) = (asked[1] for asked in app.asked if asked[0] == "failover")
+    assert isinstance(request, Request)
+    assert request.resolution == Resolution(cure, GtidSet.parse(TAIL))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--replay", "nonsense"), ("--replay", TAIL, "--inject-empty", TAIL)],
+    ids=["no set", "both"],
+)
+def test_a_wish_that_makes_no_sense_is_refused_before_anything_is_asked(
+    screen: Terminal, words: tuple[str, ...]
+) -> None:
+    app = StandIn(rejoin_plan=PLAN)
+    assert screen.call(app, "rejoin", "shop", "db2", "--yes", *words).exit_code == 2
+    assert app.asked == []

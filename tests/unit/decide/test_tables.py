@@ -59,7 +59,15 @@ def test_overrides_take_away_what_they_name_and_no_firm_row() -> None:
     assert {r.id for r in standing(found, every)} == {
         *("primary-alive", "no-candidate", "epoch-behind"),
         *("primary-open", "reopen-unsafe"),
-        *("rejoin-impossible", "start-open", "rejoin-needless", "diverged", "logs-gone", "relay-unapplied"),
+        *(
+            "rejoin-impossible",
+            "start-open",
+            "not-errant",
+            "rejoin-needless",
+            "diverged",
+            "logs-gone",
+            "relay-unapplied",
+        ),
     }
     assert {r.id for r in standing(found, frozenset({"cooldown"}))} == every - {"cooldown"}
     assert set(OVERRIDES.values()) <= every

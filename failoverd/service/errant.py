@@ -45,6 +45,17 @@ def find(world: World, snapshot: TopologySnapshot, history: History, server: str
     return held.missing - legitimate(held.missing, snapshot, history), held.problem
 
 
+def first_of(gtids: GtidSet, count: int) -> GtidSet:
+    """So many transactions of a set, from its beginning on."""
+    found = GtidSet()
+    for uuid, tag, runs in gtids.parts():
+        for first, last in runs:
+            left = count - len(found)
+            if left > 0:
+                found |= GtidSet.of({(uuid, tag): ((first, min(last, first + left - 1)),)})
+    return found
+
+
 def judged_tail(world: World, server: str, gtids: GtidSet) -> tuple[Judged, ...]:
     """What the journal tells of who was told of these."""
     try:
@@ -87,7 +98,8 @@ def told_of(world: World, snapshot: TopologySnapshot, history: History, wanted: 
                 kept = archive.keep(order)
                 folder, problem = kept.folder, "; ".join((*filter(None, [problem]), *kept.problems))
             folder = folder or archive.kept(world.cluster, server, gtids)
-            shown = archive.show(order, wanted.most)
+            first = replace(order, gtids=first_of(gtids, wanted.most))
+            shown = archive.show(first, wanted.most) if first.gtids else ()
         except FailoverdError as error:
             problem = f"{problem}; {error}" if problem else str(error)
     return {

@@ -1,0 +1,63 @@
+"""How long it takes to keep what only one server has: raw log, mysqlbinlog's text, and JSON with every row.
+
+`python -m tests.bench divergence [TRANSACTIONS]` (10,000 by default) writes that many transactions of one row on one
+replica alone and runs `failoverd errant --export` on it, without a manager. Ends with 1 when the limit is broken.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from failoverd.lab import Lab, Options
+from failoverd.lab.managers import Managers
+
+COUNT, LIMIT = 10_000, 10.0  # transactions, and seconds for the whole command
+TARGET = Path(__file__).parents[2] / "build/bench/divergence.json"
+TABLE = "CREATE TABLE app.alone (n BIGINT PRIMARY KEY, w INT, filler VARCHAR(200))"
+FILL = (
+    "CREATE PROCEDURE app.fill(IN many INT) BEGIN DECLARE n INT DEFAULT 0; WHILE n < many DO"
+    " INSERT INTO app.alone VALUES (n, n * 7, REPEAT('x', 150)); SET n = n + 1; END WHILE; END"
+)
+
+
+def measured(count: int) -> dict[str, object]:
+    """Bring a lab up, make the transactions, keep them; the figures."""
+    lab = Lab.up(Options(name="bench-divergence", replicas=1, durable=False))
+    try:
+        lab.sql("db1", TABLE)
+        lab.sql("db1", FILL)
+        while lab.sql("db2", "SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_NAME = 'fill'") != ((1,),):
+            time.sleep(0.05)
+        lab.sql("db2", "SET GLOBAL read_only = OFF")
+        lab.sql("db2", f"CALL app.fill({count})", deadline=600.0)
+        lab.sql("db2", "SET GLOBAL super_read_only = ON")
+        begun = time.monotonic()
+        answer = Managers(lab).command("errant", "shop", "db2", "--export", "--show", "0", "--json", deadline=600.0)
+        seconds = time.monotonic() - begun
+        (told,) = json.loads(answer.stdout)["servers"]
+        kept = Path(told["export"])
+        with (kept / "transactions.json").open(encoding="utf-8") as file:
+            rows = sum(len(one["rows"]) for one in json.load(file)["transactions"])
+        size = {path.name: path.stat().st_size for path in sorted(kept.iterdir())}
+    finally:
+        lab.down()
+    return {"transactions": told["transactions"], "rows": rows, "seconds": round(seconds, 2), "bytes": size}
+
+
+def main(words: Sequence[str]) -> int:
+    """Measure, tell, judge."""
+    count = int(words[0]) if words else COUNT
+    found = measured(count)
+    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    TARGET.write_text(json.dumps(found, indent=2), encoding="utf-8")
+    sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    whole = (found["transactions"], found["rows"]) == (count, count)
+    return 0 if whole and float(str(found["seconds"])) <= LIMIT * max(count / COUNT, 1.0) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from failoverd.decide.situation import Situation
 from failoverd.gtid import GtidSet
+from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.history import DiskTrouble, History, Pause, Recorded
 from failoverd.model.host import AgentSilent, Holding, HostFacts, HostSight, LogKind, ProbeOutcome, ProbeReport
 from failoverd.model.plans import Kind, Request, Requester
@@ -278,7 +279,8 @@ def read_recorded(parts: Parts, line: Line) -> None:
 
 
 def read_request(parts: Parts, line: Line) -> None:
-    loss = line.maybe("accept-loss")
+    loss, cures = line.maybe("accept-loss"), (Cure.INJECT, Cure.REPLAY)
+    wished = [Resolution(cure, gtids(line.get(cure, ""))) for cure in cures if line.maybe(cure)]
     parts.request = Request(
         cluster="shop",
         kind=Kind(line.get("kind", "failover")),
@@ -286,6 +288,7 @@ def read_request(parts: Parts, line: Line) -> None:
         to=line.get("to", ""),
         accept_loss=None if loss is None else int(loss),
         overrides=frozenset(filter(None, line.get("override", "").split(","))),
+        resolution=wished[0] if wished else None,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from failoverd.drivers.clock import SystemClock
-from failoverd.drivers.tasks import ThreadTasks
+from failoverd.drivers.rota import Rota
 from failoverd.drivers.wakeups import Bell
 from failoverd.model.errors import ConfigError
 from failoverd.service import manager as manager_module
@@ -47,8 +47,9 @@ class Running:
 
     def __post_init__(self) -> None:
         self.go_on.set()
-        self.watch = Watch(Whole().manager().world, Bell(), Published(self.keep))
-        self.manager = Manager([self.watch], ThreadTasks(), SystemClock(), Bell(), structlog.get_logger())
+        rota = Rota()
+        self.watch = Watch(Whole().manager().world, rota.bell("shop"), Published(self.keep))
+        self.manager = Manager([self.watch], rota, SystemClock(), Bell(), structlog.get_logger())
         self.thread = threading.Thread(target=lambda: self.ended.append(self.manager.run()))
         self.thread.start()
 

@@ -23,7 +23,7 @@ from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.plans import Plan, Request
 from failoverd.observe.fanout import ask_all
-from failoverd.service import desk, logs, pausing
+from failoverd.service import checking, desk, logs, pausing
 from failoverd.service.errant import Wanted
 from failoverd.service.shown import elsewhere
 
@@ -53,7 +53,7 @@ class Application:
         found: list[Finding] = []
         built = self._built()
         for name in self._names(cluster):
-            found += desk.check(built.world(name), self._answers(built, name))
+            found += checking.check(built.world(name), self._answers(built, name))
         return tuple(found)
 
     def plan(self, cluster: str, kill: tuple[str, ...], to: str) -> Plan:
@@ -159,7 +159,7 @@ class Application:
     def _names(self, cluster: str | None) -> tuple[str, ...]:
         return (cluster,) if cluster else tuple(self._config.clusters)
 
-    def _answers(self, built: Built, cluster: str) -> desk.Answers:
+    def _answers(self, built: Built, cluster: str) -> checking.Answers:
         """What every server that answers says of our rights and of its replicas."""
         names = [server.name for server in self._config.cluster(cluster).servers]
         grants = ask_all(built.tasks, names, lambda name: built.servers.grants(cluster, name, 2.0), 2.0)
@@ -167,7 +167,7 @@ class Application:
         table = probe.table if probe is not None else ""
         used = ask_all(built.tasks, names, lambda name: built.servers.features(cluster, name, table, 2.0), 2.0)
         followers = ask_all(built.tasks, names, lambda name: built.servers.followers(cluster, name, 2.0), 2.0)
-        return desk.Answers(
+        return checking.Answers(
             {name: held(rows) for name, rows in grants.items() if not isinstance(rows, Exception)},
             {name: found for name, found in followers.items() if not isinstance(found, Exception)},
             {name: found for name, found in used.items() if not isinstance(found, Exception)},

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from failoverd.decide.features import probe_works, used
 from failoverd.decide.judge import judge
-from failoverd.decide.readiness import findings
-from failoverd.decide.strangers import strangers
 from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import CoordinationError, FailoverdError
-from failoverd.model.features import Features
-from failoverd.model.finding import Finding
 from failoverd.model.history import EPOCHS_UNSEEN, Pause
 from failoverd.model.host import HostFacts
 from failoverd.model.pace import Pace
 from failoverd.model.plans import Kind, Plan, Report, Request, Verb
 from failoverd.model.published import report_json, requester_json, running_json
-from failoverd.model.sight import Follower
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.status import paces_told, with_pauses
 from failoverd.model.verdict import Advice
 from failoverd.observe.fanout import HASTY_LOOKS
 from failoverd.observe.look import Interest, look
-from failoverd.observe.relay import verify_received, with_verified
 from failoverd.ports import Lease
 from failoverd.service import act
 from failoverd.service.cycle import look_and_judge, with_epochs
 from failoverd.service.errant import Wanted, told
-from failoverd.service.links import left_links
 from failoverd.service.operation import AUTOMATIC, foresee
 from failoverd.service.phases import Phase
 from failoverd.service.publish import contenders, describe, holder
@@ -38,7 +30,6 @@ from failoverd.service.records import catch_up, heeding
 from failoverd.service.rejoin import foretell as foretell_rejoin
 from failoverd.service.remember import tell_agents
 from failoverd.service.repair import foretell
-from failoverd.service.traffic import traffic_check
 from failoverd.service.world import Memory, Occasion, World
 
 Document = Mapping[str, object]
@@ -112,42 +103,6 @@ def running(world: World) -> Document | None:
     except CoordinationError:
         return None
     return running_json(shown) if shown is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What was asked of each server for a check: our account's privileges, who replicates from it, what it uses."""
-
-    held: Mapping[str, frozenset[str]]
-    followers: Mapping[str, tuple[Follower, ...]]
-    features: Mapping[str, Features] = field(default_factory=dict)
-
-
-def check(world: World, answers: Answers) -> tuple[Finding, ...]:
-    """Everything that a failover will need."""
-    world = patient(world)
-    memory, snapshot = own_look(world)
-    snapshot = with_verified(snapshot, verify_received(world.eyes, world.policy, snapshot))
-    managers = managers_of(world)
-    state = world.coordination.state()
-    found = findings(snapshot, memory.history, world.policy, answers.held, state, managers)
-    others = strangers(snapshot, world.policy, answers.followers)
-    recorded, writable = memory.history.recorded, snapshot.writable()
-    primary = recorded.name if recorded is not None else "".join(state.name for state in writable[:1])
-    features = (
-        *used(world.policy, answers.features),
-        *probe_works(world.policy, primary, answers.features, answers.held),
-    )
-    return (*found, *others, *features, *left_links(world, memory), *traffic_check(world, memory))
-
-
-def managers_of(world: World) -> tuple[str, ...] | None:
-    """The active manager and those in line; empty where there is none, None where coordination cannot be asked."""
-    try:
-        active = world.coordination.holder(world.cluster)
-        return () if active is None else (active, *world.coordination.contenders(world.cluster))
-    except CoordinationError:
-        return None
 
 
 def plan(world: World, kill: tuple[str, ...], to: str) -> Plan:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from failoverd.cli.main import main
+from failoverd.config.drills import Week, Zone
 from failoverd.config.explain import shown
 from failoverd.config.kinds import (
     Choice,
@@ -99,6 +100,8 @@ OTHERS = {
     Query.__name__: "one SELECT that only reads",
     SecretAt.__name__: "a file that only its owner may read, `${env:NAME}` or `${credential:NAME}`",
     Switch.__name__: "true or false",
+    Week.__name__: "days and times, as `Sun 02:00-04:00`, `Mon-Fri 22:00-02:00` or `daily 03:00-04:00`",
+    Zone.__name__: "a time zone of the machine's list, as `Europe/Berlin`",
     "HookFolder": "a folder, or null",
 }
 

@@ -15,7 +15,7 @@ from failoverd.model.history import DiskTrouble, Pause
 from failoverd.model.host import LogKind
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.sight import Settings, Thread
-from failoverd.service import desk
+from failoverd.service import checking
 from failoverd.service.links import TRIES
 from tests.fakes.whole import CLUSTER, START, Manager, Whole, uuid_of
 
@@ -129,7 +129,7 @@ def test_what_the_primary_lacks_stays_and_is_no_source_any_more() -> None:
     whole.hosts["db2"].kept[TROUBLE] = {LogKind.RELAY: FIVE}
     manager = whole.manager().turns(4)
     assert list(whole.hosts["db2"].kept) == [f"left-{TROUBLE}"]
-    (found,) = [one for one in desk.check(manager.world, desk.Answers({}, {})) if one.id == "links-left"]
+    (found,) = [one for one in checking.check(manager.world, checking.Answers({}, {})) if one.id == "links-left"]
     assert (found.server, found.severity) == ("db2", Severity.WARNING)
     assert f"left-{TROUBLE}" in found.sentence
 

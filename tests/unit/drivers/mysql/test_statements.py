@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from failoverd.drivers import mysql
-from failoverd.drivers.mysql import filters, statements
+from failoverd.drivers.mysql import amending, filters, statements
 
 DRIVER = Path(mysql.__path__[0])
 OUT_OF_BAND = {"application.py", "local.py"}  # for the lab and its writing client; no part of the manager
@@ -32,6 +32,8 @@ CHANGES = (
     r"CHANGE REPLICATION SOURCE TO ([A-Z_]+ = ('nobody'|%s|\d+)(, )?)+ FOR CHANNEL %s",
 )
 READS_TOO = {"XA RECOVER", "START TRANSACTION READ ONLY", "ROLLBACK"}
+# What a person's word about named transactions makes on a primary stands apart from the table, and is said there only.
+AMENDING = {name for name, value in vars(amending).items() if isinstance(value, statements.Statement)}
 EVERY_FILTER = [filters.change_filter(name, "") for name in statements.FILTERS]
 EVERY_OPTION = statements.change_source(statements.SOURCE_OPTIONS)
 
@@ -88,7 +90,9 @@ def test_what_is_said_together_is_of_the_table_too() -> None:
     ]
     assert found
     # what is handed on is a parameter of that type, or one of a tuple of them
-    assert {what for _, what in found if not what.startswith("statements.")} <= {"statement", "one"}
+    others = {(place, what) for place, what in found if not what.startswith("statements.")}
+    assert {what for place, what in others if place != "amending.py"} <= {"statement", "one"}
+    assert {what for place, what in others if place == "amending.py"} <= {"statement", *AMENDING}
 
 
 def test_only_the_session_speaks_to_the_library() -> None:
@@ -117,7 +121,7 @@ def test_only_statements_of_the_table_are_said(method: str) -> None:
     for place, call in found:
         said = ast.unparse(call.args[0])
         known = said.startswith(("statements.", "filters.change_filter(", "write_into("))
-        known = known or said in {"statement", "PREPARE_SESSION"}
+        known = known or said in {"statement", "PREPARE_SESSION"} or (place == "amending.py" and said in AMENDING)
         assert known, f"{place}:{call.lineno} says {said}"
 
 

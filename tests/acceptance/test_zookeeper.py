@@ -158,27 +158,6 @@ def test_a_manager_far_from_zookeeper_steps_down_and_the_other_one_acts(lab: Lab
         assert len(play.operations()) == 1
 
 
-def test_a_partition_that_leaves_the_primary_with_the_majority_fails_nobody_over(lab: LabFactory) -> None:
-    """The active manager sees a silent primary, a replica agrees, and it may not act; the next one knows better."""
-    with rehearsal(lab(zookeepers=3, settings=LONG_SESSION)) as play:
-        status = play.begin()
-        active, (standby,) = str(status["active_manager"]), status["standby_managers"]
-        alone = next(name for name in members_of(play.lab) if name != leader_of(play.lab))
-        for one in (active, "db2", alone):
-            for other in set(play.lab.hosts) - {active, "db2", alone}:
-                play.lab.fault.cut(one, other)
-        eventually(lambda: play.managers.kept(standby).get("active_manager"), lambda n: n == standby, "the standby")
-        eventually(lambda: play.logged("lock lost", active), bool, "the word of the one that is cut off")
-        eventually(lambda: play.managers.kept(active).get("verdict"), lambda v: v == "primary-dead", "a silent primary")
-        play.quiet()
-        play.lab.fault.heal()
-        says(play, "ok")
-        told = play.managers.wait_for("all as before", lambda s: s["verdict"] == "healthy", PATIENCE)
-        assert (told["active_manager"], told["primary"]) == (standby, "db1")
-        play.settled("db1", play.replicas())
-        assert play.logged("operation opened", active) == []
-
-
 def members_of(lab: Lab) -> list[str]:
     """The hosts of ZooKeeper."""
     return [name for name in lab.hosts if name.startswith("zk")]

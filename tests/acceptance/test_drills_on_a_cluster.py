@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -23,22 +22,13 @@ about: A rehearsal on a cluster that serves people.
 on: shop
 needs: [healthy, standby, agents, two-replicas]
 blast_radius: [primary, replica]
-probe: {{every: 20ms}}
+probe: {every: 20ms}
 steps:
   - wait: writes
-{steps}
+  - {fault: freeze, at: replica, lasts: 6s}
+  - wait: 300s
 expect:
-{expect}
-"""
-FROZEN = "  - {fault: freeze, at: replica, lasts: 6s}\n  - wait: 300s"
-CUT = "  - {fault: cut, at: replica, peer: everybody, lasts: 6s}\n  - wait: 300s"
-PRIMARY = "  - {fault: freeze, at: primary, lasts: 60s}"
-COMES = """\
-  - {within: 60s, new_primary: any}
-  - {within: 90s, operation: failover done}
   - lost_rows: 0
-  - duplicate_rows: 0
-  - one_writer: true
 """
 
 
@@ -49,30 +39,26 @@ def allowed(play: Rehearsal) -> None:
     play.lab.configure({"clusters": {"shop": {"drills": drills}}})
 
 
-def command(play: Rehearsal, folder: Path, steps: str, expect: str) -> list[str]:
+def command(play: Rehearsal, folder: Path) -> list[str]:
     file = folder / "ours.yml"
-    file.write_text(BOOK.format(steps=steps, expect=expect), encoding="utf-8")
+    file.write_text(BOOK, encoding="utf-8")
     words = ["drill", "run", str(file), "--on", "shop", "--confirm", "shop", "--yes", "--json"]
     reports = ["--reports", str(folder / "reports")]
     return [sys.executable, "-m", "failoverd", "-c", str(play.lab.config_path), *words, *reports]
-
-
-def cut_off(play: Rehearsal, server: str) -> bool:
-    return "failoverd_drill" in play.lab.call_in(server, ["nft", "list", "ruleset"]).stdout
 
 
 def stands(play: Rehearsal, server: str) -> bool:
     return state(play.lab.mysqld_pid(server)) == "T"
 
 
-def killed(play: Rehearsal, folder: Path, steps: str, broken: Callable[[], bool]) -> None:
+def killed(play: Rehearsal, folder: Path, broken: Callable[[], bool]) -> None:
     """The drill command is killed as soon as that holds; nothing that it broke stays broken."""
-    with subprocess.Popen(command(play, folder, steps, "  - lost_rows: 0"), stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command(play, folder), stderr=subprocess.PIPE) as process:
         try:
             eventually(broken, bool, "the moment to kill it", PATIENCE)
         finally:
             process.send_signal(signal.SIGKILL)
-    eventually(lambda: stands(play, "db2") or cut_off(play, "db2"), lambda found: not found, "a mended db2", PATIENCE)
+    eventually(lambda: stands(play, "db2"), lambda found: not found, "a mended db2", PATIENCE)
     play.managers.wait_for("a healthy cluster", lambda s: s["verdict"] == "healthy" and whole(s), PATIENCE)
 
 
@@ -82,20 +68,13 @@ def whole(status: object) -> bool:
     return [s["receiver"] for s in servers if s["role"] == "replica"] == ["yes", "yes"]
 
 
-def test_a_drill_on_a_cluster_and_one_that_is_killed_leave_it_whole(lab: LabFactory, tmp_path: Path) -> None:
+def test_a_drill_that_is_killed_leaves_the_cluster_whole(lab: LabFactory, tmp_path: Path) -> None:
     with rehearsal(lab()) as play:
         allowed(play)
         for name in ("mgr1", "mgr2"):
             play.managers.start(name)
         play.managers.wait_ready(timeout=PATIENCE)
         table = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = 'numbered'"
-        killed(play, tmp_path, FROZEN, lambda: play.lab.sql("db1", table) == ((1,),))
-        killed(play, tmp_path, FROZEN, lambda: stands(play, "db2"))
-        killed(play, tmp_path, CUT, lambda: cut_off(play, "db2"))
+        killed(play, tmp_path, lambda: play.lab.sql("db1", table) == ((1,),))
+        killed(play, tmp_path, lambda: stands(play, "db2"))
         assert play.operations() == []
-        words = command(play, tmp_path, PRIMARY, COMES)
-        done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
-        told = json.loads(done.stdout)
-        assert (done.returncode, told["result"], told["left"]) == (0, "passed", []), done.stderr
-        assert (told["on"], told["cast"]["primary"]) == ("shop", "db1")
-        assert not stands(play, "db1"), "it was ended by the fence, or mended by the drill"

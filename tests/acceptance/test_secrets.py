@@ -60,7 +60,7 @@ def left_by_us(lab: Lab) -> Iterator[Path]:
     """Files below the lab that managers, agents, hooks and ZooKeeper wrote; MySQL's own hold what MySQL must know."""
     for path in lab.folder.rglob("*"):
         inside = path.relative_to(lab.folder).parts
-        if path.is_file() and "keys" not in inside and not ("data" in inside and inside[0].startswith("db")):
+        if path.is_file() and not {"keys", "disk", "disk.img"} & {*inside}:
             yield path
 
 

@@ -128,9 +128,9 @@ class SimReader:
         self._clock = clock
         self._starts: dict[float, float] = {}
 
-    def read(self, session: Any, timeout: float, *, anew: bool = False) -> ServerState:
+    def read(self, session: Any, timeout: float, *, anew: bool = False, after: tuple[Said, ...] = ()) -> ServerState:
         del anew
-        (row,) = session.rows(statements.STATE, limit=timeout)
+        *_, (row,) = session.batch((*after, statements.STATE.say()), limit=timeout)
         state = cast("ServerState", row["state"])
         now = self._clock.now()
         started = self._starts.setdefault(state.started_at, now - max(state.read_at - state.started_at, 0.0))

@@ -260,18 +260,20 @@ class Channels:
         """
         end = self._session.clock.now() + timeout
         try:
-            self._session.stop(statement, channel, timeout)
+            state = self._session.stop(statement, channel, timeout)
         except ServerError as error:
             if error.code in _NO_CHANNEL:
                 return self._session.read()
             if error.code != _STOP_INCOMPLETE:
                 raise
+            state = self._session.read()
         whole = statement is statements.STOP_CHANNEL
-        while not _stopped(_channel(state := self._session.read(), channel), whole):
+        while not _stopped(_channel(state, channel), whole):
             if self._session.clock.now() > end:
                 raise StepFailed(f"{self._session.where}: a replication thread did not stop", f"within {timeout:g} s")
             meanwhile()
             self._session.clock.sleep(_POLL)
+            state = self._session.read()
         return state
 
 

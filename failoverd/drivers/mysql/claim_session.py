@@ -44,21 +44,26 @@ class ClaimSession:
         self._lease.check()
         self._session.rows(statement, *values, limit=limit)
 
+    def changed(self, *said: Said, limit: float = LIMIT) -> ServerState:
+        """Change the server under a lease that is alive now, and read its state behind that, in one round trip."""
+        self._lease.check()
+        return self._reader.read(self._session, limit, after=said)
+
     def batch(self, *said: Said, limit: float = LIMIT) -> tuple[tuple[Row, ...], ...]:
         """Run statements in one round trip, under a lease that is alive now if any of them changes the server."""
         if any(one.statement.changes for one in said):
             self._lease.check()
         return self._session.batch(said, limit=limit)
 
-    def stop(self, statement: Statement, channel: str, timeout: float) -> None:
-        """STOP REPLICA, which returns after the server's own limit (error 1875), shorter than ours.
+    def stop(self, statement: Statement, channel: str, timeout: float) -> ServerState:
+        """STOP REPLICA, which returns after the server's own limit (error 1875), shorter than ours; the state then.
 
         The stop itself stays pending then. The setting is global: what it was comes back at the end.
         """
         limit, restore = max(timeout, 2.0 * _STOP_LIMIT + 2.0), statements.RESTORE_STOP_LIMIT.say()
         shorten = (statements.KEEP_STOP_LIMIT.say(), statements.LIMIT_STOP.say(_STOP_LIMIT))
         try:
-            self.batch(*shorten, statement.say(channel), restore, limit=limit)
+            return self.changed(*shorten, statement.say(channel), restore, limit=limit)
         except ServerError:
             if self._session.lost is None:
                 with contextlib.suppress(FailoverdError):  # what went wrong before matters more

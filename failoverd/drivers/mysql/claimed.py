@@ -14,6 +14,7 @@ from failoverd.drivers.mysql.claim_session import ClaimSession
 from failoverd.drivers.mysql.closing import Closing
 from failoverd.drivers.mysql.partial import Partial
 from failoverd.drivers.mysql.reader import Growth, Reader
+from failoverd.drivers.mysql.rows import is_on
 from failoverd.drivers.mysql.semisync import ENDED, Acks
 from failoverd.drivers.mysql.session import Row, Session
 from failoverd.gtid import GtidSet
@@ -156,14 +157,14 @@ class Claimed:
 
     def open_writes(self) -> ServerState:
         """SET GLOBAL read_only = OFF; its state as read back, never persisted. StepFailed where it stays closed."""
-        if self.read().offline_mode:
+        (sets,) = self._session.rows(statements.READ_SETS)
+        if is_on(sets["offline_mode"]):
             raise StepFailed(
                 f"{self._session.where} is in offline_mode",
                 "",
                 "find out who set it, then set it OFF",
             )
-        self._session.change(statements.OPEN)
-        state = self.read()
+        state = self._session.changed(statements.OPEN.say())
         if not state.writable:
             raise StepFailed(f"{self._session.where} does not accept writes after read_only = OFF")
         return state

@@ -9,6 +9,7 @@ from failoverd.drivers.mysql import rows, statements
 from failoverd.drivers.mysql.access import ServerAccess
 from failoverd.drivers.mysql.dialects import dialect_of
 from failoverd.drivers.mysql.session import Session
+from failoverd.drivers.mysql.statements import Said
 from failoverd.gtid import GtidSet
 from failoverd.model.semisync import SemiSync
 from failoverd.model.sight import Channel, LogFiles, ServerState, Settings, Waits
@@ -68,18 +69,22 @@ class Reader:
         self._executed: str | None = None
         self._asked_at = float("-inf")
 
-    def read(self, session: Session, timeout: float, *, anew: bool = False) -> ServerState:
+    def read(
+        self, session: Session, timeout: float, *, anew: bool = False, after: tuple[Said, ...] = ()
+    ) -> ServerState:
         """The state within `timeout` seconds; `anew` asks for the identity again. Raises what the session raises.
+
+        It is the state `after` these statements, which travel with the reading.
 
         The receivers are read before the executed set, so that what was received and is not executed is really not.
         """
         end = self._clock.now() + timeout
         if self._identity is None or anew:
             self._identity = self._introduced(session, end)
-        ahead = session.asked
+        ahead = session.asked  # only a look that stands alone is asked ahead: nothing comes before it
         if not ahead:
-            session.ask(self._asked(), limit=self._left(end))
-        found, receivers, *rest, (sets,) = session.hear(limit=self._left(end))
+            session.ask((*after, *self._asked()), limit=self._left(end))
+        found, receivers, *rest, (sets,) = session.hear(limit=self._left(end))[0 if ahead else len(after) :]
         channels = self._channels(found, receivers)
         semi_sync = rows.semi_sync_of(*rest) if rest else SemiSync()
         waits = self._waits(session, sets, end)

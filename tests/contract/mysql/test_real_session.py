@@ -48,7 +48,7 @@ def test_the_first_that_fails_is_named_and_ends_it(real: RealWorld) -> None:
     with session._connection.cursor() as cursor:
         cursor.execute("SELECT @@SESSION.lock_wait_timeout AS seconds")
         found: Any = cursor.fetchall()
-    assert [row["seconds"] for row in found] == [7]
+    assert found == ((7,),)
     session.close()
 
 

@@ -153,10 +153,13 @@ def impossible(s: Situation) -> str:
 
 
 def held(s: Situation) -> HostFacts | None:
-    """What the agent says of the server of the request, where a fence holds it and no mysqld is left there."""
+    """What the agent says of the server of the request, where a fence holds it and it does not answer.
+
+    A supervisor may start mysqld again and again: the guard ends each, and one may be there when the agent looks.
+    """
     name = s.request.to if s.request is not None else ""
     facts = s.snapshot.facts(name)
-    if facts is None or facts.alive or facts.fenced_epoch is None or s.snapshot.state(name) is not None:
+    if facts is None or facts.fenced_epoch is None or s.snapshot.state(name) is not None:
         return None
     return facts
 

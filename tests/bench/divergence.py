@@ -1,7 +1,7 @@
 """How long it takes to keep what only one server has: raw log, mysqlbinlog's text, and JSON with every row.
 
 `python -m tests.bench divergence [TRANSACTIONS]` (10,000 by default) writes that many transactions of one row on one
-replica alone and runs `failoverd errant --export` on it, without a manager. Ends with 1 when the limit is broken.
+replica alone and runs `failoverd errant --export` on it under one manager. Ends with 1 when the limit is broken.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ FILL = (
 def measured(count: int) -> dict[str, object]:
     """Bring a lab up, make the transactions, keep them; the figures."""
     lab = Lab.up(Options(name="bench-divergence", replicas=1, durable=False))
+    managers = Managers(lab)
     try:
+        managers.start("mgr1")
+        managers.wait_ready(standbys=0, timeout=60.0)
         lab.sql("db1", TABLE)
         lab.sql("db1", FILL)
         while lab.sql("db2", "SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_NAME = 'fill'") != ((1,),):
@@ -36,7 +39,7 @@ def measured(count: int) -> dict[str, object]:
         lab.sql("db2", f"CALL app.fill({count})", deadline=600.0)
         lab.sql("db2", "SET GLOBAL super_read_only = ON")
         begun = time.monotonic()
-        answer = Managers(lab).command("errant", "shop", "db2", "--export", "--show", "0", "--json", deadline=600.0)
+        answer = managers.command("errant", "shop", "db2", "--export", "--show", "0", "--json", deadline=600.0)
         seconds = time.monotonic() - begun
         (told,) = json.loads(answer.stdout)["servers"]
         kept = Path(told["export"])
@@ -44,6 +47,7 @@ def measured(count: int) -> dict[str, object]:
             rows = sum(len(one["rows"]) for one in json.load(file)["transactions"])
         size = {path.name: path.stat().st_size for path in sorted(kept.iterdir())}
     finally:
+        managers.stop()
         lab.down()
     return {"transactions": told["transactions"], "rows": rows, "seconds": round(seconds, 2), "bytes": size}
 

@@ -25,6 +25,7 @@ class Tables:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._unreadable: set[tuple[str, str]] = set()
         self.problem = ""
 
     def shape(self, schema: str, table: str) -> Shape:
@@ -40,12 +41,14 @@ class Tables:
 
     def compare(self, change: Change) -> Clash:
         """What would become of this change if it were made here now. Nothing is changed."""
-        if not change.key:
+        place = (change.schema, change.table)
+        if not change.key or place in self._unreadable:
             return Clash.UNKNOWN
         try:
             found, before = self._alike(change, change.before)
             after = self._alike(change, change.after)[1] if change.after else False
         except ServerError as error:
+            self._unreadable.add(place)  # asked for every row, it would take a minute for ten thousand
             self.problem = self.problem or f"{change.schema}.{change.table} could not be compared: {error}"
             return Clash.UNKNOWN
         absent, as_before, as_after, other = _CLASHES[change.act]

@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+
 from failoverd.lab import Lab
 from failoverd.lab.writer import writer_for
 from failoverd.model.errors import ServerError
@@ -62,6 +64,7 @@ def load(lab: Lab, chance: random.Random, manager: str) -> None:
 SHAKES: tuple[Shake, ...] = (delay, loss, one_way, cut, replica_away, load)
 
 
+@pytest.mark.timeout(SECONDS + 240)
 def test_nobody_is_failed_over(lab: LabFactory) -> None:
     chance = random.Random(SEED)
     with rehearsal(lab(switch=True)) as play:

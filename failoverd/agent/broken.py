@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 ENDING = ".broken"
 _SECOND_LOOK = 2.0
+# What the first timer may be late.
+_LATE = 1.0
 
 
 def begin(home: Home, doorway: Doorway, asked: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
     """Note the fault, then let the door do it; one at a time for each server."""
     mark = mark_path(home, asked["cluster"], asked["server"])
-    if home.load(mark) is not None:
+    if under_way(home.load(mark)):
         raise Fault(DOOR, "a fault of a drill is under way on this server", mark, "end it first")
     noted = {**asked, "boot": processes.boot(), "ends": now() + asked["seconds"]}
     home.save(mark, noted)
@@ -68,11 +70,16 @@ def resume(home: Home, doorway: Doorway) -> None:
         with contextlib.suppress(Fault, OSError, KeyError, ValueError):
             with open(path, "rb") as stream:
                 mark = json.loads(stream.read())
-            if mark["boot"] == processes.boot() and now() < float(mark["ends"]) + 1.0:
+            if under_way(mark):
                 continue
             args = {key: mark[key] for key in ("fault", "datadir", "server_uuid")}
             doorway.call("mend", args, Deadline(10.0))
             os.unlink(path)
+
+
+def under_way(mark: dict[str, Any] | None) -> bool:
+    """Whether a fault of this mark may still be there by its own timer."""
+    return mark is not None and mark["boot"] == processes.boot() and now() < float(mark["ends"]) + _LATE
 
 
 def mark_path(home: Home, cluster: str, server: str) -> str:

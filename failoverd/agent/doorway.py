@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Answer = Union["dict[str, Any]", Fault]
 
+# At least that long sudo may take; a call gives it all the time that it has itself, which a busy host needs.
 _START_TIME = 3.0
 _GREETING_TIME = 1.0
 _PYTHON = "/usr/bin/python3"
@@ -52,7 +53,7 @@ class Doorway:
 
     def _state(self) -> str:
         try:
-            self._open()
+            self._open(_START_TIME)
         except (Fault, OSError) as error:
             return f"missing: {getattr(error, 'detail', '') or error}"
         return "ok"
@@ -69,12 +70,12 @@ class Doorway:
         if _sufficient(args.get("datadir")):
             checked = fields.read(door.OPS[op].fields, args, f"the arguments of {op}")
             return door.OPS[op].handler(Call(checked, deadline, progress=progress, upload=iter(upload)))
-        return self._open().call(op, args, deadline, upload, progress)
+        return self._open(max(deadline.left(), _START_TIME)).call(op, args, deadline, upload, progress)
 
-    def _open(self) -> _Child:
+    def _open(self, patience: float) -> _Child:
         with self._starting:
             if self._child is None or self._child.ended():
-                self._child = _Child(self._command)
+                self._child = _Child(self._command, patience)
             return self._child
 
 
@@ -90,7 +91,7 @@ def _sufficient(datadir: str | None) -> bool:
 class _Child:
     """A door process and the thread that reads its replies."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], patience: float) -> None:
         pipe = subprocess.PIPE
         try:
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd="/")
@@ -103,7 +104,7 @@ class _Child:
         self._hello: queue.Queue[dict[str, Any] | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
         try:
-            hello = self._hello.get(timeout=_START_TIME)
+            hello = self._hello.get(timeout=patience)
         except queue.Empty:
             hello = None
         if hello is None:

@@ -61,10 +61,14 @@ def facts(home: Home, cluster: str, server: Server, doorway: Doorway, deadline: 
 
 
 def command_line(home: Home, cluster: str, server: str, living: list[bytes] | None) -> list[bytes] | None:
-    """Give the command line of a living mysqld and keep it; of a dead one the last that was seen, None without any."""
+    """Give the command line of a living mysqld and keep it; of a dead one the last that was seen, None without any.
+
+    A disk that takes nothing silences no evidence: then it is not kept.
+    """
     path = home.path(cluster, f"{server}.started.json")
     if living is not None:
-        home.save(path, {"argv": [os.fsdecode(word) for word in living]})
+        with contextlib.suppress(Fault):
+            home.save(path, {"argv": [os.fsdecode(word) for word in living]})
         return living
     kept = home.load(path)
     return [os.fsencode(word) for word in kept["argv"]] if kept else None

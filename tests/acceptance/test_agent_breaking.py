@@ -90,6 +90,8 @@ def test_a_frozen_server_wakes_although_everybody_who_froze_it_is_dead(host: Hos
     eventually(host.stands, lambda stands: not stands, "the end of the freeze", PATIENCE)
     assert time.monotonic() - began > 2.5, "it lasted as long as it was to last"
     assert host.server.value("SELECT 1") == "1"
+    assert host.marks() == ["shop.db1.broken"], "a mark is the agent's to remove"
+    host.agent = host.new_agent()
     eventually(host.marks, lambda marks: not marks, "no mark", PATIENCE)
 
 

@@ -26,10 +26,13 @@ class Count:
     def __init__(self, rest: float | None = 0.01) -> None:
         self.rounds = 0
         self.rest = rest
+        self.over = False
 
     def round(self) -> float | None:
+        rest = self.rest
         self.rounds += 1
-        return self.rest
+        self.over = rest is None
+        return rest
 
 
 def test_rounds_follow_each_other_until_one_says_none() -> None:
@@ -37,8 +40,7 @@ def test_rounds_follow_each_other_until_one_says_none() -> None:
     rota.start("a", watch.round)
     until(lambda: watch.rounds >= 3, "three rounds")
     watch.rest = None
-    ended = watch.rounds
-    until(lambda: watch.rounds > ended, "the last round")
+    until(lambda: watch.over, "the last round")
     last = watch.rounds
     rota.bell("a").ring("too late")
     time.sleep(0.1)

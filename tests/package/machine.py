@@ -7,13 +7,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
-Value = TypeVar("Value")
+from tests.acceptance.rehearsal import eventually
+
 PATIENCE = 60.0
 DEBIAN = Path(os.environ.get("FAILOVERD_CACHE", "/var/cache/failoverd")) / "debian"
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
@@ -92,19 +91,6 @@ def booted() -> Iterator[Machine]:
     finally:
         subprocess.run(["umount", "--lazy", root], check=True)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def eventually(
-    read: Callable[[], Value], holds: Callable[[Value], bool], what: str, seconds: float = PATIENCE
-) -> Value:
-    """The first value that holds; an AssertionError with the last one when none does in time."""
-    end = time.monotonic() + seconds
-    while True:
-        value = read()
-        if holds(value):
-            return value
-        assert time.monotonic() < end, f"{what} did not come; the last value was {value!r}"
-        time.sleep(0.1)
 
 
 def _init_of(process: subprocess.Popen[bytes]) -> int:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.rehearsal import eventually
 from tests.package.conftest import ROOT, package
-from tests.package.machine import Machine, eventually
+from tests.package.machine import Machine
 
 pytestmark = pytest.mark.timeout(600)  # the first one builds the packages
 UNIT = "failoverd.service"

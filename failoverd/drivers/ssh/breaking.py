@@ -8,12 +8,8 @@ from typing import Any
 from failoverd.drivers.ssh.agent_client import AgentChannel, Ask
 from failoverd.drivers.ssh.agents import AgentAccess
 from failoverd.drivers.ssh.connection import connect
-from failoverd.model.errors import AgentError
 
 _TIME = 15.0
-_TRIES = 12
-# On a busy host sudo takes longer than a door is given; nothing was done then, and the next try may find it open.
-_SHUT = "the door does not open"
 
 
 def break_server(access: AgentAccess, fault: str, server_uuid: str, seconds: float, epoch: int) -> None:
@@ -32,12 +28,6 @@ def _asked(access: AgentAccess, ask: Ask) -> Mapping[str, Any]:
     client = connect(access.ssh)
     channel = AgentChannel(client, access.ssh, access.command)
     try:
-        for _ in range(_TRIES):
-            try:
-                return channel.call(ask, _TIME)
-            except AgentError as error:
-                if _SHUT not in error.what:
-                    raise
         return channel.call(ask, _TIME)
     finally:
         channel.close()

@@ -51,6 +51,19 @@ def test_of_a_dead_mysqld_the_command_line_that_it_lived_with_is_told(tmp_path: 
     assert facts.command_line(home, "shop", "db2", None) is None
 
 
+def test_a_state_folder_that_takes_nothing_silences_no_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, lived = Home(str(tmp_path)), [b"/usr/sbin/mysqld"]
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("failoverd.agent.home.write_durably", full)
+    assert facts.command_line(home, "shop", "db1", lived) == lived
+    assert facts.command_line(home, "shop", "db1", None) is None
+
+
 def test_a_disk_has_numbers(tmp_path: Path) -> None:
     told = facts.disk(str(tmp_path))
     assert 0 <= told["free"] <= told["total"]

@@ -13,6 +13,7 @@ from failoverd.config.install import Install
 from failoverd.config.schema import Config
 from failoverd.decide.grants import held
 from failoverd.decide.rights import rights_findings
+from failoverd.drivers.account import leave_root_for
 from failoverd.drivers.control import WAITING, Visitor
 from failoverd.drivers.journal_copies import read_copies, read_copy
 from failoverd.drivers.ssh.install import install as put_agent
@@ -40,6 +41,7 @@ class Application:
 
     def run(self, read_again: Callable[[], Config]) -> int:
         """Be the manager until a signal ends it; the exit code."""
+        leave_root_for(self._config.manager.state_dir)
         return run_manager(self._config, read_again)
 
     def status(self, cluster: str | None) -> Document:
@@ -152,6 +154,7 @@ class Application:
 
     def _built(self) -> Built:
         if self._drivers is None:
+            leave_root_for(self._config.manager.state_dir)
             self._drivers = build(self._config)
             atexit.register(self._drivers.close)
         return self._drivers

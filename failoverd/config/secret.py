@@ -86,13 +86,16 @@ def only_line(path: Path) -> str:
 
 
 def check_private(path: Path) -> None:
-    """Wrong unless the file is there, belongs to us or to root, and nobody else may read or write it."""
+    """Wrong unless the file is there, belongs to us or to root, and nobody else may read or write it.
+
+    Root takes everybody's: a command of root's reads what belongs to the manager's account.
+    """
     found = check_file(path)
     if found.st_mode & 0o077:
         mode = stat.S_IMODE(found.st_mode)
         raise Wrong(f"{path} can be read by others (mode {mode:04o})", f"chmod 0600 {path}")
-    if found.st_uid not in {0, os.geteuid()}:
-        raise Wrong(f"{path} belongs to user id {found.st_uid}", f"chown {os.geteuid()} {path}")
+    if os.geteuid() not in {0, found.st_uid} and found.st_uid != 0:
+        raise Wrong(f"{path} belongs to user id {found.st_uid}", f"run as its owner, or chown {os.geteuid()} {path}")
 
 
 def check_file(path: Path) -> os.stat_result:

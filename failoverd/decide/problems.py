@@ -221,7 +221,10 @@ PROBLEMS: tuple[Row, ...] = (
         errant_transactions,
     ),
     Row(
-        "wrong-source", "{name} follows {detail}, which is not listed", "point it at a listed server", follows_stranger
+        "wrong-source",
+        "{name} follows {detail}, which is not listed",
+        "point it at a listed server, or list that server by the name that replicas use",
+        follows_stranger,
     ),
     Row("no-source", "{name} follows nobody", "attach it, or take it out of the configuration", follows_nobody),
     Row(

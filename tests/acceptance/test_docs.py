@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
 
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import eventually, executed, rehearsal, replication, writable
-
-DOCS = Path(__file__).parents[2] / "docs"
-_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block: what it is, the servers that it names, its text."""
-
-    mark: str
-    servers: tuple[str, ...]
-    text: str
-
-
-def blocks(page: str) -> list[Block]:
-    found = _BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
-    return [Block(mark, tuple(servers.split()), text) for mark, servers, text in found]
+from tests.house.pages import blocks
 
 
 def filled(lab: Lab, text: str) -> str:
@@ -52,13 +34,13 @@ def test_the_page_for_the_worst_night_leads_to_a_cluster_that_takes_writes(lab: 
         told = [block for block in blocks("disaster.md") if block.mark == "lab"]
         before, after = told[:-1], told[-1]
         for block in before:
-            for server in block.servers:
+            for server in block.places:
                 play.lab.sql(server, filled(play.lab, block.text))
         assert writable(play.lab) == ("db2",)
         running = ("db2", "Yes", "Yes")  # by the name that the page uses
         eventually(lambda: following(play.lab, "db3"), lambda found: found == running, "db3 following db2")
         play.lab.start_mysqld("db1")
-        (server,) = after.servers
+        (server,) = after.places
         assert server == "db1"
         assert play.lab.sql("db1", filled(play.lab, after.text)) == (("",),)
         assert writable(play.lab) == ("db2",)

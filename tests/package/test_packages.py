@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.house.pages import blocks
 from tests.package.conftest import ROOT, package
 from tests.package.machine import Machine
 
@@ -91,6 +93,20 @@ def test_the_life_of_the_agents_package(machine: Machine, packages: Path, tmp_pa
     assert left(machine, "/var/lib/failoverd-agent/state") != [], "what it remembers stays until a purge"
     machine.run("dpkg", "--purge", "failoverd-agent")
     assert left(machine, *AGENTS) == []
+
+
+def test_the_quickstart_installs_both(machine: Machine, packages: Path) -> None:
+    for name in ("failoverd", "failoverd-agent"):
+        shutil.copy(package(packages, name), machine.root / "opt")
+    told = [block.text for block in blocks("quickstart.md") if block.places == ("package",)]
+    for text in told:
+        machine.run("sh", "-euc", f"cd /opt; {text}")
+    assert machine.say("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", "failoverd*").splitlines() == [
+        "failoverd installed",
+        "failoverd-agent installed",
+    ]
+    assert machine.say("systemctl", "is-active", UNIT) == "inactive"
+    machine.run("dpkg", "--purge", "failoverd", "failoverd-agent")
 
 
 # The agent that the installed manager takes for its own.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.rehearsal import eventually
+from tests.house.pages import blocks
 from tests.package.conftest import ROOT, package
 from tests.package.machine import Machine
 
@@ -113,6 +114,15 @@ def test_a_stop_gives_the_lock_back_and_a_wrong_file_is_not_tried_again_and_agai
     assert shown(watching, "ActiveState", "ExecMainStatus", "NRestarts") == ["failed", "2", *before]
     watching.write(CONFIG, json.dumps(WATCHED), 0o640)
     watching.run("systemctl", "start", UNIT)
+    watching.run("systemctl", "stop", UNIT)
+
+
+def test_the_quickstart_starts_it(watching: Machine) -> None:
+    watching.run("systemctl", "stop", UNIT)
+    (told,) = (block.text for block in blocks("quickstart.md") if block.places == ("service",))
+    shown_status = watching.run("sh", "-euc", told).stdout
+    assert 'Status: "shop ' in shown_status
+    assert watching.say("systemctl", "is-enabled", UNIT) == "enabled"
     watching.run("systemctl", "stop", UNIT)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import stat
 from pathlib import Path
 
 import pytest
@@ -41,11 +43,13 @@ def test_a_folder_and_a_missing_file_are_no_secrets(tmp_path: Path) -> None:
         read_secret("none", tmp_path)
 
 
-def test_somebody_elses_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("owner", "we", "taken"), [(7, 7, True), (0, 7, True), (7, 0, True), (8, 7, False)])
+def test_whose_file_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, we: int, taken: bool) -> None:
     file = prepared(tmp_path).put("s", "pw")
-    owner = file.stat().st_uid
-    monkeypatch.setattr("os.geteuid", lambda: owner + 1)
-    if owner == 0:
+    seen = os.stat_result((stat.S_IFREG | 0o600, 0, 0, 1, owner, owner, 3, 0, 0, 0))
+    monkeypatch.setattr("failoverd.config.secret.check_file", lambda _: seen)
+    monkeypatch.setattr("os.geteuid", lambda: we)
+    if taken:
         check_private(file)
         return
     with pytest.raises(Wrong, match=f"belongs to user id {owner}"):

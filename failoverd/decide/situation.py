@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from failoverd.decide.testimony import Testimony, Word, disconnected, from_probe, testify
+from failoverd.decide.testimony import Testimony, Word, disconnected, from_probe, from_standby, testify
 from failoverd.model.history import History, Recorded
 from failoverd.model.host import HostFacts, ProbeOutcome
 from failoverd.model.plans import Request
@@ -80,13 +80,28 @@ class Situation:
             if p.target == self.recorded.name != p.origin and self.now - p.read_at <= FRESH
         )
 
-    def testimonies(self) -> tuple[Testimony, ...]:
-        """What every second route says."""
+    def standbys(self) -> tuple[Testimony, ...]:
+        """What standby managers say that were asked about the primary lately."""
+        return tuple(
+            from_standby(told, self.recorded.server_uuid, self.now)
+            for told in self.snapshot.standbys
+            if told.target == self.recorded.name and self.now - told.asked_at <= FRESH
+        )
+
+    def witnesses(self) -> tuple[Testimony, ...]:
+        """What the second routes say that end at the primary's own replicas and their hosts."""
         return (*(testify(s, self.recorded.server_uuid) for s in self.others()), *self.probes())
 
+    def testimonies(self) -> tuple[Testimony, ...]:
+        """What everybody else says."""
+        return (*self.witnesses(), *self.standbys())
+
     def said(self, word: Word) -> tuple[Testimony, ...]:
-        """The second routes that say this."""
-        return tuple(t for t in self.testimonies() if t.word is word)
+        """Who says this. That a standby manager hears the primary counts; that it does not bears nothing out: managers
+        may stand together on the wrong side of a cut.
+        """
+        heard = self.testimonies() if word is Word.ALIVE else self.witnesses()
+        return tuple(t for t in heard if t.word is word)
 
     def agreeing(self) -> tuple[str, ...]:
         """Sentences of the second routes that bear out an agent's word that no process is left."""
@@ -101,7 +116,8 @@ class Situation:
         """Hard evidence: the agent finds no process on the data directory, a second route agrees, no login succeeds."""
         if self.facts is None or self.facts.alive:
             return False
-        return bool(self.agreeing()) and all(t.word is not Word.ALIVE for t in self.probes())
+        logins = (*self.probes(), *self.standbys())
+        return bool(self.agreeing()) and all(t.word is not Word.ALIVE for t in logins)
 
     def orderly(self) -> bool:
         """Whether the primary was stopped by order, so that its restart may be waited for."""

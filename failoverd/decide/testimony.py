@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from failoverd.model.host import ProbeOutcome, ProbeReport
+from failoverd.model.host import ProbeOutcome, ProbeReport, StandbyWord
 from failoverd.model.sight import Channel, ServerState, Thread
 
 # A receiver's silence counts after this many of its own heartbeat periods and a little for the way.
@@ -101,3 +101,23 @@ def from_probe(probe: ProbeReport, now: float) -> Testimony:
     code = f" (error {probe.code})" if probe.code else ""
     sentence = f"a login from the host of {probe.origin} ends {probe.outcome}{code}"
     return Testimony(probe.origin, f"probe from {probe.origin}", word, max(now - probe.read_at, 0.0), sentence)
+
+
+def from_standby(told: StandbyWord, primary_uuid: str, now: float) -> Testimony:
+    """What a standby manager's look says about the primary. One that reaches no other server either may be cut off
+    itself: its silence is nothing.
+    """
+    word, why = _seen(told, primary_uuid)
+    route = f"standby {told.manager}"
+    return Testimony(told.manager, route, word, max(now - told.asked_at, 0.0), f"standby {told.manager} {why}")
+
+
+def _seen(told: StandbyWord, primary_uuid: str) -> tuple[Word, str]:
+    code = f" (error {told.code})" if told.code else ""
+    if told.server_uuid not in {"", primary_uuid}:
+        return Word.ABSTAINS, "finds another server at its address"
+    if told.outcome in LIVING:
+        return Word.ALIVE, f"looked and found it {told.outcome}{code}"
+    if not told.others:
+        return Word.ABSTAINS, f"reaches no server at all, its look ended {told.outcome}{code}"
+    return Word.SILENT, f"looked too, and its look ended {told.outcome}{code}"

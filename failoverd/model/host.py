@@ -72,6 +72,24 @@ class ProbeReport:
     code: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class StandbyWord:
+    """What a standby manager's own look found of `target` after it was asked `question`.
+
+    `others` counts the other servers that it reached in the same look, `server_uuid` is whom it found there, empty for
+    nobody. `asked_at` is when the asker asked, by the asker's clock: no look that answers is older than that.
+    """
+
+    manager: str
+    question: str
+    target: str
+    outcome: ProbeOutcome
+    server_uuid: str = ""
+    others: int = 0
+    code: int = 0
+    asked_at: float = 0.0
+
+
 class LogKind(StrEnum):
     """Which log files of a host are meant."""
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from failoverd.model.host import AgentSilent, Holding, HostFacts, HostSight, ProbeReport
+from failoverd.model.host import AgentSilent, Holding, HostFacts, HostSight, ProbeReport, StandbyWord
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
 
 
 @dataclass(frozen=True, slots=True)
 class TopologySnapshot:
     """All that one look found: a sight for every listed server, a host sight for every agent asked, and the probes
-    made.
+    made, and what standby managers said.
 
     Invariant: `sights` names every server of the configuration, reached or not. `holdings` is filled only in recovery.
     """
@@ -24,6 +24,7 @@ class TopologySnapshot:
     hosts: Mapping[str, HostSight] = field(default_factory=lambda: MappingProxyType({}))
     probes: tuple[ProbeReport, ...] = ()
     holdings: tuple[Holding, ...] = ()
+    standbys: tuple[StandbyWord, ...] = ()
 
     def state(self, name: str) -> ServerState | None:
         """The server's state if this look reached it."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from failoverd.model.history import Pause, Recorded
+from failoverd.model.host import StandbyWord
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.ports.lease import Lease
@@ -91,6 +92,20 @@ class Coordination(Protocol):
 
     def failing(self) -> Mapping[str, float]:
         """When the primary of each cluster last failed, as reported by whoever was active for it."""
+
+    def ask_standbys(self, lease: Lease, cluster: str, question: str) -> None:
+        """Ask every standby manager to look at the primary now; does not wait for anybody, and a later question takes
+        the place of an earlier one.
+        """
+
+    def question(self, cluster: str) -> str:
+        """What the active manager asked last, empty where it never asked; it rings when there is another one."""
+
+    def testify(self, cluster: str, word: StandbyWord) -> None:
+        """Answer the active manager's question, in place of an earlier answer of ours. Needs no lease."""
+
+    def testimonies(self, cluster: str) -> tuple[StandbyWord, ...]:
+        """The last answer of every standby manager, to whatever question; `asked_at` is left to whoever asked."""
 
     def publish_status(self, lease: Lease, cluster: str, status: Mapping[str, object]) -> None:
         """Publish what `failoverd status` shows."""

@@ -31,6 +31,7 @@ from failoverd.service.phases import Event, Phase, after
 from failoverd.service.publish import Published
 from failoverd.service.records import catch_up, heeding, nobody_acts
 from failoverd.service.remember import tell_agents
+from failoverd.service.standbys import answer, ask, asked, heard
 from failoverd.service.world import Left, Memory, Occasion, World
 from failoverd.service.writing import try_write
 
@@ -38,13 +39,16 @@ from failoverd.service.writing import try_write
 def turn(world: World, memory: Memory, published: Published) -> float:
     """One turn; returns the seconds to rest before the next."""
     lease = take_or_keep_lock(world, memory)
+    question = asked(world, memory, lease)
     snapshot, verdict = look_and_judge(world, memory)
+    answer(world, memory, snapshot, question)
     world = heeding(world, memory.history.paused_servers)
     note_change(world, memory, verdict)
     memory.publish = lambda seen: publish(world, memory, seen, published, lease)
     if lease is not None:
         mind_links(world, memory, snapshot, lease)
         act_as_allowed(world, memory, snapshot, verdict, lease)
+    ask(world, memory, lease)
     try_write(world, memory, snapshot, lease)
     publish(world, memory, snapshot, published, lease)
     return rest(world, memory, verdict)
@@ -124,6 +128,8 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
     }
     memory.history = with_epochs(memory, memory.history.after(snapshot))
     missed = memory.history.misses > 0
+    if missed:
+        snapshot = heard(world, memory, snapshot)
     memory.proven_at = proven_at(snapshot.reached(), recorded.server_uuid) if missed and recorded else None
     if missed and memory.detected_at is None:
         memory.detected_at = clock.wall().timestamp()

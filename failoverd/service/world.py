@@ -117,7 +117,8 @@ class Links:
 class Memory:
     """What this manager remembers of one cluster; used by one thread only.
 
-    `publish` tells everybody a look that was taken in the middle of a turn.
+    `publish` tells everybody a look that was taken in the middle of a turn. `asked` tells when we asked the standbys
+    which question (our clock), `answered` is the last that we answered as a standby ourselves.
     """
 
     def __init__(self) -> None:
@@ -140,6 +141,9 @@ class Memory:
         self.again: dict[str, Again] = {}
         self.publish: Callable[[TopologySnapshot], None] = unpublished
         self.links = Links()
+        self.asked: Mapping[str, float] = {}
+        self.questions = 0
+        self.answered = ""
         self.tracks: dict[str, Track] = {}
 
     @property

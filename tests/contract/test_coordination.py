@@ -10,6 +10,7 @@ import pytest
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import CoordinationError, LockLost
 from failoverd.model.history import Pause, Recorded
+from failoverd.model.host import ProbeOutcome, StandbyWord
 from failoverd.model.plans import Kind, Request, Result
 from tests.contract.coordination_worlds import FakeWorld, LocalWorld, World, ZooKeeperWorld, active, until
 from tests.contract.operations import PERSON, freeze_entry, intent, long_set, operation, report
@@ -225,3 +226,28 @@ def test_when_clusters_failed_is_told_to_everybody(world: World) -> None:
     first.report_failing(active(first, "shop"), "shop", 200.25)
     first.report_failing(active(first, "blog"), "blog", 300.0)
     assert dict(second.failing()) == {"shop": 200.25, "blog": 300.0}
+
+
+def test_a_standby_hears_a_question_and_its_last_answer_is_heard(world: World) -> None:
+    first, second = world.manager("mgr1"), world.manager("mgr2")
+    lease = active(first)
+    second.campaign("shop")
+    assert (second.question("shop"), first.testimonies("shop")) == ("", ())
+    for number in (1, 2):
+        word = StandbyWord("mgr2", f"1-{number}", "db1", ProbeOutcome.ALIVE, "", number, 1040)
+        first.ask_standbys(lease, "shop", word.question)
+        if first.kind == "local":  # nobody stands by
+            assert (second.question("shop"), first.testimonies("shop")) == ("", ())
+            continue
+        until(lambda word=word: second.question("shop") == word.question, "the question")  # type: ignore[misc]
+        second.testify("shop", word)
+        until(lambda word=word: first.testimonies("shop") == (word,), "the answer")  # type: ignore[misc]
+
+
+def test_only_the_active_manager_asks(world: World) -> None:
+    first, second = world.manager("mgr1"), world.manager("mgr2")
+    lease = active(first)
+    first.resign("shop")
+    with pytest.raises(LockLost):
+        first.ask_standbys(lease, "shop", "1-1")
+    assert second.question("shop") == ""

@@ -12,6 +12,7 @@ from failoverd.drivers import journal_codec as codec
 from failoverd.drivers.journal_reading import unfinished_from
 from failoverd.model.errors import CoordinationError, LockLost
 from failoverd.model.history import Pause, Recorded
+from failoverd.model.host import StandbyWord
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.ports import Lease
@@ -51,6 +52,8 @@ class Cluster:
     last_failover: float | None = None
     other_settings: str = ""
     failing: float | None = None
+    question: str = ""
+    testimonies: dict[str, StandbyWord] = field(default_factory=dict)
 
 
 class Store:
@@ -193,6 +196,19 @@ class FakeCoordination:
 
     def failing(self) -> Mapping[str, float]:
         return {name: known.failing for name, known in self._store.clusters.items() if known.failing is not None}
+
+    def ask_standbys(self, lease: Lease, cluster: str, question: str) -> None:
+        lease.check()
+        self._store.of(cluster).question = question
+
+    def question(self, cluster: str) -> str:
+        return self._store.of(cluster).question
+
+    def testify(self, cluster: str, word: StandbyWord) -> None:
+        self._store.of(cluster).testimonies[word.manager] = word
+
+    def testimonies(self, cluster: str) -> tuple[StandbyWord, ...]:
+        return tuple(self._store.of(cluster).testimonies.values())
 
     def publish_status(self, lease: Lease, cluster: str, status: Mapping[str, object]) -> None:
         lease.check()

@@ -25,7 +25,9 @@ OUR_ACCOUNTS = frozenset({"failoverd", "repl"})
 
 @dataclass
 class FakeServers:
-    """All servers of one cluster, as one manager sees them. Managers that share `mysqlds` see the same servers."""
+    """All servers of one cluster, as one manager sees them. Managers that share `mysqlds` see the same servers, but for those that one is
+    `cut` off from.
+    """
 
     cluster: str
     mysqlds: Mapping[str, FakeMysqld]
@@ -35,12 +37,15 @@ class FakeServers:
     password: str = "right"
     may_evict: bool = True
     monitoring: dict[str, int] = field(default_factory=dict)
+    cut: set[str] = field(default_factory=set)
     unwritten: dict[str, float] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
 
     def look(self, cluster: str, server: str, timeout: float) -> Sight:
         """Read one server."""
         mysqld = self.mysqlds[server]
+        if server in self.cut:
+            return self._missed(mysqld, Why.TIMED_OUT, timeout)
         if self.monitoring.get(server) not in mysqld.sessions:
             return self.connect_again(cluster, server, timeout)
         if mysqld.frozen:

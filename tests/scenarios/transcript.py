@@ -2,7 +2,7 @@
 
 `given` with lines of a world, or `also` with lines that replace or join those of the last `given`, opens a scenario;
 commands follow. A line that begins with # is for people. A line of a world replaces the one with the same subject
-(and for agent, probe and holding the same first words); `-` before a line takes such a one away.
+(and for agent, probe, standby and holding the same first words); `-` before a line takes such a one away.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.scenarios.words import Impossible
 
-KEYED = {"agent": 2, "probe": 2, "holding": 3}
+KEYED = {"agent": 2, "probe": 2, "standby": 2, "holding": 3}
 
 
 @dataclass(frozen=True, slots=True)

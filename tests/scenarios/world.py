@@ -10,7 +10,16 @@ from failoverd.decide.situation import Situation
 from failoverd.gtid import GtidSet
 from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.history import DiskTrouble, History, Pause, Recorded
-from failoverd.model.host import AgentSilent, Holding, HostFacts, HostSight, LogKind, ProbeOutcome, ProbeReport
+from failoverd.model.host import (
+    AgentSilent,
+    Holding,
+    HostFacts,
+    HostSight,
+    LogKind,
+    ProbeOutcome,
+    ProbeReport,
+    StandbyWord,
+)
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.policy import (
     ClusterPolicy,
@@ -67,6 +76,7 @@ class Parts:
     sights: dict[str, Sight] = field(default_factory=dict)
     hosts: dict[str, HostSight] = field(default_factory=dict)
     probes: list[ProbeReport] = field(default_factory=list)
+    standbys: list[StandbyWord] = field(default_factory=list)
     holdings: list[Holding] = field(default_factory=list)
     recorded: Recorded | None = field(default_factory=lambda: Recorded("db1", identity("db1"), 7))
     history: Line = field(default_factory=lambda: Line.parse("history"))
@@ -94,6 +104,7 @@ def build(lines: Iterable[str]) -> World:
         MappingProxyType(parts.hosts),
         tuple(parts.probes),
         tuple(parts.holdings),
+        tuple(parts.standbys),
     )
     world = World(snapshot, read_history(parts, snapshot), policy, parts.request)
     for line in (parts.cluster, parts.history):
@@ -261,6 +272,17 @@ def read_probe(parts: Parts, line: Line) -> None:
     )
 
 
+def read_standby(parts: Parts, line: Line) -> None:
+    """`standby m2 ok`: what another manager found there; `of` is whom it found, `others` how many servers beside it."""
+    manager, outcome = line.flags[:2]
+    line.used.update({manager, outcome})
+    of, target = line.get("of", "db1" if outcome == "ok" else ""), line.get("target", "db1")
+    others, code = int(line.number("others", 2)), int(line.number("code", 0))
+    asked_at = NOW - line.number("age", 0.1)
+    uuid = identity(of) if of else ""
+    parts.standbys.append(StandbyWord(manager, "7-1", target, ProbeOutcome(outcome), uuid, others, code, asked_at))
+
+
 def read_holding(parts: Parts, line: Line) -> None:
     name, kind = line.flags[:2]
     line.used.update({name, kind})
@@ -303,6 +325,7 @@ def keep_history(parts: Parts, line: Line) -> None:
 READERS = {
     "agent": read_agent,
     "probe": read_probe,
+    "standby": read_standby,
     "holding": read_holding,
     "recorded": read_recorded,
     "request": read_request,

@@ -19,6 +19,7 @@ from failoverd.drivers.local.journal import LocalJournal
 from failoverd.drivers.local.lock import LocalLease
 from failoverd.model.errors import CoordinationError, LockRefused
 from failoverd.model.history import Pause, Recorded
+from failoverd.model.host import StandbyWord
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.ports import Clock, Lease, Wakeups
@@ -167,6 +168,21 @@ class LocalCoordination:
         """When the primary of each cluster of this manager last failed."""
         found = {path.stem: self._read(path) for path in sorted(self._state_dir.glob("*.failing"))}
         return {cluster: float(data["since"]) for cluster, data in found.items() if data is not None}
+
+    def ask_standbys(self, lease: Lease, cluster: str, question: str) -> None:
+        """Nobody stands by where the lock is a file."""
+        lease.check()
+
+    def question(self, cluster: str) -> str:
+        """Nobody asks."""
+        return ""
+
+    def testify(self, cluster: str, word: StandbyWord) -> None:
+        """Nobody listens."""
+
+    def testimonies(self, cluster: str) -> tuple[StandbyWord, ...]:
+        """Nobody answers."""
+        return ()
 
     def publish_status(self, lease: Lease, cluster: str, status: Mapping[str, object]) -> None:
         """Publish what `failoverd status` shows."""

@@ -21,9 +21,11 @@ from failoverd.drivers.zookeeper.layout import Layout, in_line, sequence
 from failoverd.drivers.zookeeper.records import pack, unpack
 from failoverd.drivers.zookeeper.session import ABSENT, Away, Session
 from failoverd.drivers.zookeeper.settings import ZooKeeperSettings
+from failoverd.drivers.zookeeper.standbys import Standbys
 from failoverd.drivers.zookeeper.writes import Create, Delete, Set, Write, own, write
 from failoverd.model.errors import ConfigError, CoordinationError
 from failoverd.model.history import Pause, Recorded
+from failoverd.model.host import StandbyWord
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
 from failoverd.ports import Clock, Lease, Tasks, Wakeups
@@ -60,6 +62,7 @@ class ZooKeeperCoordination:
         self._works = False
         self._session = Session(settings, clock, self._changed)
         self._journal = Journal(self._session, settings.root, clock)
+        self._standbys = Standbys(self._session, wakeups)
         try:
             self._session.open()
         except ConfigError:
@@ -220,6 +223,22 @@ class ZooKeeperCoordination:
             if data is not None:
                 told[name] = float(codec.opened(unpack(data, (), path), path)["since"])
         return told
+
+    def ask_standbys(self, lease: Lease, cluster: str, question: str) -> None:
+        """Ask every standby manager to look at the primary now."""
+        self._standbys.ask(own(lease), self._layout(cluster), question)
+
+    def question(self, cluster: str) -> str:
+        """What the active manager asked last."""
+        return self._standbys.question(self._layout(cluster), cluster)
+
+    def testify(self, cluster: str, word: StandbyWord) -> None:
+        """Answer the active manager's question."""
+        self._standbys.testify(self._layout(cluster), word)
+
+    def testimonies(self, cluster: str) -> tuple[StandbyWord, ...]:
+        """The last answer of every standby manager."""
+        return self._standbys.testimonies(self._layout(cluster))
 
     def publish_status(self, lease: Lease, cluster: str, status: Mapping[str, object]) -> None:
         """Publish what `failoverd status` shows."""

@@ -87,6 +87,20 @@ class Layout:
         """The digest of the settings that the active manager runs with."""
         return f"{self.base}/config"
 
+    @property
+    def question(self) -> str:
+        """What the active manager wants the standbys to look at."""
+        return f"{self.base}/question"
+
+    @property
+    def testimonies(self) -> str:
+        """Directory of the standbys' answers."""
+        return f"{self.base}/testimonies"
+
+    def answer_of(self, manager: str) -> str:
+        """The last answer of one standby."""
+        return f"{self.testimonies}/{checked_name('manager', manager)}"
+
     def directories(self) -> tuple[str, ...]:
         """Everything below `base` that exists from the first day, besides the epoch."""
         return (self.lock, self.ops, self.requests, self.answers, self.open)

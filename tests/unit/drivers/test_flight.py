@@ -25,7 +25,14 @@ def moment(*lines: str, at: float = 0.0) -> Moment:
 
 
 HEALTHY = moment("db1 up", "db2 replica", "db3 replica", "cluster lossless", at=0.0)
-DEAD = moment("db1 down", "db2 replica receiver=connecting", "agent db1 dead", "history misses=3 down=2", at=1.0)
+DEAD = moment(
+    "db1 down",
+    "db2 replica receiver=connecting",
+    "agent db1 dead",
+    "standby m2 refused",
+    "history misses=3 down=2",
+    at=1.0,
+)
 
 
 @pytest.fixture(autouse=True)

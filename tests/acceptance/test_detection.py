@@ -73,6 +73,25 @@ def test_links_of_the_manager(lab: LabFactory) -> None:
         play.lab.fault.heal()
 
 
+def test_only_a_standby_and_the_clients_still_reach_the_primary(lab: LabFactory) -> None:
+    """The active manager and both replicas are cut off from it: their word alone would be a failover."""
+    with served(lab) as play:
+        status = play.managers.status()
+        active, (standby,) = str(status["active_manager"]), status["standby_managers"]
+        for other in (active, *play.replicas()):
+            play.lab.fault.cut(other, "db1")
+
+        def kept_still(told: Mapping[str, Any]) -> bool:
+            spoken = {(e["what"], e["route"].split()[0]) for e in told["evidence"]}
+            return told["rule"] == "vetoed" and spoken >= {("alive", "standby"), ("silent", "receiver")}
+
+        told = play.managers.wait_for("a veto by the standby alone", kept_still, PATIENCE)
+        assert "alive" not in {e["what"] for e in told["evidence"] if not e["route"].startswith("standby")}
+        assert f"standby {standby}" in {e["route"] for e in told["evidence"]}
+        play.go_on(300)
+        play.lab.fault.heal()
+
+
 def test_a_slow_and_lossy_way_to_the_primary(lab: LabFactory) -> None:
     """Loss of 30 % and 40 to 80 ms each way between the primary and both managers."""
     with served(lab, switch=True) as play:

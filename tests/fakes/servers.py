@@ -25,8 +25,8 @@ OUR_ACCOUNTS = frozenset({"failoverd", "repl"})
 
 @dataclass
 class FakeServers:
-    """All servers of one cluster, as one manager sees them. Managers that share `mysqlds` see the same servers, but for those that one is
-    `cut` off from.
+    """All servers of one cluster, as one manager sees them. Managers that share `mysqlds` see the same servers, but for
+    those that one of them is `cut` off from.
     """
 
     cluster: str

@@ -26,7 +26,7 @@ def cut_off(whole: Whole, *managers: Manager) -> None:
     for name, host in whole.hosts.items():
         host.silent = "unreachable"
         if name != "db1":
-            whole.mysqlds[name].change("", heartbeat_age=9.0)
+            whole.mysqlds[name].change("", heartbeat_age=9.0, heartbeat_period=0.5)
 
 
 def by_turns(first: Manager, second: Manager, count: int) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import CoordinationError
 from failoverd.model.plans import Kind, Request, Requester, Verb
-from failoverd.model.policy import ClusterPolicy, DetectionPolicy, FailoverPolicy, ServerSpec
+from failoverd.model.policy import ClusterPolicy, DetectionPolicy, FailoverPolicy, SemiSyncPolicy, ServerSpec
 from failoverd.model.sight import Channel, Endpoint, Thread
 from failoverd.model.traffic import TrafficPolicy, Vip
 from failoverd.ports import Coordination
@@ -122,6 +122,7 @@ class World:
         policy = ClusterPolicy(
             CLUSTER, specs, detection=detection, failover=failover, traffic=traffic,
             durability="lossless" if self.script.lossless else "async",
+            semi_sync=SemiSyncPolicy(on_no_ackers="degrade" if self.script.degrades else "wait"),
         )  # fmt: skip
         see = self.witness
         tell = self.tell if self.story is not None else None

@@ -15,11 +15,11 @@ from failoverd.decide import candidate, errant, judge, rules
 from failoverd.decide.resuming import Open
 from failoverd.drivers.mysql import claim_session, claims
 from failoverd.drivers.zookeeper import election, journal, lease, settings, writes
-from failoverd.execute import drain, promote, run
+from failoverd.execute import drain, promote, run, semisync
 from failoverd.gtid import GtidSet
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import EntryKind
-from failoverd.model.steps import OpenWrites
+from failoverd.model.steps import GiveUpAcks, OpenWrites
 from failoverd.observe import logs
 from failoverd.plan import failover
 from failoverd.service import act
@@ -171,6 +171,15 @@ def put_handler(put: Put, step: type, handler: Callable[..., str]) -> None:
     put(run, "HANDLERS", {**run.HANDLERS, step: handler})
 
 
+def alone_without_a_record(put: Put) -> None:
+    def give_up(step: GiveUpAcks, hands: Any) -> str:
+        hands.claimed(step.server).give_up_acks()
+        return "commits wait for nobody"
+
+    put(semisync, "give_up", give_up)
+    put_handler(put, GiveUpAcks, give_up)
+
+
 def intent_forgotten(put: Put) -> None:
     put(Unfinished, "intent", nothing)
 
@@ -242,6 +251,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         errant_transactions_spread,
         31,
         lambda script: script.errant > 0,
+    ),
+    Mutation(
+        "silent-degrade",
+        "commits wait for nobody, and nobody wrote that down before",
+        alone_without_a_record,
+        2922,
+        lambda script: script.lossless and script.degrades,
     ),
     Mutation("left-open", "nobody takes up an operation that was left open", open_operation_forgotten, 1, DEPOSED),
     Mutation("not-kept", "nobody mends the clients' ways", clients_not_kept, 13, lambda script: script.vip),

@@ -42,11 +42,14 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """A client was told that this is safe; `beside` says by a server in whose place another one had been opened."""
+    """A client was told that this is safe; `beside` says by a server in whose place another one had been opened,
+    `alone` by a lossless one that waited for nobody, as was written down beforehand.
+    """
 
     gtid: Gtid
     content: int
     beside: bool
+    alone: bool = False
 
 
 @dataclass
@@ -93,7 +96,10 @@ class Witness:
 
     def told(self, server: Mysqld, gtid: Gtid, content: int) -> None:
         """A client has heard that its write is safe."""
-        self.acks.append(Ack(gtid, content, beside=server.name != self.newest()))
+        alone = self.script.lossless and self.loop.now > 0 and not server.acks.source_on
+        if alone and not self.written_down(server.name):
+            self.say("lossless: written down before commits wait for nobody", f"{server.name} told {shown(gtid)}")
+        self.acks.append(Ack(gtid, content, beside=server.name != self.newest(), alone=alone))
 
     def newest(self) -> str:
         """The server that was opened last."""
@@ -169,7 +175,7 @@ class Witness:
             holders = [s.name for s in self.mysqlds.values() if s is not elect and self.gives(s, ack.gtid)]
             if ack.gtid in relayed(elect):
                 holders.append(f"the relay log of {elect.name}")
-            if self.script.lossless:
+            if self.script.lossless and not ack.alone:
                 self.say("lossless: nothing acknowledged is lost", f"{elect.name} was opened without {shown(ack.gtid)}")
             if holders:
                 what = f"{elect.name} was opened without {shown(ack.gtid)}, held by {', '.join(holders)}"
@@ -192,6 +198,14 @@ class Witness:
         """Whether the tree names this server as primary."""
         entry = self.tree.entries.get("/failoverd/shop/primary")
         return entry is not None and unpack(entry.data, (), name)["name"] == name
+
+    def written_down(self, name: str) -> bool:
+        """Whether it is on record that commits of this server wait for nobody."""
+        entry = self.tree.entries.get("/failoverd/shop/primary")
+        if entry is not None and self.recorded(name) and unpack(entry.data, (), name).get("degraded"):
+            return True
+        said = (r["body"] for r in self.journal(self.open_operation()) if r.get("kind") == "degraded")
+        return any(body["server"] == name for body in said)  # type: ignore[index]
 
     def journalled(self) -> str:
         """Whom the open operation's journal names as the one to be opened."""
@@ -275,7 +289,7 @@ class Witness:
         """Every acknowledged write that somebody could give is on the primary."""
         apart = primary.name != self.newest()
         for ack in self.acks:
-            if self.script.lossless and primary.disk.executed.get(ack.gtid) != ack.content:
+            if self.script.lossless and not ack.alone and primary.disk.executed.get(ack.gtid) != ack.content:
                 self.say("lossless: nothing acknowledged is lost", f"{primary.name} lacks {shown(ack.gtid)}")
             if ack.gtid in self.excused or primary.disk.executed.get(ack.gtid) == ack.content:
                 continue

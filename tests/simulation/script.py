@@ -95,7 +95,8 @@ class Script:
 
     A `planned` one begins with a switchover in place of its blow; one that `lingers` goes on until all is healed. A
     server that `recovers` forgets its relay logs when it starts; that of replica `damaged` is damaged at the blow.
-    With `halves` a server dies in the middle of what it sends.
+    With `halves` a server dies in the middle of what it sends. A lossless one that `degrades` may commit alone where
+    nobody acknowledges.
     """
 
     seed: int
@@ -123,6 +124,7 @@ class Script:
     recovers: bool = False
     damaged: int = 0
     halves: bool = False
+    degrades: bool = False
 
     @property
     def gone_for(self) -> float:
@@ -198,6 +200,7 @@ def script_of(seed: int) -> Script:
         recovers=random.Random(f"relay log recovery {seed}").random() < 0.15,
         damaged=damaged(random.Random(f"damage {seed}"), servers),
         halves=random.Random(f"half {seed}").random() < 0.2,
+        degrades=random.Random(f"alone {seed}").random() < 0.35,
     )
 
 

@@ -106,13 +106,30 @@ def _held(server: Mysqld, _: int, __: tuple[Any, ...]) -> Rows:
     return ({"session": holder, "command": "Sleep", "seconds": 0},) if holder in server.sessions else ()
 
 
-def _forget(server: Mysqld, _: int, values: tuple[Any, ...]) -> Rows:
-    channel = _channel(server, values[0])
+def _stopped(server: Mysqld, name: str) -> Channel:
+    channel = _channel(server, name)
     if channel.receiver is not Thread.NO or channel.applier is not Thread.NO:
         raise ServerError(f"{server.name}: the channel runs", code=3081)
+    return channel
+
+
+def _drop_relay_logs(server: Mysqld, name: str) -> None:
+    server.disk.relayed.pop(name, None)
+    if name == "":
+        server.disk.damaged.clear()
+
+
+def _forget(server: Mysqld, _: int, values: tuple[Any, ...]) -> Rows:
+    _stopped(server, values[0])
     del server.channels[values[0]]
-    server.disk.relayed.pop(values[0], None)
+    _drop_relay_logs(server, values[0])
     return ()
+
+
+def _renew(server: Mysqld, _: int, values: tuple[Any, ...]) -> Rows:
+    _stopped(server, values[0])
+    _drop_relay_logs(server, values[0])
+    return _set(server, values[0], received=GtidSet(), applier_trouble=Trouble())
 
 
 def _adopt(server: Mysqld, _: int, values: tuple[Any, ...]) -> Rows:
@@ -138,7 +155,7 @@ def _change(server: Mysqld, names: list[str], values: tuple[Any, ...]) -> Rows:
     kept = channel.received
     if channel.applier is not Thread.YES:
         kept = GtidSet()
-        server.disk.relayed.pop(name, None)
+        _drop_relay_logs(server, name)
     server.channels[name] = replace(channel, source=source, source_uuid="", received=kept)
     return ()
 
@@ -239,6 +256,7 @@ _TABLE: dict[str, Does] = {
     said.STOP_CHANNEL.text: _threads(receiver=Thread.NO, applier=Thread.NO),
     said.START_CHANNEL.text: _threads(receiver=Thread.CONNECTING, applier=Thread.YES, applier_trouble=Trouble()),
     said.FORGET_CHANNEL.text: _forget,
+    said.RENEW_RELAY_LOGS.text: _renew,
     said.ADOPT_FILES.text: _adopt,
     said.OPEN.text: _writes(read_only=False, super_read_only=False),
     said.CLOSE.text: _close,

@@ -120,8 +120,12 @@ class SimulatedServers:
     def stop_applier(self, server: str) -> None:
         self._change(server, applier=Thread.NO)
 
-    def _change(self, server: str, **values: Any) -> None:
+    def start_applier(self, server: str) -> None:
+        """Start the applier of the default channel, as a person would."""
+        self._change(server, applier=Thread.YES)
+        self.mysqlds[server].apply_soon("")
 
+    def _change(self, server: str, **values: Any) -> None:
         self.loop.catch_up()
         mysqld = self.mysqlds[server]
         mysqld.channels[""] = replace(mysqld.channels[""], **values)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import threading
 from pathlib import Path
 
-import pymysql
 import pytest
 
 from failoverd.gtid import GtidSet
@@ -16,6 +14,7 @@ from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.steps import SPLICE_CHANNEL
 from failoverd.ports import ClaimedServer
+from tests.contract.mysql.troubles import half_received
 from tests.contract.mysql.worlds import CLUSTER, RealWorld, unasked, within
 from tests.fakes.coordination import FakeLease
 
@@ -73,38 +72,6 @@ def test_files_that_are_not_there_are_refused_and_leave_the_default_channel_alon
     assert [channel.name for channel in state.channels] == [""]
     assert state.main is not None
     assert state.main.receiver is Thread.YES
-
-
-def half_received(world: RealWorld, server: str, first: str = "DO 0") -> str:
-    """Kill db1 while it sends a big transaction, so that `server` alone holds the first part of it; its name.
-
-    `first` is executed just before it.
-    """
-    source = world.mysqlds["db1"]
-    world.mysqlds["db3" if server == "db2" else "db2"].rows("STOP REPLICA")
-    source.rows(
-        "INSERT INTO app.t (body) VALUES (REPEAT('x', 2000))", *["INSERT INTO app.t (body) SELECT body FROM app.t"] * 13
-    )
-    within(30, lambda: world.executed(server) == world.executed("db1"), "the replica caught up")
-
-    def big() -> None:
-        with contextlib.suppress(pymysql.Error):
-            source.rows("UPDATE app.t SET body = CONCAT(body, 'y')")
-
-    def queueing() -> str:
-        table = "performance_schema.replication_connection_status"
-        return world.mysqlds[server].value(f"SELECT QUEUEING_TRANSACTION FROM {table} WHERE CHANNEL_NAME = ''")
-
-    source.rows(first)
-    writing = threading.Thread(target=big)
-    writing.start()
-    within(30, lambda: queueing() != "", "the transaction began to arrive")
-    name = queueing()
-    source.kill()
-    writing.join()
-    assert name
-    assert not GtidSet.parse(name) <= world.executed(server), "it arrived as a whole before the kill"
-    return name
 
 
 @pytest.mark.parametrize("server", ["db2", "db3"])

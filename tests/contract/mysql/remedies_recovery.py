@@ -12,8 +12,9 @@ import pytest
 
 from failoverd.gtid import GtidSet
 from failoverd.model.sight import ServerState, Thread
-from tests.contract.mysql.test_real_recovery import half_received, lay_out
+from tests.contract.mysql.test_real_recovery import lay_out
 from tests.contract.mysql.test_real_stall import LOCKS, LONG, held_up, locked, prepared
+from tests.contract.mysql.troubles import half_received
 from tests.contract.mysql.worlds import CLUSTER, RealWorld, within
 from tests.fakes.coordination import FakeLease
 

@@ -78,6 +78,12 @@ def waiting(server: Document) -> int | None:
     return None if received is None else (GtidSet.parse(received) - GtidSet.parse(executed)).count()
 
 
+def answered_in(document: Document) -> Iterator[Sample]:
+    """How long servers took to answer in the last published look."""
+    for server, seconds in document["answered_in"].items():
+        yield (document["name"], server), seconds
+
+
 def last(value: Callable[[Document], object]) -> Callable[[Document], Iterator[Sample]]:
     """One number of the operation that this manager ended last; nothing before one."""
 
@@ -166,6 +172,12 @@ METRICS = (
         last(lambda o: o["lost"]["transactions"]),
     ),
     Metric("failoverd_server_up", "1 where the server answers.", SERVER, of_servers(lambda s: s["reachable"])),
+    Metric(
+        "failoverd_server_probe_seconds",
+        "How long it took to answer the last look that was told, at least every five seconds.",
+        SERVER,
+        answered_in,
+    ),
     Metric("failoverd_server_writable", "1 where it takes writes.", SERVER, of_servers(writable)),
     Metric(
         "failoverd_server_lag_seconds",

@@ -16,6 +16,7 @@ class TopologySnapshot:
     made, and what standby managers said.
 
     Invariant: `sights` names every server of the configuration, reached or not. `holdings` is filled only in recovery.
+    `answered_in` is how long servers took to answer where that is known, in seconds.
     """
 
     cluster: str
@@ -25,6 +26,7 @@ class TopologySnapshot:
     probes: tuple[ProbeReport, ...] = ()
     holdings: tuple[Holding, ...] = ()
     standbys: tuple[StandbyWord, ...] = ()
+    answered_in: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def state(self, name: str) -> ServerState | None:
         """The server's state if this look reached it."""

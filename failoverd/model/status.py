@@ -54,6 +54,7 @@ def status_json(
         "last_operation": last_json(management.last),
         "traffic": management.traffic,
         "seen": time_text(wall),
+        "answered_in": {name: round(took, 6) for name, took in snapshot.answered_in.items()},
         "servers": [
             {
                 **server_json(snapshot, verdict, policy, spec),

@@ -35,6 +35,18 @@ class Interest:
     proven_at: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A sight for every server that was asked, and the seconds from question to answer where that is known."""
+
+    sights: Mapping[str, Sight]
+    seconds: Mapping[str, float]
+
+    def over(self, before: Round) -> Round:
+        """What both say; this one where both do."""
+        return Round({**before.sights, **self.sights}, {**before.seconds, **self.seconds})
+
+
 def look(eyes: Eyes, policy: ClusterPolicy, interest: Interest) -> TopologySnapshot:
     """Read every server; where the primary is silent also ask the agents and let the replicas' hosts log in to it.
 
@@ -45,14 +57,15 @@ def look(eyes: Eyes, policy: ClusterPolicy, interest: Interest) -> TopologySnaps
     started, primary = eyes.clock.now(), interest.primary
     routes = Routes(MappingProxyType({}))
     if primary is not None and interest.misses:
-        sights, routes = at_once(eyes, policy, primary, patience_for(policy.detection, interest, started))
+        found, routes = at_once(eyes, policy, primary, patience_for(policy.detection, interest, started))
     else:
-        sights = read_all(eyes, policy)
-        if primary is not None and speaks(sights.get(primary)):
+        found = read_all(eyes, policy)
+        if primary is not None and speaks(found.sights.get(primary)):
             routes = ask_routes(eyes, policy, primary)
         elif interest.hosts:
             routes = ask_hosts(eyes, policy)
-    return TopologySnapshot(policy.name, started, MappingProxyType(dict(sights)), routes.hosts, routes.probes)
+    sights, seconds = MappingProxyType(dict(found.sights)), MappingProxyType(dict(found.seconds))
+    return TopologySnapshot(policy.name, started, sights, routes.hosts, routes.probes, answered_in=seconds)
 
 
 def patience_for(detection: DetectionPolicy, interest: Interest, now: float) -> float:
@@ -76,24 +89,24 @@ def speaks(sight: Sight | None) -> bool:
     return isinstance(sight, Unreachable) and sight.why not in SILENCE
 
 
-def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str, patience: float) -> tuple[Mapping[str, Sight], Routes]:
+def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str, patience: float) -> tuple[Round, Routes]:
     """Sights and second routes side by side; the primary gets this many seconds."""
-    calls: dict[str, Callable[[], Mapping[str, Sight] | Routes]] = {
+    calls: dict[str, Callable[[], Round | Routes]] = {
         "sights": lambda: read_all(eyes, policy, {primary: patience}),
         "routes": lambda: ask_routes(eyes, policy, primary, patience),
     }
     answers = eyes.tasks.gather(calls, policy.detection.timeout + 2 * GRACE)
-    sights, routes = answers["sights"], answers["routes"]
+    found, routes = answers["sights"], answers["routes"]
     now = eyes.clock.now()
-    if isinstance(sights, (Exception, Routes)):
-        sights = {
-            s.name: Unreachable(s.name, Why.OWN_SIDE, f"no look came back: {sights}", now) for s in policy.servers
-        }
-    if not speaks(sights[primary]) and isinstance(sights[primary], Unreachable):
+    if not isinstance(found, Round):
+        why = f"no look came back: {found}"
+        found = Round({s.name: Unreachable(s.name, Why.OWN_SIDE, why, now) for s in policy.servers}, {})
+    silent = found.sights[primary]
+    if not speaks(silent) and isinstance(silent, Unreachable):
         # While the primary was waited for, what the others said has grown old: a silence may be proven by now.
-        there = tuple(name for name, sight in sights.items() if isinstance(sight, ServerState))
-        sights = {**sights, **read_all(eyes, policy, names=there)}
-    return sights, routes if isinstance(routes, Routes) else Routes(MappingProxyType({}))
+        there = tuple(name for name, sight in found.sights.items() if isinstance(sight, ServerState))
+        found = read_all(eyes, policy, names=there).over(found)
+    return found, routes if isinstance(routes, Routes) else Routes(MappingProxyType({}))
 
 
 def read_all(
@@ -101,35 +114,50 @@ def read_all(
     policy: ClusterPolicy,
     patience: Mapping[str, float] | None = None,
     names: tuple[str, ...] | None = None,
-) -> Mapping[str, Sight]:
+) -> Round:
     """A sight for every listed server, or for these; `patience` is for those who get less time than the others, in
     seconds.
     """
     timeout, less = policy.detection.timeout, patience or {}
     asked = tuple(s.name for s in policy.servers) if names is None else names
-    answers = heard(eyes, policy, asked) if patience is None else None
+    seconds: dict[str, float] = {}
+    answers = heard(eyes, policy, asked, seconds) if patience is None else None
     if answers is None:
-        answers = ask_all(
-            eyes.tasks, asked, lambda name: eyes.servers.look(policy.name, name, less.get(name, timeout)), timeout
-        )
+        begun = eyes.clock.now()
+
+        def ask(name: str) -> Sight:
+            sight = eyes.servers.look(policy.name, name, less.get(name, timeout))
+            seconds[name] = eyes.clock.now() - begun
+            return sight
+
+        answers = ask_all(eyes.tasks, asked, ask, timeout)
     now = eyes.clock.now()
-    return {name: slow_is_hung(as_sight(name, answer, now), answer) for name, answer in answers.items()}
+    sights = {name: slow_is_hung(as_sight(name, answer, now), answer) for name, answer in answers.items()}
+    return Round(sights, {name: took for name, took in dict(seconds).items() if isinstance(sights[name], ServerState)})
 
 
-def heard(eyes: Eyes, policy: ClusterPolicy, names: tuple[str, ...]) -> Mapping[str, Sight | Exception] | None:
+def heard(
+    eyes: Eyes, policy: ClusterPolicy, names: tuple[str, ...], seconds: dict[str, float]
+) -> Mapping[str, Sight | Exception] | None:
     """Every server asked at once and heard one after the other, which costs no threads; None where not all could be
-    asked on an open session. One that is silent takes the whole time-out, and what the others said waits for us there.
+    asked on an open session. One that is silent takes the whole time-out, and what the others said waits for us there:
+    how long those took is in nobody's `seconds`.
     """
-    end = eyes.clock.now() + policy.detection.timeout
+    began = eyes.clock.now()
+    end = began + policy.detection.timeout
     begun = [eyes.servers.begin_look(policy.name, name) for name in names]
     if not all(begun):
         return None
     answers: dict[str, Sight | Exception] = {}
+    waited = False
     for name in names:
         try:
             answers[name] = eyes.servers.look(policy.name, name, max(end - eyes.clock.now(), NO_TIME))
         except Exception as error:  # noqa: BLE001 - as side by side: an error is the answer
             answers[name] = error
+        waited = waited or not isinstance(answers[name], ServerState)
+        if not waited:
+            seconds[name] = eyes.clock.now() - began
     return answers
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from failoverd.model.errors import CoordinationError
 from failoverd.model.snapshot import TopologySnapshot
@@ -16,6 +17,8 @@ from failoverd.service.world import Memory, World
 Document = Mapping[str, object]
 # A status that says nothing new is published again this often, so that its age shows that somebody is there.
 AGAIN_AFTER = 5.0
+# What no two looks have in common, and is no news.
+_NO_NEWS = frozenset({"seen", "answered_in"})
 
 
 class Published:
@@ -32,7 +35,7 @@ class Published:
         if memory.verdict is None:
             return
         document = describe(world, memory, snapshot, active=lease is not None)
-        said = json.dumps({key: value for key, value in document.items() if key != "seen"}, sort_keys=True)
+        said = json.dumps({key: value for key, value in document.items() if key not in _NO_NEWS}, sort_keys=True)
         now = world.eyes.clock.now()
         if said == self._last and now - self._at < AGAIN_AFTER:
             return
@@ -57,7 +60,7 @@ def describe(world: World, memory: Memory, snapshot: TopologySnapshot, *, active
     """The status document of one cluster as this manager sees it."""
     if memory.verdict is None:
         return {}
-    told = TopologySnapshot(snapshot.cluster, snapshot.taken_at, snapshot.sights, snapshot.hosts or memory.hosts)
+    told = replace(snapshot, hosts=snapshot.hosts or memory.hosts)
     management = Management(
         epoch=memory.epoch,
         active_manager=world.manager if active else holder(world),

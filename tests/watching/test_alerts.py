@@ -23,7 +23,13 @@ CLUSTER = {
     **dict.fromkeys(("healthy", "managed", "standbys", "coordination"), 1),
     "epoch": 7,
 }
-SERVER = {"server_up": 1, "server_agent": 1, "server_problems": 0, "server_lag_seconds": 0}
+SERVER = {
+    "server_up": 1,
+    "server_agent": 1,
+    "server_problems": 0,
+    "server_lag_seconds": 0,
+    "server_probe_seconds": 0.002,
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ CASES = (
     case("a server that is down", "ServerDown", "server_up db2=0"),
     case("an agent that is away", "AgentMissing", "server_agent db2=0"),
     case("a replica far behind", "ReplicaBehind", "server_lag_seconds db2=90"),
+    case("a server that is slow to answer", "ProbeSlow", "server_probe_seconds db2=0.4"),
     case("a server with problems", "ServerProblem", "server_problems db2=2"),
     case("a failover", "FailedOver", "last_operation_timestamp_seconds failover=60"),
     case("a failover long ago", "", "last_operation_timestamp_seconds failover=60", 90),

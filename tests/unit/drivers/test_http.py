@@ -113,7 +113,9 @@ def test_prometheus_reads_numbers_of_clusters_and_servers() -> None:
     assert 'failoverd_server_writable{cluster="shop",server="db1"} 1.0' in lines
     assert 'failoverd_server_writable{cluster="shop",server="db2"} 0.0' in lines
     assert 'failoverd_server_up{cluster="shop",server="db3"} 0.0' in lines
-    assert not [line for line in lines if line.startswith("failoverd_server_writable") and "db3" in line]
+    for metric in ("writable", "probe_seconds"):
+        assert not [line for line in lines if line.startswith(f"failoverd_server_{metric}") and "db3" in line]
+    assert 'failoverd_server_probe_seconds{cluster="shop",server="db2"} 0.0' in lines
 
 
 def test_every_metric_is_documented_and_no_other() -> None:

@@ -281,6 +281,23 @@ def test_open_sessions_are_asked_at_once_and_heard_without_work_side_by_side() -
     assert {state.name for state in snapshot.reached()} == {"db1", "db2", "db3"}
 
 
+def test_how_long_a_server_took_is_known_unless_it_waited_behind_a_silent_one() -> None:
+    whole = Whole()
+    eyes, servers, _ = warm(whole)
+    look(eyes, whole.policy, Interest("db1"))
+    quick = servers.look
+
+    def slow(cluster: str, server: str, timeout: float) -> Sight:
+        whole.clock.sleep(0.01)
+        return quick(cluster, server, timeout)
+
+    servers.look = slow  # type: ignore[method-assign]
+    took = look(eyes, whole.policy, Interest("db1")).answered_in
+    assert took == pytest.approx({"db1": 0.01, "db2": 0.02, "db3": 0.03})
+    whole.mysqlds["db2"].frozen = True
+    assert look(eyes, whole.policy, Interest("db1")).answered_in == pytest.approx({"db1": 0.01})
+
+
 def test_one_silent_server_takes_the_whole_time_and_the_others_are_heard_all_the_same() -> None:
     whole = Whole()
     eyes, _, _ = warm(whole)

@@ -184,6 +184,9 @@ def _tried(attempt: Callable[..., None], *words: object) -> str:
     return ""
 
 
+_CHILD_LIFE = "10"  # seconds, longer than it is needed
+
+
 def _prove_kill(datadir: str) -> None:
     with _child_of_owner(datadir) as child:
         doomed = processes.Doomed(child.pid)
@@ -204,12 +207,13 @@ def _child_of_owner(datadir: str) -> Any:
     """A sleeping process of the account that owns the data directory, ended and reaped afterwards."""
     owner = os.stat(datadir)
     account = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-    child = subprocess.Popen(["/bin/sleep", "30"], cwd="/", **account)  # type: ignore[call-overload]
+    child = subprocess.Popen(["/bin/sleep", _CHILD_LIFE], cwd="/", **account)  # type: ignore[call-overload]
     try:
         yield child
     finally:
-        child.kill()
-        child.wait()
+        with contextlib.suppress(PermissionError):  # then it ends by itself, and what was tried has been answered
+            child.kill()
+            child.wait()
 
 
 def _prove_files(place: LogPlace, uuid: str) -> None:

@@ -130,9 +130,9 @@ class Agent:
             "read the data directory": _why(processes.server_uuid, server.datadir),
             "ask for the lock": _why(processes.lock_holder, server.datadir),
         }
-        for place in (server.binary, server.relay):
+        for kind, place in (("binary", server.binary), ("relay", server.relay)):
             if place is not None:
-                tried[f"read {place.folder}"] = _why(_read_newest, place)
+                tried[f"read {kind} logs in {place.folder}"] = _why(_read_newest, place)
         state = self._doorway.state()
         tried["door"] = "" if state == "ok" else state
         rights = [{"right": right, "why": why} for right, why in tried.items()]

@@ -54,11 +54,11 @@ _ABSOLUTE_OR_NULL: Final = Text(_ABSOLUTE.form, _ABSOLUTE.says, null=True)
 _UNIT: Final = Text(re.compile(r"[A-Za-z0-9@:._-]+"), "the name of a systemd unit", null=True)
 _PORT: Final = Whole(1, 65535)
 _PORT_OR_NULL: Final = Whole(1, 65535, null=True)
-_TLS: Final = Choice(("off", "preferred", "required", "verify"))
+_TLS: Final = Choice(("off", "preferred", "required", "verify", "verify-identity"))
 _FENCING: Final = Choice(("required", "best-effort"))
 _LEVEL: Final = Choice(("debug", "info", "warning", "error"))
 
-TlsMode = Literal["off", "preferred", "required", "verify"]
+TlsMode = Literal["off", "preferred", "required", "verify", "verify-identity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,9 @@ class MysqlConfig:
     user: Annotated[str, _ACCOUNT, "The account's name."] = "failoverd"
     port: Annotated[int, _PORT, "Port of every server that names none of its own."] = 3306
     admin_port: Annotated[int | None, _PORT_OR_NULL, "MySQL's administrative port, used when others are full."] = None
-    tls: Annotated[TlsMode, _TLS, "Whether sessions are encrypted; verify needs ca_file."] = "preferred"
+    tls: Annotated[TlsMode, _TLS, "Whether sessions are encrypted, and whether certificates and names are checked."] = (
+        "preferred"
+    )
     ca_file: Annotated[Path | None, LocalFile(null=True), "Who must have signed the servers' certificates."] = None
 
 

@@ -95,7 +95,7 @@ class ReplicationPolicy:
     """How replicas are made to follow; the password never appears here."""
 
     user: str = "repl"
-    tls: Literal["off", "preferred", "required", "verify"] = "preferred"
+    tls: Literal["off", "preferred", "required", "verify", "verify-identity"] = "preferred"
     connect_retry: float = 1.0
     retry_count: int = 100000
     heartbeat: float = 0.5

@@ -7,15 +7,16 @@ from typing import Literal
 
 from failoverd.model.sight import Endpoint
 
-Tls = Literal["off", "preferred", "required", "verify"]
+Tls = Literal["off", "preferred", "required", "verify", "verify-identity"]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAccess:
     """One member of a cluster and the manager's account there.
 
-    `tls` verify: the chain must lead to `ca_file`, names are not compared (clusters are mostly listed by address);
-    without a `ca_file` the system's authorities are asked and names are compared. `admin_port` is tried when the
+    `tls` verify: the chain must lead to `ca_file`, names are not compared (MySQL's own certificates name no host).
+    verify-identity: the certificate must also name the host as it is listed; without a `ca_file` the system's
+    authorities are asked. `admin_port` is tried when the
     ordinary port is out of connections. Semi-sync is read where the cluster is `lossless`. The password is never shown.
     """
 

@@ -183,9 +183,9 @@ class Channels:
             **self._login(),
             **self._timing(),
         }
-        if replication.tls == "verify":
-            # a private authority is enough; names are compared only where no authority of one's own is given
-            options["SOURCE_SSL_VERIFY_SERVER_CERT"] = int(not replication.ca_file)
+        if replication.tls.startswith("verify"):
+            # a private authority is enough, unless names are to be compared, too
+            options["SOURCE_SSL_VERIFY_SERVER_CERT"] = int(replication.tls != "verify" or not replication.ca_file)
             if replication.ca_file:
                 options["SOURCE_SSL_CA"] = replication.ca_file
         if replication.tls in {"off", "preferred"}:

@@ -257,7 +257,7 @@ class Doorstep:
             if _no_tls(error) and access.tls == "preferred":
                 return None
             raise failures.no_session(access.where, why, error, (access.password,)) from error
-        if access.tls in {"required", "verify"} and not connection.encrypted:
+        if access.tls not in {"off", "preferred"} and not connection.encrypted:
             connection.close()
             line.close()
             return None

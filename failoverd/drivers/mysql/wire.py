@@ -81,11 +81,11 @@ def unacknowledged(line: socket.socket) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _context(ca_file: str, verified: bool) -> ssl.SSLContext:
+def _context(ca_file: str, verified: bool, named: bool = False) -> ssl.SSLContext:
     """One context per policy and authority: making one takes 25 ms, a handshake 2."""
     context = ssl.create_default_context(cafile=ca_file or None)
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # MySQL's own generated certificates do not pass the strict reading
-    context.check_hostname = verified and not ca_file
+    context.check_hostname = named
     context.verify_mode = ssl.CERT_REQUIRED if verified else ssl.CERT_NONE
     return context
 
@@ -94,7 +94,8 @@ _TLS_ARGUMENTS: Mapping[Tls, Callable[[ServerAccess], Mapping[str, object]]] = {
     "off": lambda _: {"ssl_disabled": True},
     "preferred": lambda _: {"ssl": _context("", verified=False)},
     "required": lambda _: {"ssl": _context("", verified=False)},
-    "verify": lambda access: {"ssl": _context(access.ca_file, verified=True)},
+    "verify": lambda access: {"ssl": _context(access.ca_file, verified=True, named=not access.ca_file)},
+    "verify-identity": lambda access: {"ssl": _context(access.ca_file, verified=True, named=True)},
 }
 
 

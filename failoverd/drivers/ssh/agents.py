@@ -390,5 +390,5 @@ def probe_args(aim: AgentAccess, timeout: float) -> dict[str, Any]:
         "user": aim.account.user,
         "password": aim.account.password,
         "timeout": timeout,
-        "tls": "required" if aim.account.tls == "verify" else aim.account.tls,
+        "tls": "required" if aim.account.tls.startswith("verify") else aim.account.tls,
     }

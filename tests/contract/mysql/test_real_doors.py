@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from failoverd.drivers.wakeups import Bell
 from failoverd.model.errors import ConnectFailed
 from failoverd.model.sight import Endpoint, ServerState, Sight, Unreachable, Why
 from tests.acceptance.real_mysqld import RealMysqld, free_port
+from tests.contract.authority import Authority
 from tests.contract.mysql.worlds import CLOCK, CLUSTER, RealWorld, in_memory, template
 from tests.fakes.coordination import FakeLease
 
@@ -75,14 +77,62 @@ def test_verify_trusts_the_given_authority_only(real: RealWorld, plain: RealMysq
         assert sight.why is Why.OWN_SIDE
 
 
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealMysqld, Authority]]:
+    """A server whose certificate, of an authority of ours, names 127.0.0.1 and nothing else."""
+    home = in_memory("certified")
+    ours = Authority(tmp_path_factory.mktemp("authority"), "ours")
+    issued = ours.issue("server", "127.0.0.1")
+    files = (f"--ssl-ca={ours.certificate}", f"--ssl-cert={issued.certificate}", f"--ssl-key={issued.key}")
+    mysqld = RealMysqld(home / "one", 8, extra=files)
+    mysqld.initialise(template(home))
+    mysqld.start()
+    yield mysqld, ours
+    mysqld.kill()
+    shutil.rmtree(home)
+
+
+@pytest.mark.parametrize(
+    ("tls", "host", "let_in"),
+    [
+        ("verify", "127.0.0.1", True),
+        ("verify", "localhost", True),
+        ("verify-identity", "127.0.0.1", True),
+        ("verify-identity", "localhost", False),
+    ],
+)
+def test_names_are_compared_where_identity_is_asked_for(
+    certified: tuple[RealMysqld, Authority], tls: Tls, host: str, let_in: bool
+) -> None:
+    mysqld, ours = certified
+    access = replace(access_to(mysqld), endpoint=Endpoint(host, mysqld.port), tls=tls, ca_file=str(ours.certificate))
+    sight = look(access)
+    assert isinstance(sight, ServerState) is let_in, sight
+    if isinstance(sight, Unreachable):
+        assert (sight.why, sight.spoke) == (Why.OWN_SIDE, False)
+        assert "localhost" in sight.text
+
+
+@pytest.mark.parametrize("tls", ["verify", "verify-identity"])
+def test_a_foreign_authority_is_refused_whatever_name_it_certifies(
+    certified: tuple[RealMysqld, Authority], tls: Tls, tmp_path: Path
+) -> None:
+    mysqld, _ = certified
+    access = replace(access_to(mysqld), tls=tls, ca_file=str(Authority(tmp_path, "theirs").certificate))
+    sight = look(access)
+    assert isinstance(sight, Unreachable)
+    assert "certificate" in sight.text
+
+
 @pytest.mark.parametrize("tls", ["off", "preferred"])
 def test_a_server_without_tls_is_entered_where_the_policy_allows_it(plain: RealMysqld, tls: Tls) -> None:
     plain.rows("FLUSH LOCAL PRIVILEGES")
     assert isinstance(look(replace(access_to(plain), tls=tls)), ServerState)
 
 
-def test_a_server_without_tls_lives_and_is_not_entered_where_tls_is_required(plain: RealMysqld) -> None:
-    sight = look(replace(access_to(plain), tls="required"))
+@pytest.mark.parametrize("tls", ["required", "verify-identity"])
+def test_a_server_without_tls_lives_and_is_not_entered_where_tls_is_required(plain: RealMysqld, tls: Tls) -> None:
+    sight = look(replace(access_to(plain), tls=tls))
     assert isinstance(sight, Unreachable)
     assert (sight.why, sight.spoke) == (Why.ALIVE, True)
 

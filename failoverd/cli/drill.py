@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+from click.shell_completion import CompletionItem
 
 from failoverd.bootstrap.drilling import cluster_ground, lab_ground
-from failoverd.cli.session import Session, examples, json_option, on_terminal, person, reason_option, yes_option
+from failoverd.cli.drill_told import Told, answer, kept, last_lines, trend_lines
+from failoverd.cli.session import (
+    Session,
+    error_text,
+    examples,
+    json_option,
+    on_terminal,
+    person,
+    reason_option,
+    yes_option,
+)
 from failoverd.config.complaints import ConfigErrors
-from failoverd.drill import catalog, junit, page, preview, report, suggest
-from failoverd.drill.run import Drill, Finished
+from failoverd.drill import catalog, page, preview, report, suggest
+from failoverd.drill.run import Drill
 from failoverd.drill.trend import distribution
 from failoverd.drivers.tasks import ThreadTasks
-from failoverd.model.errors import ConfigError
+from failoverd.model.errors import ConfigError, FailoverdError
 from failoverd.model.permit import objections
 from failoverd.model.runbook import LAB, AskStep, Runbook
 
 Document = Mapping[str, Any]
-_EXITS: Final = {"passed": 0, "failed": 1, "aborted": 1}
 _RUNBOOKS = click.option("--runbooks", type=click.Path(path_type=Path), help="The folder of the runbooks.")
 _REPORTS = click.option("--reports", type=click.Path(path_type=Path), help="The folder of the reports.")
+
+
+def runbook_names(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The runbooks whose names begin so, for the shell; where one is broken, its name alone."""
+    found = catalog.files(ctx.params.get("runbooks"))
+    return [CompletionItem(name, help=catalog.title(found[name])) for name in sorted(found) if name.startswith(begun)]
+
+
+def report_names(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The drills of which there are reports, for the shell; without a configuration, those of `--reports`."""
+    folder = ctx.params.get("reports") or catalog.default_folder()
+    if ctx.obj is not None:
+        folder = reports_folder(ctx.obj, ctx.params.get("reports"))
+    known = {str(told["drill"]) for told in catalog.kept(folder)}
+    return [CompletionItem(name) for name in sorted(known) if name.startswith(begun)]
 
 
 @click.group("drill")
@@ -49,7 +74,7 @@ def list_(session: Session, runbooks: Path | None) -> None:
 @drill.command(
     epilog=examples("drill run primary-killed", "drill run primary-frozen --repeat 10", "drill run ./ours.yml --plan")
 )
-@click.argument("names", nargs=-1, metavar="NAME...")
+@click.argument("names", nargs=-1, metavar="NAME...", shell_complete=runbook_names)
 @click.option("--all", "everything", is_flag=True, help="Every runbook that is for a lab, one after the other.")
 @click.option("--lab", "in_lab", is_flag=True, help="Bring a lab up for it; the default.")
 @click.option("--on", "cluster", default="", metavar="CLUSTER", help="Rehearse on a real cluster that allows drills.")
@@ -70,26 +95,41 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     books = chosen(options["names"], options["everything"], options["runbooks"])
     places = [place_of(book, options["cluster"], options["in_lab"]) for book in books]
     if options["only_plan"]:
-        told = [preview.preview(book, on) for book, on in zip(books, places, strict=True)]
-        many = {"drills": told} if len(told) > 1 else told[0]
-        session.document(many) if session.as_json else click.echo("\n\n".join(map(preview.text, told)))
+        shown = [preview.preview(book, on) for book, on in zip(books, places, strict=True)]
+        many = {"drills": shown} if len(shown) > 1 else shown[0]
+        session.document(many) if session.as_json else click.echo("\n\n".join(map(preview.text, shown)))
         return
     for book, on in zip(books, places, strict=True):
         permitted(session, book, on, options["confirm"])
         alone(book, options["by_step"], options["yes"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us gets the cleanup, too
     folder = reports_folder(session, options["reports"])
-    runs: list[Document] = []
-    for book, on in [one for one in zip(books, places, strict=True) for _ in range(options["repeat"])]:
-        files = tuple(filter(None, (options["abort_file"], as_path(book.abort_file))))
-        voice = Terminal(session, options["yes"], files)
-        session.say(f"{book.name}: {book.title}")
-        ground = lab_ground(book, voice.say) if on == LAB else cluster_ground(session.path, session.config, on, book)
-        one = Drill(book, ground, (session.clock, ThreadTasks()), voice, by_step=options["by_step"])
-        runs.append(kept(session, folder, one.run(person(options["reason"])), on))
-        if runs[-1]["result"] == "aborted":
+    told = Told()
+    todo = [one for one in zip(books, places, strict=True) for _ in range(options["repeat"])]
+    for book, on in todo:
+        try:
+            told.runs.append(rehearsed(session, options, folder, book, on))
+        except FailoverdError as error:
+            if len(todo) == 1:
+                raise
+            session.say(error_text(error))
+            told.broken.append(book.name)
+        if told.aborted:
             break
-    ctx.exit(answer(session, folder, runs))
+    ctx.exit(answer(session, folder, told))
+
+
+def rehearsed(session: Session, options: Mapping[str, Any], folder: Path, book: Runbook, on: str) -> Document:
+    """Carry one runbook out and keep its report; the document. Raises FailoverdError where it was not begun."""
+    began = session.clock.now()
+    files = tuple(filter(None, (options["abort_file"], as_path(book.abort_file))))
+    voice = Terminal(session, options["yes"], files)
+    session.say(f"{book.name}: {book.title}")
+    ground = lab_ground(book, voice.say) if on == LAB else cluster_ground(session.path, session.config, on, book)
+    one = Drill(book, ground, (session.clock, ThreadTasks()), voice, by_step=options["by_step"])
+    finished = one.run(person(options["reason"]))
+    whole = round(session.clock.now() - began, 1)
+    return kept(session, folder, {**report.document(finished), "on": on, "whole_seconds": whole})
 
 
 def chosen(names: tuple[str, ...], everything: bool, folder: Path | None) -> list[Runbook]:
@@ -166,49 +206,10 @@ class Terminal:
         return next((f"{file} is there" for file in self._files if file.exists()), "")
 
 
-def kept(session: Session, folder: Path, finished: Finished, on: str) -> Document:
-    """Write the report and say what came of it; the document."""
-    told = {**report.document(finished), "on": on}
-    place = catalog.keep(folder, told)
-    for one in finished.judged:
-        session.say(f"  {one.outcome:8} {one.expectation.title}: {one.measured}")
-    if finished.problem:
-        session.say(f"  problem: {finished.problem}")
-    for rest in finished.left:
-        session.say(f"  not cleared away: {rest}")
-    session.say(f"{told['drill']}: {told['result']}; {place}/report.html")
-    return told
-
-
-def answer(session: Session, folder: Path, runs: Sequence[Document]) -> int:
-    """The document of one run, or the figures of several with the XML of all; the exit code."""
-    if len(runs) > 1:
-        (folder / "junit.xml").write_bytes(junit.xml(runs))
-        summaries = [report.summary(one) for one in runs]
-        for drill in dict.fromkeys(one["drill"] for one in summaries):
-            for line in distribution_lines([one for one in summaries if one["drill"] == drill]):
-                session.say(line)
-        if session.as_json:
-            session.document({**distribution(summaries), "results": summaries})
-    elif session.as_json:
-        session.document(runs[0])
-    return max(_EXITS[one["result"]] for one in runs)
-
-
-def distribution_lines(runs: Sequence[Document]) -> list[str]:
-    """How often it passed, and how long it took, for people."""
-    told = distribution(runs)
-    lines = [f"{told['drill']}: {told['passed']} of {told['runs']} passed, {told['lost_rows']} rows lost"]
-    return lines + [
-        f"  {name}: median {found['median']:.3f} s, {found['least']:.3f} to {found['most']:.3f} s"
-        for name, found in told["figures"].items()
-    ]
-
-
 @drill.command(
     "report", epilog=examples("drill report primary-killed", "drill report primary-killed --trend --html trend.html")
 )
-@click.argument("name")
+@click.argument("name", shell_complete=report_names)
 @click.option("--trend", is_flag=True, help="All runs of it together, oldest first.")
 @click.option("--html", "target", type=click.Path(path_type=Path), help="Write the page to this file.")
 @_REPORTS
@@ -241,23 +242,6 @@ def show(session: Session, told: Document, lines: list[str], target: Path | None
         session.document(told)
     else:
         click.echo("\n".join(lines))
-
-
-def last_lines(told: Document) -> list[str]:
-    """One run for people."""
-    outage = page.duration((told["outage"] or {}).get("seconds"))
-    lines = [f"{told['drill']} {told['began']} on {told['on']}: {told['result']}; outage {outage}"]
-    lines += [f"  {one['outcome']:8} {one['title']}: {one['measured']}" for one in told["expectations"]]
-    return lines + [f"  {one['stage']:10} {one['seconds']:.3f} s" for one in told["rto"]["stages"]]
-
-
-def trend_lines(runs: list[Document]) -> list[str]:
-    """All runs for people."""
-    return [
-        f"{run['began']}  {run['on']:12} {run['result']:8} outage {page.duration(run['outage_seconds']):>9}"
-        f"  next write {page.duration(run['rto_seconds']):>9}  rows lost {run['lost_rows']}"
-        for run in runs
-    ]
 
 
 @drill.command("suggest", epilog=examples("drill suggest shop"))

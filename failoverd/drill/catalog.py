@@ -35,6 +35,14 @@ def files(folder: Path | None = None) -> dict[str, Path]:
     return found
 
 
+def title(file: Path) -> str:
+    """The title of the runbook in that file; empty where it cannot be loaded."""
+    try:
+        return load_runbook(file).title
+    except ConfigError:
+        return ""
+
+
 def find(name: str, folder: Path | None = None) -> Runbook:
     """The runbook of that name or in that file, loaded. Raises ConfigError."""
     if name.endswith(".yml") or "/" in name:

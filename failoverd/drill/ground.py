@@ -32,6 +32,9 @@ class Ground(Protocol):
     def open(self) -> Cast:
         """Make it ready and watched; who has which role."""
 
+    def slowness(self) -> float:
+        """How many times longer than alone everything takes here, known after `open`; 1.0 where that is no excuse."""
+
     def lacks(self, need: Need) -> str:
         """Why a need is not met; empty where it is."""
 

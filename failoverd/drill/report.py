@@ -185,4 +185,5 @@ def summary(told: Document) -> Document:
         "outage_seconds": (told["outage"] or {}).get("seconds"),
         "rto_seconds": told["rto"]["seconds"],
         "lost_rows": told["rpo"]["rows"],
+        "whole_seconds": told.get("whole_seconds") or told["seconds"] or 0.0,
     }

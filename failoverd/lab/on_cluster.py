@@ -81,6 +81,10 @@ class ClusterGround:
             standbys=tuple(status.get("standby_managers", ())),
         )
 
+    def slowness(self) -> float:
+        """Nobody promised a real cluster's clients less because it is busy."""
+        return 1.0
+
     def lacks(self, need: Need) -> str:
         """Why a need is not met, by what the active manager published."""
         status = self._ask_status()

@@ -50,6 +50,8 @@ class LabGround:
         self._managers: Managers | None = None
         self._breaking: Breaking | None = None
         self._began = 0.0
+        self._load = 0.0
+        self._journal: dict[str, Document] = {}
 
     @property
     def name(self) -> str:
@@ -80,6 +82,7 @@ class LabGround:
     def open(self) -> Cast:
         """Bring the lab up and let managers watch it; the first one may carry the runbook's failpoint."""
         take_down_orphans()
+        self._load = os.getloadavg()[0]
         shape = self._shape
         self._lab = Lab.up(
             Options(
@@ -125,6 +128,10 @@ class LabGround:
             standbys=tuple(status["standby_managers"]),
             zookeepers=tuple(host.name for host in self.lab.layout.of_kind(Kind.ZOOKEEPER)),
         )
+
+    def slowness(self) -> float:
+        """Processes that wanted a processor, for each processor there is, in the minute before the lab came up."""
+        return max(1.0, round(self._load / (os.cpu_count() or 1), 1))
 
     def lacks(self, need: Need) -> str:
         """What the loader has not seen to already: the lab is healthy and whole, or it would not be open."""
@@ -223,8 +230,11 @@ class LabGround:
 
     def operations(self) -> tuple[Document, ...]:
         """The journal with all steps, by the commands that people use."""
-        listed = self._json("ops", "list").get("operations", [])
-        return tuple(self._json("ops", "show", str(one["operation"])) for one in listed)
+        listed = [str(one["operation"]) for one in self._json("ops", "list").get("operations", [])]
+        for one in listed:
+            if not self._journal.get(one, {}).get("ended"):  # what has ended stays as it is
+                self._journal[one] = self._json("ops", "show", one)
+        return tuple(self._journal[one] for one in listed)
 
     def _json(self, *words: str) -> Mapping[str, Any]:
         done = self.managers.command(*words, "--json")
@@ -254,6 +264,7 @@ class LabGround:
             "MySQL": version,
             "Python": platform.python_version(),
             "ground": f"a lab: {shape.replicas} replicas, {shape.managers} managers, {shape.zookeepers} ZooKeeper",
+            "machine": f"{os.cpu_count()} processors, load {self._load:.2f} before the lab came up",
             "durability": "lossless" if shape.lossless else "async",
             "settings": settings,
         }

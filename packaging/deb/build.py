@@ -85,6 +85,7 @@ def lay_out_manager(tree: Path) -> None:
         documents / "bundled.md", BUNDLED + "".join(f"| {d.name} | {d.version} | {licence(d)} |\n" for d in libraries)
     )
     shutil.copytree(ROOT / "conf", documents / "examples", ignore=shutil.ignore_patterns("systemd"))
+    shutil.copytree(ROOT / "conf/drills", tree / "usr/share/failoverd/drills")
     for page in (ROOT / "docs").glob("*.md"):
         shutil.copy(page, documents)
     shutil.copy(ROOT / "CHANGELOG.md", documents / "releases.md")

@@ -85,6 +85,7 @@ class FakeGround:
         self.refuses: set[str] = set()
         self.left: tuple[str, ...] = ()
         self.exit = 0
+        self.slow = 1.0
         self.journal_takes = 0.0
         self.on_fault: Callable[[FaultStep], None] = lambda _: None
         self._dead_at: float | None = None
@@ -93,6 +94,9 @@ class FakeGround:
     def open(self) -> Cast:
         self.done.append("open")
         return Cast("db1", ("db2", "db3"), "mgr1", ("mgr2",), ("zk1",))
+
+    def slowness(self) -> float:
+        return self.slow
 
     def lacks(self, need: Need) -> str:
         return self.lacking.get(need, "")

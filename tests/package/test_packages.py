@@ -56,6 +56,7 @@ def test_the_life_of_the_managers_package(machine: Machine, packages: Path, tmp_
     assert stat(machine, "/etc/failoverd/failoverd.yml.sample") == "640 root failoverd"
     assert machine.say("getent", "passwd", "failoverd").endswith(":/var/lib/failoverd:/usr/sbin/nologin")
     assert machine.say("failoverd", "--version").startswith("failoverd, version ")
+    assert "primary-killed" in machine.say("failoverd", "drill", "list")
     refused = machine.run("failoverd", "config", "check", check=False)
     assert (refused.returncode, "failoverd.yml" in refused.stderr) == (2, True)
     machine.write("/etc/failoverd/mine.yml", "mine: yes\n")

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from failoverd.cli import drill as command
+from failoverd.cli.main import main
 from failoverd.drill import catalog
 from failoverd.drill.run import Drill
 from failoverd.model.finding import Finding, Severity
@@ -205,3 +207,40 @@ def test_drills_and_reports_that_are_not_there(at: Terminal) -> None:
     done = at.call(StandIn(), "drill", "report", "nothing", "--reports", str(at.folder))
     assert done.exit_code == 2
     assert "there is no report of 'nothing'" in done.stderr
+
+
+def test_a_drill_that_cannot_be_begun_fails_all_of_them_and_the_others_are_done(
+    at: Terminal, grounds: list[FakeGround], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (at.folder / "books/another.yml").write_text(BOOK + "needs: [lossless]\nlab: {lossless: true}\n")
+    (at.folder / "books/worse.yml").write_text(BOOK.replace("lost_rows: 0", "outage_below: 1ms"))
+    monkeypatch.setattr(FakeGround, "lacks", lambda _, need: f"{need} is not there")
+    books, reports = str(at.folder / "books"), str(at.folder / "reports")
+    done = at.call(StandIn(), "drill", "run", "--all", "--runbooks", books, "--reports", reports, "--json")
+    assert done.exit_code == 1
+    assert "another.yml:11: needs: lossless: lossless is not there" in done.stderr
+    told = json.loads(done.stdout)
+    assert told["not_begun"] == ["another"]
+    assert [(one["drill"], one["result"]) for one in told["results"]] == [("ours", "passed"), ("worse", "failed")]
+    shown = done.stderr.splitlines()[-5:]
+    assert [line.split()[:2] for line in shown[1:4]] == [["ours", "passed"], ["worse", "failed"], ["another", "not"]]
+    assert shown[1].split()[3] == "s", "the time of each"
+    assert shown[4].startswith("1 of 3 passed in ")
+
+
+def completed(at: Terminal, *words: str) -> list[str]:
+    """What the shell offers for the last word."""
+    asked = " ".join(["failoverd", *words])
+    variables = {"_FAILOVERD_COMPLETE": "bash_complete", "COMP_WORDS": asked, "COMP_CWORD": str(len(words))}
+    done = CliRunner().invoke(main, [], env=variables, prog_name="failoverd")
+    return [line.partition(",")[2] for line in done.output.splitlines() if line]
+
+
+def test_the_shell_completes_names_of_runbooks_and_of_reports(at: Terminal, grounds: list[FakeGround]) -> None:
+    books, reports = str(at.folder / "books"), str(at.folder / "reports")
+    (at.folder / "books/other.yml").write_text("nonsense: [")
+    assert completed(at, "drill", "run", "--runbooks", books, "o") == ["other", "ours"]
+    assert "primary-killed" in completed(at, "drill", "run", "primary-")
+    run(at)
+    assert completed(at, "drill", "report", "--reports", reports, "") == ["ours"]
+    assert completed(at, "drill", "report", "--reports", reports, "x") == []

@@ -210,3 +210,18 @@ def test_a_role_that_nobody_has_is_told(play: Play) -> None:
         words_of(RunStep("rejoin {cluster} {other-replica}", place="x.yml:5"), cast, "shop")
     with pytest.raises(ConfigError, match="stands for nobody"):
         words_of(RunStep("rejoin {luck}"), cast, "shop")
+
+
+def test_limits_of_time_are_longer_where_the_machine_is_busy_and_the_report_says_so(play: Play) -> None:
+    limits = (Expectation("outage_below", 0.6), Expectation("new_primary", "any", 0.6), Expectation("lost_rows", 0.0))
+    assert play.run(KILL, expect=limits).result == "failed"
+    again = Play()
+    again.ground.slow = 2.5
+    finished = again.run(KILL, expect=limits, abort_if=(Abort("outage_over", 0.6),))
+    assert finished.result == "passed", finished.judged
+    assert finished.judged[0].expectation.title == "no write waits longer than 1.5 s"
+    assert finished.facts["time limits"].startswith("2.5 times those of the runbook")
+    assert "the machine is busy: time limits count 2.5 times" in again.person.said
+    again = Play()
+    again.ground.slow, again.ground.lost = 2.5, (3,)
+    assert again.run(KILL, expect=limits).result == "failed", "what is lost is lost on a busy machine, too"

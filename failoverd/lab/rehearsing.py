@@ -232,7 +232,7 @@ class LabGround:
         """The journal with all steps, by the commands that people use."""
         listed = [str(one["operation"]) for one in self._json("ops", "list").get("operations", [])]
         for one in listed:
-            if not self._journal.get(one, {}).get("ended"):  # what has ended stays as it is
+            if self._journal.get(one, {}).get("outcome") not in {"done", "refused", "undone"}:  # these are closed
                 self._journal[one] = self._json("ops", "show", one)
         return tuple(self._journal[one] for one in listed)
 

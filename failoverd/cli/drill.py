@@ -29,7 +29,7 @@ from failoverd.drill.run import Drill
 from failoverd.drill.trend import distribution
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.model.errors import ConfigError, FailoverdError
-from failoverd.model.permit import objections
+from failoverd.model.permit import fits_clusters, objections
 from failoverd.model.runbook import LAB, AskStep, Runbook
 
 Document = Mapping[str, Any]
@@ -64,11 +64,14 @@ def drill() -> None:
 def list_(session: Session, runbooks: Path | None) -> None:
     """The runbooks there are."""
     books = [catalog.find(name, runbooks) for name in sorted(catalog.files(runbooks))]
-    found = [{"drill": book.name, "title": book.title, "on": book.on, "file": book.file} for book in books]
+    found = [
+        {"drill": one.name, "title": one.title, "on": one.on, "file": one.file, "fits_clusters": fits_clusters(one)}
+        for one in books
+    ]
     if session.as_json:
         session.document({"drills": found})
     for one in () if session.as_json else found:
-        click.echo(f"{one['drill']:28} {one['title']}")
+        click.echo(f"{one['drill']:28} {'lab, --on' if one['fits_clusters'] else 'lab':10} {one['title']}")
 
 
 @drill.command(
@@ -159,7 +162,8 @@ def permitted(session: Session, book: Runbook, on: str, confirm: str) -> None:
     if not confirm and on_terminal():
         confirm = click.prompt(f"this breaks servers of {on}; type its name to go on", err=True)
     if confirm != on:
-        raise ConfigError(f"a drill on {on} is to be confirmed by that name", confirm or "no name", f"--confirm {on}")
+        said = f"{book.file}:1: {confirm or 'no name'}"
+        raise ConfigError(f"a drill on {on} is to be confirmed by that name", said, f"--confirm {on}")
 
 
 def alone(book: Runbook, by_step: bool, yes: bool) -> None:

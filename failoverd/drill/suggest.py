@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from failoverd.model.finding import Finding, Severity
+from failoverd.model.permit import fits_clusters
 from failoverd.model.runbook import LAB, Runbook
 
 Document = Mapping[str, Any]
 FRESH_DAYS: Final = 90.0  # a rehearsal that is older proves nothing about today
-# What a promise that holds on paper is worth: half of it where only a lab has shown it.
+# What a promise that holds on paper is worth: half of it where only a lab has shown what the cluster itself could show.
 _WORTH: Final = {"here": 1.0, "lab": 0.5, "never": 0.0}
 _CHECK_POINTS: Final = 50.0
 _PER_WARNING: Final = 10.0
@@ -22,16 +23,24 @@ def suggestions(
 ) -> Document:
     """Promises by how long nobody has rehearsed them, the score from 0 to 100, and its reasons."""
     told = list(reports)
-    promises = [_promise(cluster, book, told, now) for book in books]
-    promises.sort(key=lambda one: (_WORTH[one["rehearsed"]], -(one["days"] if one["days"] is not None else 1e9)))
+    promises = [_worth(book, _promise(cluster, book, told, now)) for book in books]
+    promises.sort(key=lambda one: (one["worth"], -(one["days"] if one["days"] is not None else 1e9)))
     errors = [found.sentence for found in findings if found.severity is Severity.ERROR]
     warnings = [found.sentence for found in findings if found.severity is Severity.WARNING]
     checked = 0.0 if errors else max(_CHECK_POINTS - _PER_WARNING * len(warnings), 0.0)
-    shown = sum(_WORTH[one["rehearsed"]] for one in promises) / max(len(promises), 1)
+    shown = sum(one["worth"] for one in promises) / max(len(promises), 1)
     reasons = [f"check: {sentence}" for sentence in (*errors, *warnings)]
-    reasons += [f"{one['drill']}: {one['reason']}" for one in promises if one["rehearsed"] != "here"]
+    reasons += [f"{one['drill']}: {one['reason']}" for one in promises if one["worth"] < 1.0]
     score = round(checked + (100.0 - _CHECK_POINTS) * shown)
     return {"cluster": cluster, "score": score, "reasons": reasons, "promises": promises}
+
+
+def _worth(book: Runbook, promise: Document) -> Document:
+    """What it counts: what no cluster can be asked to show counts whole when a lab has shown it."""
+    if promise["rehearsed"] == "lab" and not fits_clusters(book):
+        reason = f"a lab has shown it, {promise['days']:.0f} days ago; it is for labs"
+        return {**promise, "worth": 1.0, "reason": reason}
+    return {**promise, "worth": _WORTH[promise["rehearsed"]]}
 
 
 def _promise(cluster: str, book: Runbook, reports: Sequence[Document], now: datetime) -> Document:

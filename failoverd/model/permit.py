@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from failoverd.model.runbook import FAULTS, Fault, FaultStep, Role, Runbook
@@ -39,6 +39,12 @@ class Permit:
     window: Window | None = None
     window_text: str = ""
     faults: frozenset[Fault] = frozenset()
+
+
+def fits_clusters(book: Runbook) -> bool:
+    """Whether a cluster that allows every fault at any time would let it be done there; the others are for labs."""
+    everything = Permit(True, None, "", frozenset(BREAKING))
+    return not objections(book, everything, datetime.min.replace(tzinfo=UTC))
 
 
 def objections(book: Runbook, permit: Permit, local: datetime) -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,14 +24,17 @@ about: A rehearsal on a cluster that serves people.
 on: shop
 needs: [healthy, standby, agents, two-replicas]
 blast_radius: [primary, replica]
-probe: {every: 20ms}
+probe: {{every: 20ms}}
 steps:
   - wait: writes
-  - {fault: freeze, at: replica, lasts: 6s}
+  - {{fault: {fault}, lasts: 6s}}
   - wait: 300s
 expect:
   - lost_rows: 0
 """
+FROZEN = BOOK.format(fault="freeze, at: replica")
+CUT = BOOK.format(fault="cut, at: replica, peer: everybody")
+TABLE = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = 'numbered'"
 
 
 def allowed(play: Rehearsal) -> None:
@@ -39,42 +44,66 @@ def allowed(play: Rehearsal) -> None:
     play.lab.configure({"clusters": {"shop": {"drills": drills}}})
 
 
-def command(play: Rehearsal, folder: Path) -> list[str]:
-    file = folder / "ours.yml"
-    file.write_text(BOOK, encoding="utf-8")
-    words = ["drill", "run", str(file), "--on", "shop", "--confirm", "shop", "--yes", "--json"]
+def command(play: Rehearsal, folder: Path, book: str) -> list[str]:
+    """The drill of a shipped runbook's name, or of a runbook's text."""
+    if "\n" in book:
+        (folder / "ours.yml").write_text(book, encoding="utf-8")
+        book = str(folder / "ours.yml")
+    words = ["drill", "run", book, "--on", "shop", "--confirm", "shop", "--yes", "--json"]
     reports = ["--reports", str(folder / "reports")]
     return [sys.executable, "-m", "failoverd", "-c", str(play.lab.config_path), *words, *reports]
+
+
+def drilled(play: Rehearsal, folder: Path, book: str) -> tuple[int, Mapping[str, Any], str]:
+    """Exit code, document and story of a whole drill."""
+    done = subprocess.run(command(play, folder, book), capture_output=True, text=True, timeout=240, check=False)
+    return done.returncode, json.loads(done.stdout), done.stderr
 
 
 def stands(play: Rehearsal, server: str) -> bool:
     return state(play.lab.mysqld_pid(server)) == "T"
 
 
-def killed(play: Rehearsal, folder: Path, broken: Callable[[], bool]) -> None:
+def cut_off(play: Rehearsal, server: str) -> bool:
+    return "failoverd_drill" in play.lab.call_in(server, ["nft", "list", "ruleset"]).stdout
+
+
+def killed(play: Rehearsal, folder: Path, book: str, broken: Callable[[], bool]) -> None:
     """The drill command is killed as soon as that holds; nothing that it broke stays broken."""
-    with subprocess.Popen(command(play, folder), stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command(play, folder, book), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         try:
             eventually(broken, bool, "the moment to kill it", PATIENCE)
         finally:
             process.send_signal(signal.SIGKILL)
-    eventually(lambda: stands(play, "db2"), lambda found: not found, "a mended db2", PATIENCE)
+    eventually(lambda: stands(play, "db2") or cut_off(play, "db2"), lambda found: not found, "a mended db2", PATIENCE)
     play.managers.wait_for("a healthy cluster", lambda s: s["verdict"] == "healthy" and whole(s), PATIENCE)
 
 
-def whole(status: object) -> bool:
+def whole(status: Mapping[str, Any]) -> bool:
     """Both replicas follow."""
-    servers = status["servers"]  # type: ignore[index]
-    return [s["receiver"] for s in servers if s["role"] == "replica"] == ["yes", "yes"]
+    return [s["receiver"] for s in status["servers"] if s["role"] == "replica"] == ["yes", "yes"]
 
 
-def test_a_drill_that_is_killed_leaves_the_cluster_whole(lab: LabFactory, tmp_path: Path) -> None:
+def test_a_drill_that_is_killed_and_one_that_ends_leave_the_cluster_whole(lab: LabFactory, tmp_path: Path) -> None:
     with rehearsal(lab()) as play:
         allowed(play)
-        for name in ("mgr1", "mgr2"):
-            play.managers.start(name)
+        play.managers.start("mgr1")
+        play.managers.wait_ready(standbys=0, timeout=PATIENCE)
+        code, told, said = drilled(play, tmp_path, FROZEN)
+        assert (code, play.lab.sql("db1", TABLE)) == (2, ((0,),)), "without a standby nothing is touched"
+        assert "ours.yml:4: needs: standby: mgr1 is alone" in said
+        play.managers.start("mgr2")
         play.managers.wait_ready(timeout=PATIENCE)
-        table = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = 'numbered'"
-        killed(play, tmp_path, lambda: play.lab.sql("db1", table) == ((1,),))
-        killed(play, tmp_path, lambda: stands(play, "db2"))
+        killed(play, tmp_path, FROZEN, lambda: play.lab.sql("db1", TABLE) == ((1,),))
+        killed(play, tmp_path, FROZEN, lambda: stands(play, "db2"))
+        killed(play, tmp_path, CUT, lambda: cut_off(play, "db2"))
         assert play.operations() == []
+
+        code, told, said = drilled(play, tmp_path, "replica-cut-off")
+        assert (code, told["result"], told["left"]) == (0, "passed", []), said
+        assert play.operations() == []
+        code, told, said = drilled(play, tmp_path, "primary-frozen")
+        assert (code, told["result"], told["left"]) == (0, "passed", []), said
+        assert (told["on"], told["cast"]["primary"], told["rpo"]["rows"]) == ("shop", "db1", 0)
+        assert told["client"]["acknowledged"] > 100
+        assert not stands(play, "db1"), "it was ended by the fence, or mended by the drill"

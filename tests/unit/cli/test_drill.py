@@ -87,6 +87,9 @@ def test_runbooks_are_listed(at: Terminal) -> None:
     done = at.call(StandIn(), "drill", "list", "--json")
     names = {one["drill"] for one in json.loads(done.stdout)["drills"]}
     assert {"primary-killed", "zookeeper-lost", "rolling-restart"} <= names
+    fit = {one["drill"] for one in json.loads(done.stdout)["drills"] if one["fits_clusters"]}
+    assert {"replica-frozen", "replica-cut-off", "primary-cut-off", "primary-killed", "primary-frozen"} <= fit
+    assert not fit & {"full-disk", "host-gone", "zookeeper-lost", "manager-killed"}
     assert "A drill" in at.call(StandIn(), "drill", "list", "--runbooks", str(at.folder / "books")).stdout
 
 
@@ -178,6 +181,7 @@ def test_a_real_cluster_must_allow_it_and_be_confirmed_by_name(
         code, _, said = run(at, "--on", "shop", *words)
         assert code == 2
         assert "a drill on shop is to be confirmed by that name" in said
+        assert f"ours.yml:1: {words[-1] if words else 'no name'}" in said
     assert made.done == []
     code, text, _ = run(at, "--on", "shop", "--confirm", "shop", "--json")
     assert (code, json.loads(text)["on"]) == (0, "shop")
@@ -186,6 +190,7 @@ def test_a_real_cluster_must_allow_it_and_be_confirmed_by_name(
 
 
 def test_what_should_be_rehearsed_next_and_the_score(at: Terminal, grounds: list[FakeGround]) -> None:
+    (at.folder / "books/ours.yml").write_text(BOOK + "blast_radius: [primary]\n")
     run(at)
     app = StandIn(check=(Finding("no-standby", "shop", "", "there is no standby", severity=Severity.WARNING),))
     folders = ["--runbooks", str(at.folder / "books"), "--reports", str(at.folder / "reports")]

@@ -12,10 +12,13 @@ from failoverd.drill import catalog
 from failoverd.drill.suggest import suggestions
 from failoverd.drivers.metrics import exposition
 from failoverd.model.finding import Finding, Severity
-from failoverd.model.runbook import Runbook
+from failoverd.model.runbook import Fault, FaultStep, Role, Runbook
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
-BOOKS = [Runbook(name, f"{name}.yml", name, "why", (), ()) for name in ("killed", "frozen")]
+STEPS = (FaultStep(Fault.KILL, Role.PRIMARY),)
+BOOKS = [
+    Runbook(name, f"{name}.yml", name, "why", STEPS, (), blast_radius=(Role.PRIMARY,)) for name in ("killed", "frozen")
+]
 
 
 def ran(drill: str, on: str, began: str, result: str = "passed") -> dict[str, Any]:
@@ -44,6 +47,15 @@ def test_a_promise_counts_by_where_it_was_shown(reports: list[dict[str, Any]], r
     assert promise["rehearsed"] == rehearsed
     assert promise["reason"].startswith(reason)
     assert told["score"] == {"here": 100, "lab": 75, "never": 50}[rehearsed]
+
+
+def test_what_is_for_labs_alone_counts_whole_when_a_lab_has_shown_it() -> None:
+    steps = (FaultStep(Fault.POWEROFF, Role.PRIMARY),)
+    gone = Runbook("gone", "gone.yml", "gone", "why", steps, (), blast_radius=(Role.PRIMARY,))
+    told = suggestions("shop", [gone], [ran("gone", "lab", "2026-11-10")], (), NOW)
+    assert (told["score"], told["reasons"]) == (100, [])
+    assert told["promises"][0]["reason"] == "a lab has shown it, 10 days ago; it is for labs"
+    assert suggestions("shop", [gone], [], (), NOW)["score"] == 50
 
 
 def test_what_was_never_shown_comes_first_and_errors_take_all_points_of_the_check() -> None:

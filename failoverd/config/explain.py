@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,20 @@ def explain(loaded: Loaded) -> tuple[Explained, ...]:
         for path, value in loaded.values.items()
         for origin in [loaded.origins[path]]
     )
+
+
+# What a cluster is judged and handled by; accounts, keys and folders are nobody's business in a report.
+_POLICY = ("replication", "detection", "failover", "durability", "semi_sync", "traffic", "rejoin", "switchover")
+
+
+def policy_in_effect(loaded: Loaded, cluster: str) -> Mapping[str, str]:
+    """The settings that a cluster is handled by, as people write them; marked where they are not the default."""
+    found = {}
+    for one in explain(loaded):
+        key = one.path.removeprefix(f"clusters.{cluster}.")
+        if key != one.path and key.partition(".")[0] in _POLICY and not key.endswith(("password_file", ".user")):
+            found[key] = one.value if one.origin.startswith("default") else f"{one.value} (set)"
+    return found
 
 
 def shown(value: object) -> str:

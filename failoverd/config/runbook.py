@@ -79,6 +79,7 @@ def _noun(shape: RunbookShape, walk: Walk, file: Path) -> Runbook:
         cleanup=steps("cleanup", shape.cleanup),
         abort_if=tuple(_abort(one) for one in shape.abort_if),
         abort_file=shape.abort_file,
+        text=file.read_text(encoding="utf-8"),
         lab=_lab(shape.lab),
         probe=ProbeShape(shape.probe.every, shape.probe.through, shape.probe.reads),
     )

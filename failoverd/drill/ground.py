@@ -65,6 +65,9 @@ class Ground(Protocol):
     def facts(self) -> Mapping[str, str]:
         """Versions and settings that belong into the report."""
 
+    def settings(self) -> Mapping[str, str]:
+        """The settings that the cluster is handled by."""
+
     def close(self) -> tuple[str, ...]:
         """Take everything back that is still broken; what could not be, in words. Never raises, may be called again."""
 

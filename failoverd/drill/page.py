@@ -28,6 +28,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["duration"] = duration
+    made.filters["at"] = at
     return made
 
 
@@ -39,6 +40,11 @@ def html(told: Document) -> str:
 def trend_html(told: Document, runs: Sequence[Document]) -> str:
     """The page of all runs of one drill, oldest first; `told` are their figures together."""
     return _templates().get_template("trend.html.j2").render(told=told, runs=runs)
+
+
+def at(value: float) -> str:
+    """A moment, in seconds from the strike; never a zero with a sign."""
+    return f"{round(value, 2) + 0.0:.2f} s"
 
 
 def duration(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
 from typing import Any, Final
@@ -11,7 +11,7 @@ Document = Mapping[str, Any]
 WIDTH: Final = 960.0
 LEFT: Final = 64.0
 RIGHT: Final = 16.0
-TOP: Final = 12.0
+TOP: Final = 28.0  # room for the outage and its length
 HEIGHT: Final = 220.0  # of the latencies
 ERRORS: Final = 48.0  # the strip below them
 ROW: Final = 18.0  # one lane of stages
@@ -30,6 +30,17 @@ class Bar:
     lane: int
     label: str
     label_x: float
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A stretch of time behind everything else; a label is written above it, beginning or ending at `label_x`."""
+
+    x: float
+    width: float
+    label: str = ""
+    label_x: float = 0.0
+    anchor: str = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,8 @@ class Plot:
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     strike: float | None
+    stages: tuple[Band, ...] = ()
+    outage: Band | None = None
 
     @property
     def height(self) -> float:
@@ -84,7 +97,18 @@ def plot(told: Document) -> Plot:
         across=tuple(Tick(x(at), f"{at:g} s") for at in _round_times(begin, end)),
         up=tuple(Tick(_y(value, top), words(value)) for value in _TICKS if _LEAST < value < top),
         strike=x(0.0) if begin <= 0.0 <= end and told["struck"] else None,
+        stages=tuple(Band(bar.x, bar.width) for bar in bars),
+        outage=None if told["outage"] is None else _outage(told["outage"], x),
     )
+
+
+def _outage(gap: Document, x: Callable[[float], float]) -> Band:
+    """The longest time without an acknowledged write, with its length where there is room for the words."""
+    begin, end = x(gap["from"]), x(gap["from"] + gap["seconds"])
+    label = f"outage {words(round(gap['seconds'], 3))}{'' if gap['ended'] else ', and no end'}"
+    if begin + _CHAR * len(label) > WIDTH - RIGHT:
+        return Band(begin, max(end - begin, 1.0), label, end, "end")
+    return Band(begin, max(end - begin, 1.0), label, begin)
 
 
 def _y(value: float, top: float) -> float:

@@ -65,6 +65,8 @@ def document(finished: Finished) -> Document:
         "changes": [_sight(measured, sight) for sight in changes(measured.sights)],
         "operations": [dict(one) for one in measured.operations],
         "facts": dict(finished.facts),
+        "settings": dict(finished.settings),
+        "runbook": book.text,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from failoverd.drill.fair import stretched
@@ -55,6 +55,7 @@ class Finished:
     left: tuple[str, ...]
     by: Requester
     facts: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class Drill:
@@ -89,7 +90,8 @@ class Drill:
                 result, problem = "aborted", str(error)
             except FailoverdError as error:
                 result, problem = "failed", str(error)
-            measured, facts = self._measure(probe), {**self._ground.facts(), **self._limits}
+            measured, facts = self._measure(probe), {**self._ground.facts(), **self._limits, **self._client()}
+            settings = self._ground.settings()
         finally:
             left = self._clear_away(cast)
         judged = judge_all(self._book.expect, measured)
@@ -97,7 +99,8 @@ class Drill:
             passed = all(one.outcome is Outcome.MET for one in judged) and not left
             result = "passed" if passed else "failed"
         steps = tuple(self._told)
-        return Finished(self._book, self._ground.name, measured, judged, steps, result, problem, left, by, facts)
+        place = self._ground.name
+        return Finished(self._book, place, measured, judged, steps, result, problem, left, by, facts, settings)
 
     def _needs(self) -> None:
         lacking = [f"{need}: {why}" for need in self._book.needs if (why := self._ground.lacks(need))]
@@ -111,6 +114,13 @@ class Drill:
         if times > 1.0:
             self._limits = {"time limits": f"{times:g} times those of the runbook, because the machine was busy"}
             self._voice.say(f"the machine is busy: time limits count {times:g} times")
+
+    def _client(self) -> Mapping[str, str]:
+        shape = self._book.probe
+        way = {"hosts": "each server in turn", "vip": "the virtual address"}.get(shape.through, shape.through)
+        return {
+            "client": f"a row every {shape.every * 1000:g} ms, by {way}; replicas {'' if shape.reads else 'not '}read"
+        }
 
     def _rehearse(self, probe: Probe) -> None:
         probe.start()

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from failoverd import __version__
+from failoverd.config.explain import policy_in_effect
+from failoverd.config.load import read
 from failoverd.config.schema import ClusterConfig, Config
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.mysql.application import ApplicationSession
@@ -252,6 +254,10 @@ class ClusterGround:
             "durability": self.section.durability,
             "settings": f"digest {policy.digest[:12]}",
         }
+
+    def settings(self) -> Mapping[str, str]:
+        """What is in effect, by the configuration."""
+        return policy_in_effect(read(self._path), self._cluster)
 
     def close(self) -> tuple[str, ...]:
         """End every fault that is still under way, and every session."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from failoverd import __version__
+from failoverd.config.explain import policy_in_effect
+from failoverd.config.load import read
 from failoverd.drivers.failpoint import VARIABLE
 from failoverd.lab.breaking import Breaking
 from failoverd.lab.compare import compare
@@ -268,6 +270,10 @@ class LabGround:
             "durability": "lossless" if shape.lossless else "async",
             "settings": settings,
         }
+
+    def settings(self) -> Mapping[str, str]:
+        """What is in effect, by the configuration."""
+        return policy_in_effect(read(self.lab.config_path), CLUSTER)
 
     def close(self) -> tuple[str, ...]:
         """End the managers and the lab; what could not be ended, in words."""

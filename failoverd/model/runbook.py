@@ -296,6 +296,7 @@ class Runbook:
     cleanup: tuple[Step, ...] = ()
     abort_if: tuple[Abort, ...] = ()
     abort_file: str = ""
+    text: str = ""
     lab: LabShape = LabShape()
     probe: ProbeShape = ProbeShape()
 

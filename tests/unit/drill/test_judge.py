@@ -13,6 +13,8 @@ from tests.unit.drill.measurements import BEFORE, DEAD, GOOD, OPEN, WHOLE, measu
 
 TWO = Sight(101.0, ("db1", "db2"), {}, "inconsistent", "db1", "mgr1")
 
+HELD = Sight(100.02, ("db1",), {"db2": "db1", "db3": "db1"}, "healthy", "db1", "mgr1")  # the fault has not shown yet
+
 # kind, value, within; then measurements in which it is met and in which it fails, and what is said then.
 CASES: tuple[tuple[str, Any, float | None, Measured, Measured, str], ...] = (
     ("new_primary", "any", 3.0, GOOD, measured(sights=(BEFORE, DEAD)), "it did not come"),
@@ -33,6 +35,8 @@ CASES: tuple[tuple[str, Any, float | None, Measured, Measured, str], ...] = (
     ("one_writer", "true", None, GOOD, measured(sights=(BEFORE, DEAD)), "in the end nobody takes writes"),
     ("attached", "others", 5.0, GOOD, measured(sights=(BEFORE, OPEN)), "nobody follows anybody"),
     ("attached", "all", 5.0, measured(sights=(BEFORE, Sight(104.0, ("db2",), {"db1": "db2", "db3": "db2"}))), GOOD, ""),
+    ("attached", "others", 5.0, GOOD, measured(sights=(HELD, DEAD, OPEN)), "nobody follows anybody"),
+    ("attached", "others", None, GOOD, measured(sights=(HELD, WHOLE, OPEN)), "nobody follows anybody"),
     ("operation", "failover done", 5.0, GOOD, measured(operations=(operation(outcome="failed"),)), "failover failed"),
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from failoverd.bootstrap.access import order_for
 from failoverd.bootstrap.build import Built, build, copies_folder
+from failoverd.bootstrap.journals import Journals
 from failoverd.bootstrap.run import run_manager
 from failoverd.config.install import Install
 from failoverd.config.schema import Config
@@ -15,11 +16,10 @@ from failoverd.decide.grants import held
 from failoverd.decide.rights import rights_findings
 from failoverd.drivers.account import leave_root_for
 from failoverd.drivers.control import WAITING, Visitor
-from failoverd.drivers.journal_copies import read_copies, read_copy
 from failoverd.drivers.ssh.install import install as put_agent
 from failoverd.drivers.ssh.zipapp import shipped
 from failoverd.model.control import Controls, Standing, Wishes
-from failoverd.model.errors import CoordinationError, FailoverdError
+from failoverd.model.errors import FailoverdError
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.plans import Plan, Request
@@ -104,24 +104,11 @@ class Application:
 
     def operations(self, cluster: str | None) -> tuple[Document, ...]:
         """All operations of one or all clusters, newest first."""
-        built, names = self._built(), self._names(cluster)
-        try:
-            found = [o for name in names for o in built.coordination.operations(name)]
-        except CoordinationError as away:
-            if built.coordination.state() != "lost":
-                raise
-            found = list(read_copies(copies_folder(self._config), built.clock, names, away))
-        return tuple(sorted(found, key=lambda operation: str(operation["started"]), reverse=True))
+        return self._journals().operations(self._names(cluster))
 
     def operation(self, operation: str) -> Document | None:
         """One operation with its steps and journal."""
-        built = self._built()
-        try:
-            return built.coordination.operation(operation)
-        except CoordinationError as away:
-            if built.coordination.state() != "lost":
-                raise
-            return read_copy(copies_folder(self._config), built.clock, operation, away)
+        return self._journals().operation(operation)
 
     def say(self, cluster: str, line: str) -> Document:
         """Say a line to the operation that runs on this host; where it runs elsewhere, the error says where."""
@@ -158,6 +145,10 @@ class Application:
             self._drivers = build(self._config)
             atexit.register(self._drivers.close)
         return self._drivers
+
+    def _journals(self) -> Journals:
+        built = self._built()
+        return Journals(built.coordination, built.clock, copies_folder(self._config))
 
     def _names(self, cluster: str | None) -> tuple[str, ...]:
         return (cluster,) if cluster else tuple(self._config.clusters)

@@ -91,6 +91,9 @@ def build(config: Config) -> Built:
     bells = {name: rota.bell(name) for name in config.clusters}
     doorbell = Bells(bells)
     coordination = coordination_for(config, clock, tasks, doorbell)
+    if isinstance(coordination, ZooKeeperCoordination):
+        coordination.tell_digests({name: config.policy(name).digest for name in config.clusters})
+        coordination.keep_copies(JournalCopies(copies_folder(config), tasks, clock, warn))
     accesses = [config.access(c, s.name) for c, found in config.clusters.items() for s in found.servers]
     servers = MysqlServers(
         tuple(server_access(access, config.policy(access.cluster).lossless) for access in accesses),
@@ -137,10 +140,7 @@ def coordination_for(config: Config, clock: SystemClock, tasks: ThreadTasks, bel
         if zookeeper.tls
         else None,
     )
-    coordination = ZooKeeperCoordination(settings, identity, clock, tasks, bells)
-    coordination.tell_digests({name: config.policy(name).digest for name in config.clusters})
-    coordination.keep_copies(JournalCopies(copies_folder(config), tasks, clock, warn))
-    return coordination
+    return ZooKeeperCoordination(settings, identity, clock, tasks, bells)
 
 
 def copies_folder(config: Config) -> Path:

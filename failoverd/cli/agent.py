@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from failoverd.cli.check import finding_document, tell, worst
-from failoverd.cli.documents import Document, word
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option, yes_option
 from failoverd.config.install import Install
+from failoverd.model.documents import Document, word
 
 
 @click.group()

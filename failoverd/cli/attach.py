@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 import click
 from click.shell_completion import CompletionItem
 
-from failoverd.cli.documents import Document, word
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option, on_terminal
 from failoverd.decide.controlling import WORDS, misspelt
 from failoverd.drivers.keyboard import Keyboard
+from failoverd.model.documents import Document, word
 from failoverd.model.errors import ConfigError, FailoverdError
 
 # Between two looks at how far it has come (seconds).

@@ -9,11 +9,11 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from failoverd.cli.documents import Document, part, word
 from failoverd.cli.plan import show_plan
 from failoverd.cli.render import operation_view, show
 from failoverd.cli.session import DONE, FINDING, Session, dry_run_option, json_option, reason_option, yes_option
 from failoverd.decide.refusals import REFUSALS, standing
+from failoverd.model.documents import Document, part, word
 from failoverd.model.errors import PlanRefused
 from failoverd.model.plans import Kind, Plan, Request
 from failoverd.model.published import EXIT_CODES, UNFENCED

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from failoverd.cli.documents import part, word, words
 from failoverd.cli.session import Session, examples, json_option, yes_option
+from failoverd.model.documents import part, word, words
 
 
 @click.command(epilog=examples("init shop", "init shop --adopt"))

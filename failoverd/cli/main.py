@@ -28,6 +28,7 @@ from failoverd.cli.run import run
 from failoverd.cli.session import Session
 from failoverd.cli.status import status
 from failoverd.cli.switchover import switchover
+from failoverd.cli.web import web
 from failoverd.config.load import DEFAULT_PATH
 from failoverd.model.errors import FailoverdError
 
@@ -96,5 +97,6 @@ for command in (
     run,
     status,
     switchover,
+    web,
 ):
     main.add_command(command)

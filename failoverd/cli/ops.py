@@ -9,12 +9,12 @@ import click
 from failoverd.cli.app import App
 from failoverd.cli.attach import attach
 from failoverd.cli.carrying import end_with
-from failoverd.cli.documents import Document, word
-from failoverd.cli.render import operation_lines, operations_view, show
+from failoverd.cli.render import operations_view, show
 from failoverd.cli.session import Session, examples, json_option, person, reason_option, yes_option
-from failoverd.cli.timeline import timeline
+from failoverd.model.documents import Document, word
 from failoverd.model.errors import FailoverdError
 from failoverd.model.plans import Kind, Request, Verb
+from failoverd.verify.telling import operation_lines, timeline
 
 
 @click.group()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import click
 
-from failoverd.cli.documents import Document, part, word, words
 from failoverd.cli.session import (
     Session,
     dry_run_option,
@@ -17,6 +16,7 @@ from failoverd.cli.session import (
     reason_option,
     yes_option,
 )
+from failoverd.model.documents import Document, part, word, words
 from failoverd.model.errors import ConfigError
 from failoverd.model.history import Pause
 

@@ -12,10 +12,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from failoverd.cli.documents import Document, part, parts, word, words
 from failoverd.cli.watching import Story
 from failoverd.config.explain import Explained
+from failoverd.model.documents import Document, part, parts, word, words, writes_word
 from failoverd.model.finding import Finding, Severity
+from failoverd.verify.telling import operation_lines
 
 # Where it is no terminal nothing is folded: scripts read by lines.
 _PLAIN_WIDTH: Final = 4000
@@ -150,15 +151,6 @@ def servers_view(servers: Iterable[Document]) -> Table:
     return made
 
 
-def writes_word(server: Document) -> str:
-    """Whether a server accepts writes, in a word."""
-    if not server.get("reachable"):
-        return "unreachable"
-    if server.get("super_read_only"):
-        return "closed"
-    return "read-only" if server.get("read_only") else "open"
-
-
 def findings_view(findings: Iterable[Finding]) -> RenderableType:
     """Findings by cluster and server; what is fine in one word, what is not with its hint."""
     made = table("", "WHERE", "WHAT", "FINDING")
@@ -193,39 +185,6 @@ def operations_view(operations: Iterable[Document]) -> Table:
 def operation_view(operation: Document) -> RenderableType:
     """One operation: what came of it, then its steps in their order."""
     return Group(*(Text(line) for line in operation_lines(operation)), steps_view(parts(operation, "steps")))
-
-
-def operation_lines(operation: Document) -> Iterator[str]:
-    """The account of an operation in sentences."""
-    yield f"{word(operation, 'kind')} {word(operation, 'operation')} of {word(operation, 'cluster')}: " + (
-        word(operation, "outcome") or "still open"
-    )
-    if word(operation, "cause"):
-        yield f"  because {word(operation, 'cause')}"
-    by = part(operation, "requested_by")
-    if word(by, "kind") == "person":
-        reason = f": {word(by, 'reason')}" if word(by, "reason") else ""
-        yield f"  asked for by {word(by, 'user')} on {word(by, 'host')}{reason}"
-    yield f"  {word(operation, 'old_primary') or '-'} -> {word(operation, 'new_primary') or '-'}"
-    if word(operation, "outage_seconds"):
-        yield f"  outage {word(operation, 'outage_seconds')} s"
-    yield from remains(operation)
-
-
-def remains(operation: Document) -> Iterator[str]:
-    """What an operation leaves behind: losses, savings, the fence, refusals, replicas that are not attached."""
-    lost = part(operation, "lost")
-    yield f"  lost {word(lost, 'transactions') or '0'} transactions {word(lost, 'gtids')}".rstrip()
-    for saved in parts(operation, "saved"):
-        yield f"  saved {word(saved, 'transactions')} transactions from {word(saved, 'from')} ({word(saved, 'how')})"
-    fenced = part(operation, "fenced")
-    if fenced:
-        yield f"  old primary {word(fenced, 'server')}: {word(fenced, 'how')}"
-    for refusal in parts(operation, "refusals"):
-        yield f"  refused by {word(refusal, 'id')}: {word(refusal, 'sentence')}"
-    for replica in parts(operation, "replicas"):
-        if not replica.get("attached"):
-            yield f"  {word(replica, 'name')} is not attached: {word(replica, 'problem')}"
 
 
 def steps_view(steps: Iterable[Document]) -> Table:

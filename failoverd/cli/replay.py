@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from failoverd.cli.documents import Document, part, parts, word, words
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option
 from failoverd.drivers.flight import read
+from failoverd.model.documents import Document, part, parts, word, words
 from failoverd.service.replaying import replay as judged_again
 
 

@@ -35,8 +35,9 @@ ON_INTERRUPT: Final = ("detach", "abort")
 class Session:
     """One call: made by the entry point with what it needs from the machine, handed to every command."""
 
-    def __init__(self, open_app: Callable[[Config], App], clock: Clock) -> None:
+    def __init__(self, open_app: Callable[[Config], App], clock: Clock, serve_page: Callable[[Config], int]) -> None:
         self._open_app = open_app
+        self.serve_page = serve_page
         self._loaded: Loaded | None = None
         self.clock = clock
         self.path = DEFAULT_PATH

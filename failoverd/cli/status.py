@@ -7,9 +7,9 @@ from typing import Final
 
 import click
 
-from failoverd.cli.documents import Document, parts, word
 from failoverd.cli.render import show, status_view, watch_status
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option, read_seconds
+from failoverd.model.documents import Document, parts, word
 from failoverd.model.errors import ConfigError
 
 _BETWEEN_LOOKS: Final = 1.0

@@ -9,10 +9,10 @@ import click
 
 from failoverd.cli.app import App
 from failoverd.cli.carrying import Wish, acting, carry_through
-from failoverd.cli.documents import Document, word
 from failoverd.cli.holding import Until, hold, moment
 from failoverd.cli.session import ON_INTERRUPT, Session, examples, person
 from failoverd.decide.controlling import lines_of
+from failoverd.model.documents import Document, word
 from failoverd.model.errors import ConfigError, FailoverdError, PlanRefused
 from failoverd.model.plans import Kind, Plan, Report, Request, Result, Stamps
 from failoverd.model.published import report_json

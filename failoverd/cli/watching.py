@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from failoverd.cli.documents import Document, part, parts, word
+from failoverd.model.documents import Document, part, parts, word
 
 # So many of the latest changes stay on the screen.
 KEPT = 12

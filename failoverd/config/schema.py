@@ -23,6 +23,7 @@ from failoverd.config.secret import Secret
 from failoverd.config.semisync import SemiSyncConfig
 from failoverd.config.switchover import SwitchoverConfig
 from failoverd.config.traffic import TrafficConfig
+from failoverd.config.web import WebConfig
 from failoverd.model.errors import ConfigError
 from failoverd.model.policy import (
     ClusterPolicy,
@@ -289,6 +290,7 @@ class Config:
     agent: AgentConfig = AgentConfig()
     manager: ManagerConfig = field(default_factory=ManagerConfig)
     zookeeper: ZookeeperConfig | None = None
+    web: WebConfig = field(default_factory=WebConfig)
 
     def cluster(self, name: str) -> ClusterConfig:
         """The cluster of that name; ConfigError where there is none."""

@@ -67,17 +67,28 @@ def keep(folder: Path, told: Document) -> Path:
     return place
 
 
-def kept(folder: Path, drill: str = "") -> Iterator[Document]:
-    """The reports that are kept there, oldest first: of one drill, or all. What cannot be read is passed over."""
+def shelf(folder: Path) -> tuple[tuple[str, Document], ...]:
+    """The reports that are kept there, newest first, each with the name of its folder. What cannot be read is passed
+    over.
+    """
     found = []
     for file in folder.glob(f"*/{_REPORT}"):
-        try:
+        with contextlib.suppress(OSError, ValueError):
             told = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(told, dict) and told.get("drill") == (drill or told.get("drill")):
-            found.append(told)
-    yield from sorted(found, key=lambda told: str(told["began"] or told["ended"]))
+            if isinstance(told, dict) and "drill" in told:
+                found.append((file.parent.name, told))
+    return tuple(sorted(found, key=lambda one: str(one[1].get("began") or one[1].get("ended")), reverse=True))
+
+
+def page_of(folder: Path, name: str) -> Path | None:
+    """The page of the report in that folder of it; None for a name that the shelf does not hold, whatever it spells."""
+    known = any(name == one for one, _ in shelf(folder))
+    return folder / name / "report.html" if known else None
+
+
+def kept(folder: Path, drill: str = "") -> Iterator[Document]:
+    """The reports that are kept there, oldest first: of one drill, or all."""
+    yield from (told for _, told in reversed(shelf(folder)) if told["drill"] == (drill or told["drill"]))
 
 
 def keep_score(folder: Path, cluster: str, score: float) -> None:

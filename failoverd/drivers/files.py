@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import uuid
 from collections.abc import Callable
@@ -118,3 +119,15 @@ def keeper_of(run_dir: Path) -> Callable[[str, str], None]:
         replace_file(run_dir / cluster / "status.json", document.encode())
 
     return keep
+
+
+def kept_in(run_dir: Path) -> Callable[[str], dict[str, object] | None]:
+    """What reads that status back; None where there is none, or nothing that can be understood."""
+
+    def kept(cluster: str) -> dict[str, object] | None:
+        with contextlib.suppress(CoordinationError, ValueError):
+            told = json.loads(read_file(run_dir / cluster / "status.json") or b"null")
+            return told if isinstance(told, dict) else None
+        return None
+
+    return kept

@@ -77,7 +77,7 @@ def lay_out_manager(tree: Path) -> None:
     library = tree / "usr/lib/failoverd"
     leave = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "failoverd", library / "failoverd", ignore=leave)
-    libraries = sorted(needed("failoverd"), key=lambda one: one.name.lower())
+    libraries = sorted(needed("failoverd[web]"), key=lambda one: one.name.lower())
     for one in libraries:
         copy_library(one, library)
     documents = tree / "usr/share/doc/failoverd"
@@ -125,15 +125,20 @@ def describe(folder: Path) -> None:
 
 
 def needed(name: str, seen: set[str] | None = None) -> Iterator[metadata.Distribution]:
-    """The installed libraries that a distribution needs here, and that those need, each once."""
+    """The installed libraries that a distribution (with its extras, as NAME[EXTRA]) needs here, and that those need,
+    each once.
+    """
     known = set() if seen is None else seen
-    for text in metadata.distribution(name).requires or ():
+    asked = Requirement(name)
+    for text in metadata.distribution(asked.name).requires or ():
         wanted = Requirement(text)
-        found = metadata.distribution(wanted.name) if wanted.marker is None or wanted.marker.evaluate() else None
+        extras = sorted(asked.extras) or [""]
+        applies = wanted.marker is None or any(wanted.marker.evaluate({"extra": extra}) for extra in extras)
+        found = metadata.distribution(wanted.name) if applies else None
         if found is not None and found.name not in known:
             known.add(found.name)
             yield found
-            yield from needed(found.name, known)
+            yield from needed(f"{found.name}[{','.join(wanted.extras)}]" if wanted.extras else found.name, known)
 
 
 def copy_library(library: metadata.Distribution, folder: Path) -> None:

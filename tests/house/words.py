@@ -23,6 +23,7 @@ ALLOWED_PATHS = {
     "failoverd/cli/import_mha.py": "the name of MHA's common file",
     "tests/unit/config/test_mha.py": "MHA's own names of its parameters",
     "docs/from-mha.md": "MHA's own names of its parameters and programs",
+    "failoverd/web/static/page.js": "the browser's own names of the parts of a page",
     "tests/ui/browser.py": "the browser's own names of the parts of a page",
     "docs/from-orchestrator.md": "orchestrator's own names of its commands and settings",
     "failoverd/agent/": "log files and accounts in MySQL's own old words",

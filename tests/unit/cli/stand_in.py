@@ -135,6 +135,7 @@ class Terminal:
 
     folder: Path
     clock: StillClock = field(default_factory=StillClock)
+    served: Callable[[Config], int] = lambda _: 0
 
     def call(self, app: App, *words: str, typed: str | None = None) -> Result:
         """Run `failoverd WORDS` on the application."""
@@ -144,7 +145,7 @@ class Terminal:
             return app
 
         path = self.folder / "failoverd.yml"
-        session = Session(opened, self.clock)
+        session = Session(opened, self.clock, self.served)
         return CliRunner().invoke(main, ["-c", str(path), *words], input=typed, obj=session, prog_name="failoverd")
 
 

@@ -375,7 +375,7 @@ def test_the_configuration_is_found_by_the_environment(screen: Terminal, monkeyp
 
     from failoverd.cli.session import Session
 
-    result = CliRunner().invoke(main, ["config", "check"], obj=Session(lambda _: StandIn(), screen.clock))
+    result = CliRunner().invoke(main, ["config", "check"], obj=Session(lambda _: StandIn(), screen.clock, lambda _: 0))
     assert result.exit_code == 2
     assert "none.yml:1: there is no such file" in result.stderr
 

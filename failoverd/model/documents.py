@@ -29,3 +29,12 @@ def words(document: Document, key: str) -> tuple[str, ...]:
     """The texts in a list."""
     value = document.get(key)
     return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+
+
+def writes_word(server: Document) -> str:
+    """Whether a server accepts writes, in a word."""
+    if not server.get("reachable"):
+        return "unreachable"
+    if server.get("super_read_only"):
+        return "closed"
+    return "read-only" if server.get("read_only") else "open"

@@ -1,4 +1,4 @@
-"""One operation as a timeline that a person can read aloud: seconds after its start, one sentence a line."""
+"""One operation for people, from its published document: its account in sentences, and its timeline."""
 
 from __future__ import annotations
 
@@ -6,16 +6,49 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
-from failoverd.cli.documents import Document, part, parts, word
+from failoverd.model.documents import Document, part, parts, word
 
-_MOMENTS: Final = (("detected", "first sign"), ("decided", "decided"), ("writable", "writable again"), ("ended", "end"))
+MOMENTS: Final = (("detected", "first sign"), ("decided", "decided"), ("writable", "writable again"), ("ended", "end"))
+
+
+def operation_lines(operation: Document) -> Iterator[str]:
+    """The account of an operation in sentences."""
+    yield f"{word(operation, 'kind')} {word(operation, 'operation')} of {word(operation, 'cluster')}: " + (
+        word(operation, "outcome") or "still open"
+    )
+    if word(operation, "cause"):
+        yield f"  because {word(operation, 'cause')}"
+    by = part(operation, "requested_by")
+    if word(by, "kind") == "person":
+        reason = f": {word(by, 'reason')}" if word(by, "reason") else ""
+        yield f"  asked for by {word(by, 'user')} on {word(by, 'host')}{reason}"
+    yield f"  {word(operation, 'old_primary') or '-'} -> {word(operation, 'new_primary') or '-'}"
+    if word(operation, "outage_seconds"):
+        yield f"  outage {word(operation, 'outage_seconds')} s"
+    yield from remains(operation)
+
+
+def remains(operation: Document) -> Iterator[str]:
+    """What an operation leaves behind: losses, savings, the fence, refusals, replicas that are not attached."""
+    lost = part(operation, "lost")
+    yield f"  lost {word(lost, 'transactions') or '0'} transactions {word(lost, 'gtids')}".rstrip()
+    for saved in parts(operation, "saved"):
+        yield f"  saved {word(saved, 'transactions')} transactions from {word(saved, 'from')} ({word(saved, 'how')})"
+    fenced = part(operation, "fenced")
+    if fenced:
+        yield f"  old primary {word(fenced, 'server')}: {word(fenced, 'how')}"
+    for refusal in parts(operation, "refusals"):
+        yield f"  refused by {word(refusal, 'id')}: {word(refusal, 'sentence')}"
+    for replica in parts(operation, "replicas"):
+        if not replica.get("attached"):
+            yield f"  {word(replica, 'name')} is not attached: {word(replica, 'problem')}"
 
 
 def timeline(operation: Document) -> Iterator[str]:
     """Everything that happened, in its order; of one that is open what is known so far."""
     started = seconds_of(word(operation, "started"))
     told: list[tuple[float, str]] = []
-    for key, what in _MOMENTS:
+    for key, what in MOMENTS:
         if word(operation, key):
             told.append((seconds_of(word(operation, key)), f"** {what}"))
     told += [(seconds_of(word(step, "started"), started), step_line(step)) for step in parts(operation, "steps")]

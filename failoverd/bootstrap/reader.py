@@ -1,0 +1,68 @@
+"""What the page reads: published status, journals, reports of drills. No server is looked at, no lock is contended
+for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from failoverd.bootstrap.build import coordination_for, copies_folder
+from failoverd.bootstrap.journals import Journals
+from failoverd.config.schema import Config
+from failoverd.drill import catalog
+from failoverd.drivers.clock import SystemClock
+from failoverd.drivers.files import kept_in
+from failoverd.drivers.tasks import ThreadTasks
+from failoverd.service import reading
+from failoverd.service.bells import Bells
+from failoverd.service.reading import Reading, Sources
+
+Document = Mapping[str, object]
+# However many people look, coordination is asked this often at most (seconds).
+AGAIN_AFTER = 0.5
+
+
+class Reader:
+    """One process's eyes on what is published. Methods raise FailoverdError where nothing can be read."""
+
+    def __init__(self, config: Config) -> None:
+        self.clock = SystemClock()
+        self._clusters = tuple(config.clusters)
+        self._reports = config.manager.state_dir / "drills"
+        coordination = coordination_for(config, self.clock, ThreadTasks(), Bells({}))
+        self._sources = Sources(coordination, self.clock, kept_in(config.manager.run_dir))
+        self._journals = Journals(coordination, self.clock, copies_folder(config))
+        self._last: dict[str, tuple[float, Reading]] = {}
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The clusters of the configuration, in its order."""
+        return self._clusters
+
+    def cluster(self, name: str) -> Reading:
+        """What is published of a cluster, at most half a second old."""
+        known, now = self._last.get(name), self.clock.now()
+        if known is None or now - known[0] >= AGAIN_AFTER:
+            known = self._last[name] = (now, reading.read(self._sources, name))
+        return known[1]
+
+    def operations(self, clusters: tuple[str, ...]) -> tuple[Document, ...]:
+        """All operations of these clusters, newest first, without steps."""
+        return self._journals.operations(clusters)
+
+    def operation(self, operation: str) -> Document | None:
+        """One operation with its steps and journal, None where there is none of that id."""
+        return self._journals.operation(operation)
+
+    def reports(self) -> tuple[tuple[str, Document], ...]:
+        """The reports of drills that this host keeps, newest first, each with the name of its folder."""
+        return catalog.shelf(self._reports)
+
+    def report(self, name: str) -> Path | None:
+        """The page of the report in that folder, None where there is none: only folders that are listed are known."""
+        return catalog.page_of(self._reports, name)
+
+    def close(self) -> None:
+        """End the session with coordination."""
+        self._sources.coordination.close()

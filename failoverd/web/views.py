@@ -1,0 +1,153 @@
+"""What each page shows, as plain values for its template. Pure: documents in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from failoverd.model.documents import Document, part, parts, word, words
+from failoverd.model.published import UNFENCED
+from failoverd.service.reading import Reading
+from failoverd.web import story
+from failoverd.web.topology import Drawing, draw
+from failoverd.web.words import BAD, UNKNOWN, WEIGHT, ago, refusal_hint, rule_hint, verdict_mark
+
+Values = Mapping[str, Any]
+COORDINATION: Final[Mapping[str, str]] = {
+    "ok": "ZooKeeper answers",
+    "local": "a file lock on one host: there is no standby",
+    "lost": "lost: watching goes on, nobody acts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One cluster in one line."""
+
+    name: str
+    mark: str
+    verdict: str
+    primary: str
+    answering: int
+    servers: int
+    lag: str
+    problems: int
+    refusals: int
+    manager: str
+    age: str
+    warnings: tuple[str, ...]
+    operation: str
+
+
+def glance(reading: Reading) -> Glance:
+    """The line of a cluster; news that is old looks as if nothing were known, whatever it says."""
+    told = reading.document or {}
+    servers = parts(told, "servers")
+    lags = [found for s in servers if isinstance(found := s.get("lag_seconds"), int | float)]
+    running = reading.operation or {}
+    return Glance(
+        reading.cluster,
+        mark_of(reading),
+        verdict_said(reading),
+        word(told, "primary"),
+        sum(bool(server.get("reachable")) for server in servers),
+        len(servers),
+        f"{max(lags):g} s" if lags else "–",
+        sum(len(parts(server, "problems")) for server in servers),
+        len(parts(told, "refusals")),
+        word(told, "active_manager"),
+        ago(reading.age),
+        reading.warnings,
+        f"{word(running, 'kind')} {word(running, 'operation')}".strip(),
+    )
+
+
+def verdict_said(reading: Reading) -> str:
+    """The verdict; where it says nothing about now, that it is the last one known."""
+    known = word(reading.document or {}, "verdict")
+    if not known:
+        return "nothing known"
+    return known if reading.fresh else f"last known: {known}"
+
+
+def mark_of(reading: Reading) -> str:
+    """The shape of a cluster: a good verdict counts only while it is fresh."""
+    if reading.document is None:
+        return UNKNOWN
+    mark = verdict_mark(word(reading.document, "verdict"))
+    return mark if reading.fresh or mark == BAD else UNKNOWN
+
+
+def glances(readings: Iterable[Reading]) -> tuple[Glance, ...]:
+    """All clusters, what needs people first, then by name."""
+    return tuple(sorted(map(glance, readings), key=lambda one: (WEIGHT[one.mark], not one.warnings, one.name)))
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """Everything about one cluster; `told` is its document."""
+
+    name: str
+    mark: str
+    verdict: str
+    told: Document
+    hint: str
+    coordination: str
+    standby: tuple[str, ...]
+    wide: Drawing
+    narrow: Drawing
+    problems: tuple[tuple[str, Document], ...]
+    refusals: tuple[tuple[Document, str], ...]
+    running: Values | None
+    age: str
+    warnings: tuple[str, ...]
+
+
+def cluster_view(reading: Reading) -> ClusterView:
+    """A cluster's own page."""
+    told = reading.document or {}
+    coordination = word(told, "coordination")
+    return ClusterView(
+        reading.cluster,
+        mark_of(reading),
+        verdict_said(reading),
+        told,
+        rule_hint(told.get("rule")),
+        COORDINATION.get(coordination, coordination),
+        words(told, "standby_managers"),
+        draw(told, narrow=False),
+        draw(told, narrow=True),
+        tuple((word(s, "name"), p) for s in parts(told, "servers") for p in parts(s, "problems")),
+        tuple((refusal, refusal_hint(refusal.get("id"))) for refusal in parts(told, "refusals")),
+        operation_view(reading.operation) if reading.operation is not None else None,
+        ago(reading.age),
+        reading.warnings,
+    )
+
+
+def left_behind(operation: Document) -> Iterator[str]:
+    """What an operation leaves for people to look at."""
+    fenced = part(operation, "fenced")
+    if word(fenced, "how") == UNFENCED:
+        yield f"{word(fenced, 'server')} could not be proven fenced: it may still take writes"
+    yield from words(operation, "findings")
+    for refusal in parts(operation, "refusals"):
+        yield f"refused by {word(refusal, 'id')}: {word(refusal, 'sentence')}"
+    for replica in parts(operation, "replicas"):
+        if not replica.get("attached"):
+            yield f"{word(replica, 'name')} is not attached: {word(replica, 'problem')}"
+
+
+def operation_view(operation: Document) -> Values:
+    """An operation with its stages and its line of time; of an open one, why it stays open."""
+    stands = [part(e, "body") for e in parts(operation, "entries") if word(e, "kind") in {"resumed", "needs-person"}]
+    return {
+        "told": operation,
+        "id": word(operation, "operation"),
+        "open": not word(operation, "ended"),
+        "passages": story.passages(operation),
+        "happenings": story.happenings(operation),
+        "left": tuple(left_behind(operation)),
+        "problem": word(stands[-1], "sentence") if stands and not word(operation, "ended") else "",
+    }

@@ -1,0 +1,73 @@
+"""The page over the production service in memory: what a manager of a fake cluster publishes, read by a browser's
+requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from failoverd.config.web import WebConfig
+from failoverd.drill import catalog
+from failoverd.ports import Clock
+from failoverd.service import reading
+from failoverd.service.reading import Reading, Sources
+from failoverd.web.app import make_app
+from tests.fakes.coordination import FakeCoordination
+from tests.fakes.whole import CLUSTER, Whole
+
+Document = Mapping[str, object]
+
+
+class Shelf:
+    """A source over the fake cluster; `kept` is what its host's manager wrote last, `reports` the folder of drills."""
+
+    def __init__(self, whole: Whole, reports: Path | None = None) -> None:
+        self._whole = whole
+        self._coordination = FakeCoordination(whole.store, "page")
+        self._folder = reports or Path("/nowhere")
+        self.kept: dict[str, Document] = {}
+        self.replaced: Document | None = None
+
+    @property
+    def clock(self) -> Clock:
+        return self._whole.clock
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        return (CLUSTER,)
+
+    def cluster(self, name: str) -> Reading:
+        if self.replaced is not None:
+            return Reading(name, self.replaced, 0.0, ())
+        return reading.read(Sources(self._coordination, self._whole.clock, self.kept.get), name)
+
+    def operations(self, clusters: tuple[str, ...]) -> tuple[Document, ...]:
+        return tuple(one for name in clusters for one in self._coordination.operations(name))
+
+    def operation(self, operation: str) -> Document | None:
+        return self._coordination.operation(operation)
+
+    def reports(self) -> tuple[tuple[str, Document], ...]:
+        return catalog.shelf(self._folder)
+
+    def report(self, name: str) -> Path | None:
+        return catalog.page_of(self._folder, name)
+
+
+class Ground:
+    """A cluster, its manager, and a browser before the page."""
+
+    def __init__(self, web: WebConfig = WebConfig(), reports: Path | None = None) -> None:  # noqa: B008
+        self.whole = Whole()
+        self.manager = self.whole.manager()
+        self.shelf = Shelf(self.whole, reports)
+        self.browser = TestClient(make_app(self.shelf, web), base_url="http://127.0.0.1:8009", follow_redirects=False)
+
+    def text(self, path: str = "/", status: int = 200) -> str:
+        """The page at that path."""
+        answer = self.browser.get(path)
+        assert answer.status_code == status, answer.text
+        return answer.text

@@ -78,6 +78,12 @@ def sentence(result: Result) -> str:
     return f"  {name:<10} {seconds}  {'ok' if result.code == 0 else 'FAILED: ' + result.part.what}"
 
 
+def refresh(root: Path) -> None:
+    """Bring the environment up to what pyproject.toml names now; it takes no time where nothing has changed."""
+    env = {**os.environ, "FAILOVERD_STEP": "check: Python environment"}
+    subprocess.run(("sh", "packaging/setup/venv.sh"), cwd=root, env=env, check=True, timeout=DEADLINE_SECONDS)
+
+
 def main(parts: tuple[Part, ...] = PARTS, root: Path = ROOT) -> int:
     """Exit code 0 when every part that can run holds."""
     begun = time.monotonic()
@@ -97,4 +103,5 @@ def main(parts: tuple[Part, ...] = PARTS, root: Path = ROOT) -> int:
 
 
 if __name__ == "__main__":
+    refresh(ROOT)
     sys.exit(main())

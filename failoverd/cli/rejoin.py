@@ -11,6 +11,7 @@ from failoverd.cli.carrying import Wish, acting, carry_through, override_option,
 from failoverd.cli.errant import lines_of_one
 from failoverd.cli.session import Session, examples, person
 from failoverd.gtid import GtidSet, GtidSyntaxError
+from failoverd.model.cloning import CloneWish
 from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.errors import ConfigError, PlanRefused
 from failoverd.model.plans import Kind, Request
@@ -33,6 +34,7 @@ def read_gtids(ctx: click.Context, option: click.Parameter, value: str | None) -
         "rejoin shop db1 --dry-run",
         "rejoin shop db1 --reason 'new disk' --yes",
         "rejoin shop db1 --replay 3e11fa47-71ca-11e1-9e33-c80aa9429562:7-9 --dry-run",
+        "rejoin shop db1 --clone --discard-errant --reason 'its tail was replayed'",
         "rejoin shop db1 --override durability-unproven --reason 'only the process died'",
     )
 )
@@ -41,6 +43,8 @@ def read_gtids(ctx: click.Context, option: click.Parameter, value: str | None) -
 @override_option(Kind.REJOIN)
 @click.option("--replay", callback=read_gtids, metavar="GTIDS", help="Change these rows on the primary, too.")
 @click.option("--inject-empty", callback=read_gtids, metavar="GTIDS", help="Count these as executed everywhere.")
+@click.option("--clone", is_flag=True, help="Overwrite all its data with that of another server.")
+@click.option("--discard-errant", is_flag=True, help="With --clone: also what only it has, once that is kept.")
 @acting
 @click.pass_obj
 def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: Any) -> None:
@@ -51,9 +55,10 @@ def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: 
 
     One that a fence holds is let go, if it is certain to start closed. --inject-empty gives the primary empty
     transactions of the named ones: what they did stays on that server alone. --replay makes their changes on the
-    primary, all of them or none; the server is not attached by that.
+    primary, all of them or none; the server is not attached by that. --clone overwrites the server, which then follows.
     """
     session.config.server(cluster, server)
+    clone = clone_of(said.pop("clone"), said.pop("discard_errant"))
     resolution = resolution_of(said.pop("replay"), said.pop("inject_empty"))
     request = Request(
         cluster=cluster,
@@ -62,7 +67,10 @@ def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: 
         to=server,
         overrides=frozenset(said.pop("override")),
         resolution=resolution,
+        clone=clone,
     )
+    if clone is not None and resolution is not None:
+        raise ConfigError("--clone leaves nothing to be attached with", "", "replay or inject first, then clone")
     if resolution is not None:
         for line in what_it_does(session, request, resolution):
             session.say(line)
@@ -73,7 +81,7 @@ def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: 
         plan=made,
         against=against,
         refusal=PlanRefused(f"{server} is not attached", against) if against else None,
-        question=f"Attach {server} of {cluster}?",
+        question=f"{'Overwrite' if clone else 'Attach'} {server} of {cluster}?",
         act=lambda: app.failover(request, session.say),
     )
     carry_through(session, wish, **said)
@@ -86,6 +94,13 @@ def resolution_of(replay: GtidSet | None, inject: GtidSet | None) -> Resolution 
     if replay:
         return Resolution(Cure.REPLAY, replay)
     return Resolution(Cure.INJECT, inject) if inject else None
+
+
+def clone_of(clone: bool, discard: bool) -> CloneWish | None:
+    """Whether the server's data is to be overwritten; ConfigError for a word that stands alone."""
+    if discard and not clone:
+        raise ConfigError("--discard-errant goes with --clone", "", "say both: the server is overwritten")
+    return CloneWish(discard) if clone else None
 
 
 def what_it_does(session: Session, request: Request, resolution: Resolution) -> Iterator[str]:

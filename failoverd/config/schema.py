@@ -256,9 +256,9 @@ class ClusterConfig:
     hooks_dir: Annotated[Path | None, HookFolder(), "Your own programs, in a folder for each turning point."] = None
     hooks_timeout: Annotated[float, Duration(0.1, 600), "How long each of them may run."] = 10.0
     rejoin: Annotated[
-        Literal["off", "clean-only"],
-        Choice(("off", "clean-only")),
-        "Whether a server that comes back is attached by itself: where nothing in it has diverged, or never.",
+        Literal["off", "clean-only", "clone"],
+        Choice(("off", "clean-only", "clone")),
+        "What happens to a server that comes back: nothing, attached if clean, or also cloned if not.",
     ] = "clean-only"
     switchover: SwitchoverConfig = field(default_factory=SwitchoverConfig)
     drills: DrillsConfig = field(default_factory=DrillsConfig)

@@ -17,6 +17,8 @@ _GRANT: Final = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<object>\S+) TO ", 
 _COLUMNS: Final = re.compile(r"\([^)]*\)")
 _EVERYTHING: Final = frozenset({"ALL", "ALL PRIVILEGES"})
 _PERFORMANCE_SCHEMA: Final = "performance_schema.*"
+DONOR: Final = "giving its data to a clone"
+RECIPIENT: Final = "being overwritten by a clone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,18 @@ PRIVILEGES: Final = (
 )
 
 
+# Only where servers are cloned; accounts are the same on all of them, so each may become donor and recipient.
+FOR_CLONE: Final = (
+    Privilege("BACKUP_ADMIN", "*.*", DONOR, needed=False),
+    Privilege("CLONE_ADMIN", "*.*", RECIPIENT, needed=False),
+)
+
+
+def for_clone(part: str) -> tuple[Privilege, ...]:
+    """What one part in a clone needs beside the table; DONOR or RECIPIENT."""
+    return tuple(privilege for privilege in FOR_CLONE if privilege.used_for == part)
+
+
 def statements(user: str) -> tuple[str, ...]:
     """The statements that grant everything in the table; the account's host is for people to narrow."""
     account = f"'{user}'@'{ACCOUNT_HOST}'"
@@ -77,11 +91,9 @@ def held(rows: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def lacking(having: frozenset[str]) -> tuple[Privilege, ...]:
+def lacking(having: frozenset[str], rows: tuple[Privilege, ...] = PRIVILEGES) -> tuple[Privilege, ...]:
     """The rows that a set of held privileges does not cover; a privilege on everything covers each part."""
     everything = bool(having & _EVERYTHING)
     return tuple(
-        p
-        for p in PRIVILEGES
-        if p.key not in having and p.name not in having and not (everything and not dynamic(p.name))
+        p for p in rows if p.key not in having and p.name not in having and not (everything and not dynamic(p.name))
     )

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from failoverd.decide import cloning, rejoining
 from failoverd.decide import measures as m
-from failoverd.decide import rejoining
 from failoverd.decide.measures import Case, Measured
 from failoverd.model.plans import Kind
 from failoverd.model.verdict import Refusal
@@ -118,7 +118,7 @@ REFUSALS: tuple[Row, ...] = (
         "{detail}",
         _REJOIN,
         m.said(rejoining.diverged),
-        "failoverd errant CLUSTER SERVER shows what only it has and keeps it; then it is built anew",
+        "failoverd errant CLUSTER SERVER shows what only it has; rejoin --clone --discard-errant overwrites it",
         overridable=False,
         late=True,
     ),
@@ -127,7 +127,7 @@ REFUSALS: tuple[Row, ...] = (
         "{detail}",
         _REJOIN,
         m.said(rejoining.logs_gone),
-        "build it anew from a copy of another server, then failoverd rejoin CLUSTER SERVER",
+        "failoverd rejoin CLUSTER SERVER --clone overwrites it with the data of another server",
         overridable=False,
         late=True,
     ),
@@ -145,8 +145,25 @@ REFUSALS: tuple[Row, ...] = (
         "a crash of its host may have taken data that its set still counts: {detail}",
         _REJOIN,
         m.said(rejoining.unproven),
-        "where only the process died: --override durability-unproven; else build it anew",
+        "where only the process died: --override durability-unproven; else failoverd rejoin CLUSTER SERVER --clone",
         late=True,
+    ),
+    Row(
+        "half-cloned",
+        "{detail}",
+        _REJOIN,
+        m.said(cloning.half),
+        "failoverd rejoin CLUSTER SERVER --clone begins it anew",
+        overridable=False,
+        late=True,
+    ),
+    Row(
+        "clone-impossible",
+        "no server can be cloned: {detail}",
+        _REJOIN,
+        m.said(cloning.impossible),
+        "mend what it names: failoverd check --grants prints the rights that a clone needs",
+        overridable=False,
     ),
     Row(
         "paused", "acts by ourselves are paused by {detail}", _OWN, m.paused, "failoverd resume, when the work is done"

@@ -14,7 +14,7 @@ from failoverd.gtid import GtidSet
 from failoverd.model.comings import Comings
 from failoverd.model.divergence import Cure
 from failoverd.model.host import HostFacts
-from failoverd.model.sight import ServerState, Thread
+from failoverd.model.sight import ServerState, Thread, Why
 from failoverd.model.stall import PASSING
 
 # An intermediate source that restarts is back within this time, and its replicas with it (seconds).
@@ -118,13 +118,22 @@ def returning(s: Situation, comings: Comings, rows: tuple[Reason, ...] = REASONS
     found = []
     for spec in s.policy.servers:
         state = s.snapshot.state(spec.name)
-        if state is None or spec.maintenance or spec.name == primary.name:
+        if spec.maintenance or spec.name == primary.name:
+            continue
+        if state is None:
+            found += halves(s, spec.name, primary)
             continue
         row = next((row for row in rows if row.holds(s, comings, state)), None)
         if row is not None:
             words = row.sentence.format(server=spec.name, source=s.source_of(state), primary=primary.name)
             found.append(Return(spec.name, source_for(s, state), words))
     return tuple(found)
+
+
+def halves(s: Situation, name: str, primary: ServerState) -> list[Return]:
+    """A server that holds half of a copy, if this is one."""
+    missed = s.snapshot.missed(name)
+    return [Return(name, primary.name, missed.text)] if missed.why is Why.CLONING else []
 
 
 def source_for(s: Situation, state: ServerState) -> str:
@@ -146,8 +155,8 @@ def impossible(s: Situation) -> str:
     name = s.request.to if s.request is not None else ""
     if name == s.recorded.name:
         return f"{name} is the primary"
-    if s.snapshot.state(name) is None and held(s) is None:
-        missed = s.snapshot.missed(name)
+    missed = s.snapshot.missed(name)
+    if s.snapshot.state(name) is None and held(s) is None and missed.why is not Why.CLONING:
         return f"{name} does not answer: {missed.text or missed.why}"
     return "" if serving(s) else f"{s.recorded.name or 'the primary'} does not take writes"
 
@@ -160,6 +169,8 @@ def held(s: Situation) -> HostFacts | None:
     name = s.request.to if s.request is not None else ""
     facts = s.snapshot.facts(name)
     if facts is None or facts.fenced_epoch is None or s.snapshot.state(name) is not None:
+        return None
+    if s.snapshot.missed(name).why is Why.CLONING:  # it answers, only not as a member
         return None
     return facts
 
@@ -178,7 +189,7 @@ def needless(s: Situation) -> str:
     state, primary = wanted(s), serving(s)
     if state is None or primary is None or state.name not in s.below(primary) or not connected(state):
         return ""
-    if s.request is not None and s.request.resolution is not None:
+    if s.request is not None and (s.request.resolution is not None or s.request.clone is not None):
         return ""
     return f"{state.name} follows {s.source_of(state)} already" if state.applies else ""
 
@@ -192,6 +203,8 @@ def wanted(s: Situation) -> ServerState | None:
 def diverged(s: Situation) -> str:
     """What the server has executed or received and the primary has not; empty for nothing."""
     more, name = tail(s) - named(s, Cure.INJECT), s.request.to if s.request is not None else ""
+    if s.request is not None and s.request.clone is not None and s.request.clone.discard:
+        return ""
     return f"{name} has {len(more)} transactions that {s.recorded.name} lacks: {more.shorten()}" if more else ""
 
 
@@ -216,14 +229,20 @@ def tail(s: Situation) -> GtidSet:
         return GtidSet()
     more = state.holds - primary.executed
     # a replica that runs may have got what the primary made since it was looked at
-    fresh = s.request is not None and s.request.resolution is not None and connected(state)
+    chosen = s.request is not None and (s.request.resolution is not None or s.request.clone is not None)
+    fresh = chosen and connected(state)
     return more - more.of_uuid(primary.server_uuid) if fresh else more
+
+
+def overwritten(s: Situation) -> bool:
+    """Whether the server of the request gets other data: what its own is like does not matter then."""
+    return s.request is not None and s.request.clone is not None
 
 
 def logs_gone(s: Situation) -> str:
     """What the server lacks and the primary's binary logs do not hold any more; empty for nothing."""
     state, primary = wanted(s), serving(s)
-    if state is None or primary is None:
+    if state is None or primary is None or overwritten(s):
         return ""
     gone = primary.purged - state.holds
     return f"{primary.name} has purged {len(gone)} transactions that {state.name} lacks" if gone else ""
@@ -232,7 +251,7 @@ def logs_gone(s: Situation) -> str:
 def unapplied(s: Situation) -> str:
     """Received transactions whose only copy a change of source would throw away, because the applier does not run."""
     state = wanted(s)
-    if state is None or state.main is None or not state.unapplied or state.main.applier is Thread.YES:
+    if state is None or state.main is None or overwritten(s) or not state.unapplied or state.main.applier is Thread.YES:
         return ""
     trouble = state.main.applier_trouble
     if not trouble or trouble.code in PASSING:
@@ -243,7 +262,7 @@ def unapplied(s: Situation) -> str:
 def unproven(s: Situation) -> str:
     """Settings under which a crash of the host may have taken data while the set still looks whole; empty for none."""
     state = wanted(s)
-    if state is None or not former(s, state):
+    if state is None or overwritten(s) or not former(s, state):
         return ""
     sync, flush = state.settings.sync_binlog, state.settings.flush_log
     safe = (sync, flush) == (1, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from failoverd.decide.testimony import Testimony, Word, disconnected, from_probe, from_standby, testify
+from failoverd.model.cloning import UNFINISHED, CloneSide
 from failoverd.model.history import History, Recorded
 from failoverd.model.host import HostFacts, ProbeOutcome
 from failoverd.model.plans import Request
@@ -24,6 +25,8 @@ class Situation:
     """One snapshot in its history under a policy. `now` is our clock's seconds, `wall` the time of day's.
 
     Invariant: the history has taken in the snapshot already. `request` is a person's wish, None for the manager itself.
+    `sides` are those who would have a part in a clone, where one is wanted.
+    `sides` is what those say who would have a part in a clone, where one is wanted.
     """
 
     snapshot: TopologySnapshot
@@ -32,6 +35,7 @@ class Situation:
     now: float
     wall: float
     request: Request | None = None
+    sides: tuple[CloneSide, ...] = ()
 
     @property
     def recorded(self) -> Recorded:
@@ -164,6 +168,6 @@ class Situation:
     def source_of(self, state: ServerState) -> str:
         """Whom a server follows, by name where it is listed, by address where not; empty for nobody."""
         channel = state.main
-        if channel is None or channel.source.host == NOWHERE.host:
+        if channel is None or channel.source.host in {NOWHERE.host, UNFINISHED.host}:
             return ""
         return self.policy.named(channel.source) or str(channel.source)

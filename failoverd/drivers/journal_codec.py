@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from failoverd.gtid import GtidSet
+from failoverd.model.cloning import CloneWish
 from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.errors import CoordinationError
 from failoverd.model.history import Pause, Recorded
@@ -167,12 +168,18 @@ def request_from(data: Mapping[str, Any]) -> Request:
         operation=str(data.get("operation", "")),
         settings=tuple(str(line) for line in data.get("settings", ())),
         resolution=resolution_from(data.get("resolution")),
+        clone=clone_from(data.get("clone")),
     )
 
 
 def resolution_from(data: Mapping[str, Any] | None) -> Resolution | None:
     """What is to be done about a diverged tail, where something is."""
     return None if data is None else Resolution(Cure(data["cure"]), GtidSet.parse(str(data["gtids"])))
+
+
+def clone_from(data: Mapping[str, Any] | None) -> CloneWish | None:
+    """Whether a server's data is to be overwritten, and what only it has may go."""
+    return None if data is None else CloneWish(discard=bool(data["discard"]))
 
 
 def worth_keeping(place: int, age: float) -> bool:

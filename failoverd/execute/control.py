@@ -70,6 +70,10 @@ class Conduct:
         more = f" and {len(titles) - _NAMED} more" if len(titles) > _NAMED else ""
         self._stands(stage=str(group.stage), doing=", ".join(titles[:_NAMED]) + more, waiting="")
 
+    def tell(self, doing: str) -> None:
+        """A long step tells how far it is."""
+        self._stands(doing=doing)
+
     def wait(self, why: str) -> None:
         """It waits, with nothing frozen, because of this."""
         self._stands(waiting=why)

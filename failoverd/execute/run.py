@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from failoverd.execute import (
+    clone,
     durability,
     fence,
     freeze,
@@ -76,12 +77,22 @@ HANDLERS: dict[type, Handler] = {
     s.ExportDivergence: rejoin.export_divergence,
     s.InjectEmpty: rejoin.inject_empty,
     s.Replay: rejoin.replay,
+    s.CloneData: clone.clone_data,
 }
 
 # Errors that end the whole operation at once for this manager: somebody else is or may be active.
 DEPOSED = (CoordinationError, FencedOut)
 # Steps whose intent is durable before they run.
-AWAITED = (s.FenceHost, s.FenceSession, s.StopReceiver, s.CloseWrites, s.CloseReturned, s.InjectEmpty, s.Replay)
+AWAITED = (
+    s.FenceHost,
+    s.FenceSession,
+    s.StopReceiver,
+    s.CloseWrites,
+    s.CloseReturned,
+    s.InjectEmpty,
+    s.Replay,
+    s.CloneData,
+)
 # Steps that no snapshot shows as achieved, or that look for themselves: their server is not read for that, least of all
 # during a freeze.
 UNSEEN = (s.ClaimServer, s.GetReady, s.CloseWrites, s.CatchUp, s.KeepOut, s.DisarmSource, s.PublishPrimary)

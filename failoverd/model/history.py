@@ -13,7 +13,7 @@ from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.writing import Unwritten
 
 # A failed look that proves a living server ends a row of misses; one that failed on our own side changes nothing.
-SAYS_ALIVE = frozenset({Why.ALIVE, Why.ACCESS_DENIED})
+SAYS_ALIVE = frozenset({Why.ALIVE, Why.CLONING, Why.ACCESS_DENIED})
 SAYS_NOTHING = frozenset({Why.OWN_SIDE, Why.NOT_ASKED})
 # A server reports how long it has been up in whole seconds: two readings of one start differ by less than this.
 START_JITTER = 1.5

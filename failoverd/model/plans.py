@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from failoverd.gtid import GtidSet
+from failoverd.model.cloning import CloneWish
 from failoverd.model.divergence import Resolution
 from failoverd.model.history import Recorded
 from failoverd.model.steps import Stage, Task
@@ -124,7 +125,7 @@ class Request:
 
     A verb other than `begin` is about the open `operation`. `asked_at` is wall-clock seconds: a request that was not
     served in its time is not served later. `settings` are words for its controls, as they are said at them;
-    `resolution` is what is to be done about a diverged tail.
+    `resolution` is what is to be done about a diverged tail, `clone` that the server's data is to be overwritten.
     """
 
     cluster: str
@@ -138,6 +139,7 @@ class Request:
     operation: str = ""
     settings: tuple[str, ...] = ()
     resolution: Resolution | None = None
+    clone: CloneWish | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ class ClusterPolicy:
     site_guard: SiteGuard = SiteGuard()
     hooks: HookPolicy = field(default_factory=HookPolicy)
     switchover: SwitchoverPolicy = SwitchoverPolicy()
-    rejoin: Literal["off", "clean-only"] = "clean-only"
+    rejoin: Literal["off", "clean-only", "clone"] = "clean-only"
 
     @property
     def lossless(self) -> bool:

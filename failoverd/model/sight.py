@@ -18,13 +18,14 @@ class Why(StrEnum):
     UNREACHABLE = "unreachable"  # no route to the host
     HUNG = "hung"  # TCP is up, the greeting or the answer never comes
     LEAVING = "leaving"  # error 1053: an orderly stop has begun
+    CLONING = "cloning"  # alive, and holds half of a copy: a clone into it has begun and not ended
     ALIVE = "alive"  # it spoke the protocol and refused us: 1040, 1129, 3032 and their kind
     ACCESS_DENIED = "access-denied"  # 1045: alive, and our password is wrong there
     OWN_SIDE = "own-side"  # our resolver, our library, our socket: no evidence about the server
     NOT_ASKED = "not-asked"  # there was no reason or no way to ask
 
 
-SPOKE = frozenset({Why.ALIVE, Why.ACCESS_DENIED, Why.LEAVING})
+SPOKE = frozenset({Why.ALIVE, Why.CLONING, Why.ACCESS_DENIED, Why.LEAVING})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from failoverd.model.cloning import CloneData as CloneData  # noqa: PLC0414
 from failoverd.model.durability import RelaxDurability as RelaxDurability  # noqa: PLC0414
 from failoverd.model.durability import RestoreDurability as RestoreDurability  # noqa: PLC0414
 from failoverd.model.fence_steps import FenceHost as FenceHost  # noqa: PLC0414
@@ -256,6 +257,7 @@ Step = (
     | CatchUp
     | KeepOut
     | LetIn
+    | CloneData
     | CloseReturned
     | ExportDivergence
     | InjectEmpty

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from failoverd.model.cloning import UNFINISHED
 from failoverd.model.errors import TimedOut
 from failoverd.model.policy import ClusterPolicy, DetectionPolicy
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
@@ -132,7 +133,7 @@ def read_all(
 
         answers = ask_all(eyes.tasks, asked, ask, timeout)
     now = eyes.clock.now()
-    sights = {name: slow_is_hung(as_sight(name, answer, now), answer) for name, answer in answers.items()}
+    sights = {name: halved(slow_is_hung(as_sight(name, answer, now), answer)) for name, answer in answers.items()}
     return Round(sights, {name: took for name, took in dict(seconds).items() if isinstance(sights[name], ServerState)})
 
 
@@ -159,6 +160,15 @@ def heard(
         if not waited:
             seconds[name] = eyes.clock.now() - began
     return answers
+
+
+def halved(sight: Sight) -> Sight:
+    """A server that holds half of a copy is nobody's replica and no witness: its sets are not what its data is."""
+    main = sight.main if isinstance(sight, ServerState) else None
+    if main is None or main.source.host != UNFINISHED.host:
+        return sight
+    text = f"{sight.name} holds half of a copy: a clone into it has begun and not ended"
+    return Unreachable(sight.name, Why.CLONING, text, sight.read_at)
 
 
 def slow_is_hung(sight: Sight, answer: object) -> Sight:

@@ -11,6 +11,8 @@ STATEMENT = 5.0
 FOLLOW = 10.0
 # Ten thousand small transactions take seconds; a large log travels as long as it moves.
 EXPORT = 60.0
+# A large server is copied for hours; how long it may stand still is watched while it is.
+CLONE = 86400.0
 # How long a good moment is waited for, before anything is frozen.
 READY = 3600.0
 # Replicas that were just repointed are registered within a second of connecting.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from failoverd.gtid import GtidSet
+from failoverd.model.cloning import CloneProgress, CloneSide
 from failoverd.model.divergence import Change
 from failoverd.model.durability import Durability
 from failoverd.model.events import Event
@@ -146,6 +147,12 @@ class ClaimedServer(Protocol):
         was. On an open primary only.
         """
 
+    def clone_from(self, donor: Endpoint, heed: Callable[[CloneProgress], None]) -> None:
+        """Overwrite all that a closed server has with the donor's data. On return its mysqld is about to end, or to
+        start anew, and the claim is lost. `heed` hears how far it is; what it raises ends the clone. StepFailed where
+        it did not come to its end: the server is closed, and marked as holding half of a copy.
+        """
+
     def release(self) -> None:
         """Give the locks back and close the session."""
 
@@ -161,6 +168,9 @@ class Servers(Protocol):
 
     def connect_again(self, cluster: str, server: str, timeout: float) -> Sight:
         """The same on a new connection, whatever the monitoring session says."""
+
+    def clone_side(self, cluster: str, server: str, timeout: float) -> CloneSide:
+        """What it has for a clone. Never raises for what a server does."""
 
     def claim(self, cluster: str, server: str, lease: Lease, timeout: float) -> ClaimedServer:
         """Take the session lock; FencedOut where a higher epoch holds it, ServerError where it cannot be had."""

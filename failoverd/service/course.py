@@ -14,6 +14,7 @@ from failoverd.decide.judge import settle
 from failoverd.decide.refusals import standing
 from failoverd.execute.hands import Hands
 from failoverd.execute.run import Ended, run
+from failoverd.model.cloning import UNFINISHED
 from failoverd.model.errors import StepFailed
 from failoverd.model.plans import EntryKind, Group, Kind, Plan, ReplicaResult, Request, Result, StepOutcome, StepResult
 from failoverd.model.published import plan_json
@@ -28,7 +29,7 @@ from failoverd.plan.switchover import plan_completion, plan_taking_back
 from failoverd.plan.undo import plan_undo
 from failoverd.service.frozen import look_at_frozen
 from failoverd.service.operation import foresee, situation_of, wants_replay
-from failoverd.service.rejoin import connects, judged_again, keeping, let_go_again, wish_for
+from failoverd.service.rejoin import connects, copying, judged_again, keeping, let_go_again, wish_for
 from failoverd.service.repair import left_to_mend, unmended
 from failoverd.service.world import Occasion, World
 
@@ -169,7 +170,7 @@ def attach(world: World, occasion: Occasion, hands: Hands, request: Request | No
     course.result = Result.FAILED
     if lets_go(course.plan):
         return let_go(world, occasion, hands, wish, course)
-    if not execute(course.plan, hands, course).complete:
+    if not execute(course.plan, hands, course).complete or not overwrite(world, occasion, hands, wish, course):
         return course
     course.plan, course.refusals = judged_again(world, occasion, hands, wish)
     attaching, diverged = course.plan, any(r.id == "diverged" for r in course.refusals)
@@ -190,6 +191,22 @@ def attach(world: World, occasion: Occasion, hands: Hands, request: Request | No
         course.result = Result.DONE if found.attached else Result.FAILED
         course.remarks += [f"{found.name} is not attached yet: {found.problem}"] if found.problem else []
     return course
+
+
+def overwrite(world: World, occasion: Occasion, hands: Hands, wish: Request, course: Course) -> bool:
+    """Where that is wanted: keep what only the closed server has, then overwrite it; False where it was not done."""
+    if wish.clone is None:
+        return True
+    before = hands.claimed(wish.to).read()
+    half = before.main is not None and before.main.source.host == UNFINISHED.host  # all was kept before that began
+    if not half and not keep_tail(world, hands, course):
+        return False
+    course.plan, course.refusals = copying(world, occasion, hands, wish)
+    if course.refusals:
+        course.result = Result.REFUSED
+        return False
+    hands.write(EntryKind.PLAN, dict(plan_json(course.plan)), wait=False)
+    return execute(course.plan, hands, course).complete
 
 
 def lets_go(plan: Plan) -> bool:

@@ -23,6 +23,7 @@ from failoverd.plan.failover import plan_reopen, predict
 from failoverd.plan.rejoin import plan_closing_it, plan_letting_go
 from failoverd.plan.repair import plan_reading
 from failoverd.plan.switchover import plan_switchover
+from failoverd.service.cloning import with_sides
 from failoverd.service.world import Occasion, Tell, World
 
 AUTOMATIC = Requester()
@@ -48,6 +49,7 @@ def foresee(world: World, occasion: Occasion, kind: Kind, request: Request | Non
         snapshot = with_hosts(world, occasion.snapshot)
         return plan_switchover(snapshot, occasion.history, world.policy, ranking, against, occasion.paces)
     if kind is Kind.REJOIN and request is not None:
+        situation = with_sides(world, situation)
         against = unbegun(situation, unkept(world, situation))
         if held(situation) is not None:
             return plan_letting_go(world.policy, situation.recorded.name, request.to, against)

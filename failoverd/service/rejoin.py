@@ -6,15 +6,17 @@ from dataclasses import replace
 
 from failoverd.decide.judge import forbidden
 from failoverd.decide.refusals import standing
-from failoverd.decide.rejoining import connected, held, returning, source_for
+from failoverd.decide.rejoining import connected, held, returning, source_for, tail
 from failoverd.decide.situation import Situation
 from failoverd.execute.hands import Hands
+from failoverd.model.cloning import CloneWish
 from failoverd.model.divergence import Cure
 from failoverd.model.errors import StepFailed
 from failoverd.model.plans import Kind, Plan, ReplicaResult, Request
 from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
-from failoverd.plan.rejoin import plan_amending, plan_attaching, plan_keeping
+from failoverd.plan.rejoin import plan_amending, plan_attaching, plan_closing_it, plan_keeping
+from failoverd.service.cloning import by_policy, cloning, with_sides
 from failoverd.service.errant import find, judged_tail
 from failoverd.service.operation import AUTOMATIC, foresee, situation_of
 from failoverd.service.world import Again, Memory, Occasion, World
@@ -42,6 +44,9 @@ def due(world: World, memory: Memory, occasion: Occasion) -> Request | None:
         if again.at > now:
             continue
         plan = foresee(world, occasion, Kind.REJOIN, request)
+        wished = by_policy(world, request, plan)
+        if wished is not None:
+            request, plan = wished, foresee(world, occasion, Kind.REJOIN, wished)
         if not plan.refusals:
             memory.again[one.server] = later(again, now, "")
             world.log.info("server returns", server=one.server, why=one.sentence, source=one.source)
@@ -49,7 +54,7 @@ def due(world: World, memory: Memory, occasion: Occasion) -> Request | None:
         why = "; ".join(refusal.sentence for refusal in plan.refusals)
         if why != again.why:
             world.log.warning("server not attached", server=one.server, why=why)
-        memory.again[one.server] = Again(now, again.pause, why)
+        memory.again[one.server] = later(again, now, why) if wished is not None else Again(now, again.pause, why)
     return None
 
 
@@ -66,6 +71,8 @@ def foretell(world: World, occasion: Occasion, request: Request) -> Plan:
     if held(situation) is not None:
         return replace(foresee(world, occasion, Kind.REJOIN, request), refusals=refusals)
     wish = request.resolution
+    if request.clone is not None:
+        return foretold_clone(world, situation, request)
     if wish is not None:
         amending = plan_amending(world.policy, situation.recorded.name, request.to, wish)
         first = replace(foresee(world, occasion, Kind.REJOIN, request), groups=amending.groups)
@@ -77,6 +84,14 @@ def foretell(world: World, occasion: Occasion, request: Request) -> Plan:
     return replace(then, groups=(*first.groups, *then.groups), refusals=refusals)
 
 
+def foretold_clone(world: World, situation: Situation, request: Request) -> Plan:
+    """The same for a server that is to be overwritten."""
+    situation = with_sides(world, situation)
+    refusals = standing(forbidden(situation, Kind.REJOIN), request.overrides)
+    first = plan_closing_it(world.policy, situation.recorded.name, request.to, refusals)
+    return first if refusals else replace(first, groups=(*first.groups, *cloning(situation).groups))
+
+
 def attaching(situation: Situation) -> Plan:
     """The second half of the plan, on what the server is now."""
     name = situation.request.to if situation.request is not None else ""
@@ -85,8 +100,23 @@ def attaching(situation: Situation) -> Plan:
     return plan_attaching(situation.snapshot, situation.policy, situation.recorded.name, name, source)
 
 
+def copying(world: World, occasion: Occasion, hands: Hands, request: Request) -> tuple[Plan, tuple[Refusal, ...]]:
+    """The plan that overwrites the server, on a new look: it is closed and claimed, and what only it has is kept."""
+    snapshot = look(world.eyes, world.policy, Interest(hosts=True))
+    situation = with_sides(world, situation_of(world, replace(occasion, snapshot=snapshot), request))
+    more, archive = tail(situation), world.outside.archive
+    if more and (archive is None or not archive.kept(world.cluster, request.to, more)):
+        situation = replace(situation, request=replace(request, clone=CloneWish()))  # nothing goes that is not kept
+    against = standing(forbidden(situation, Kind.REJOIN), hands.operation.overrides)
+    return cloning(situation) if not against else hands.operation.plan, against
+
+
 def judged_again(world: World, occasion: Occasion, hands: Hands, request: Request) -> tuple[Plan, tuple[Refusal, ...]]:
-    """The second half on a new look: the server is closed now and claimed by us, so what it holds cannot grow."""
+    """The second half on a new look: the server is closed now and claimed by us, so what it holds cannot grow.
+
+    One that was overwritten may follow already, by the donor's settings, and must have nothing of its own now.
+    """
+    request = request if request.clone is None else replace(request, clone=CloneWish())
     snapshot = look(world.eyes, world.policy, Interest(hosts=True))
     sights = {**snapshot.sights, request.to: hands.claimed(request.to).read()}
     situation = situation_of(world, replace(occasion, snapshot=replace(snapshot, sights=sights)), request)

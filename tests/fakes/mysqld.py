@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
+from failoverd.model.cloning import CloneSide
 from failoverd.model.durability import Durability
 from failoverd.model.events import Event
 from failoverd.model.semisync import SemiSync
@@ -56,6 +57,9 @@ class FakeMysqld:
     starts_closed: bool | None = None
     keeps_settings: bool = True
     settings: Settings = field(default_factory=Settings)
+    clone_side: CloneSide | None = None
+    restarts: bool = True
+    stops_cloning: Exception | None = None
 
     def state(self, now: float) -> ServerState:
         """What a read of the server says."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
+from failoverd.model.cloning import UNFINISHED, CloneProgress, CloneSide
 from failoverd.model.divergence import Change
 from failoverd.model.durability import Durability
 from failoverd.model.errors import ConnectFailed, FailoverdError, FencedOut, HeldElsewhere, ServerError, StepFailed
@@ -20,6 +21,7 @@ from failoverd.ports import Clock, Lease, Wakeups
 from tests.fakes.mysqld import FakeMysqld
 
 EPOCHS_AHEAD = 64
+CLONES = ("GRANT BACKUP_ADMIN,CLONE_ADMIN ON *.* TO `failoverd`@`%`",)
 OUR_ACCOUNTS = frozenset({"failoverd", "repl"})
 
 
@@ -75,6 +77,13 @@ class FakeServers:
         except FailoverdError:
             mysqld.end(session)
             raise
+
+    def clone_side(self, cluster: str, server: str, timeout: float) -> CloneSide:
+        """What it has for a clone: all of it, where a test says nothing else."""
+        mysqld = self.mysqlds[server]
+        if not mysqld.alive:
+            return CloneSide(server, problem=f"{server}: nobody listens")
+        return mysqld.clone_side or CloneSide(server, "9.7.4", loaded=True, grants=CLONES, size=1000)
 
     def try_write(self, cluster: str, server: str, probe: WriteProbe, uuid: str, lease: Lease) -> Unwritten | None:
         """A write of the probe: at once, or as long as the server hangs."""
@@ -435,6 +444,24 @@ class FakeClaimed:
         self._change()
         clients = [number for number, account in self._mysqld.sessions.items() if account not in OUR_ACCOUNTS]
         return sum(self._mysqld.end(number) for number in clients)
+
+    def clone_from(self, donor: Endpoint, heed: Callable[[CloneProgress], None]) -> None:
+        """Its data is gone at once, the donor's is there at the end, and it starts anew where somebody starts it."""
+        self._change()
+        ours, servers = self._mysqld, self._servers
+        ours.channels[""] = Channel("", UNFINISHED, "", Thread.NO, Thread.NO)
+        ours.offline = True
+        for step in range(4):
+            servers.clock.sleep(0.5)
+            heed(CloneProgress(step * 250, 1000))
+            if ours.stops_cloning is not None:
+                ours.executed, ours.offline = GtidSet(), False
+                raise ours.stops_cloning
+        given = next(one for one in servers.mysqlds.values() if one.endpoint == donor)
+        ours.kill()
+        ours.executed, ours.offline = given.executed, False
+        ours.channels = dict(given.channels)
+        ours.alive, ours.started_at = ours.restarts, servers.clock.now()
 
     def release(self) -> None:
         """Give the locks back."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from failoverd.decide.cloning import choose
 from failoverd.decide.judge import TABLES, Tables, forbidden, judge, prospect, settle
 from failoverd.decide.refusals import standing
-from failoverd.decide.rejoining import held, source_for
+from failoverd.decide.rejoining import held, overwritten, source_for
 from failoverd.decide.suppose import suppose_dead
 from failoverd.model.errors import FailoverdError
 from failoverd.model.host import FenceProof
 from failoverd.model.plans import Kind, Plan
 from failoverd.model.steps import AwaitAcks, DisarmSource, FenceHost, FenceSession, OpenWrites, Step, StopReceiver
 from failoverd.model.verdict import Refusal, Verdict
+from failoverd.plan.cloning import plan_cloning
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen, predict
 from failoverd.plan.rejoin import plan_attaching, plan_closing_it, plan_letting_go
 from failoverd.plan.render import render_plan
@@ -94,6 +96,11 @@ def say_rejoin(world: World, line: Line, rows: Rows) -> str:
     name = world.request.to if world.request else ""
     if held(s) is not None:
         return shown(plan_letting_go(world.policy, s.recorded.name, name))
+    if overwritten(s):
+        first = plan_closing_it(world.policy, s.recorded.name, name)
+        donor = choose(s).donor
+        copying = plan_cloning(world.policy, s.recorded.name, name, donor).groups if donor else ()
+        return shown(replace(first, groups=(*first.groups, *copying)))
     state = world.snapshot.state(name)
     source = source_for(s, state) if state is not None else ""
     then = plan_attaching(world.snapshot, world.policy, s.recorded.name, name, source)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.scenarios.words import Impossible
 
-KEYED = {"agent": 2, "probe": 2, "standby": 2, "holding": 3}
+KEYED = {"agent": 2, "side": 2, "probe": 2, "standby": 2, "holding": 3}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from failoverd.decide.situation import Situation
 from failoverd.gtid import GtidSet
+from failoverd.model.cloning import CloneSide, CloneWish
 from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.history import DiskTrouble, History, Pause, Recorded
 from failoverd.model.host import (
@@ -63,9 +64,10 @@ class World:
     history: History
     policy: ClusterPolicy
     request: Request | None = None
+    sides: tuple[CloneSide, ...] = ()
 
     def situation(self) -> Situation:
-        return Situation(self.snapshot, self.history, self.policy, NOW, WALL, self.request)
+        return Situation(self.snapshot, self.history, self.policy, NOW, WALL, self.request, self.sides)
 
 
 @dataclass(slots=True)
@@ -82,6 +84,7 @@ class Parts:
     history: Line = field(default_factory=lambda: Line.parse("history"))
     cluster: Line = field(default_factory=lambda: Line.parse("cluster"))
     request: Request | None = None
+    sides: list[CloneSide] = field(default_factory=list)
 
 
 def endpoint(name: str) -> Endpoint:
@@ -106,7 +109,7 @@ def build(lines: Iterable[str]) -> World:
         tuple(parts.holdings),
         tuple(parts.standbys),
     )
-    world = World(snapshot, read_history(parts, snapshot), policy, parts.request)
+    world = World(snapshot, read_history(parts, snapshot), policy, parts.request, tuple(parts.sides))
     for line in (parts.cluster, parts.history):
         line.done()
     complain(world)
@@ -311,6 +314,22 @@ def read_request(parts: Parts, line: Line) -> None:
         accept_loss=None if loss is None else int(loss),
         overrides=frozenset(filter(None, line.get("override", "").split(","))),
         resolution=wished[0] if wished else None,
+        clone=CloneWish(line.has("discard")) if line.has("clone") else None,
+    )
+
+
+def read_side(parts: Parts, line: Line) -> None:
+    name = line.flags[0]
+    line.used.add(name)
+    rights = line.get("rights", "BACKUP_ADMIN,CLONE_ADMIN")
+    parts.sides.append(
+        CloneSide(
+            name,
+            line.get("version", "9.7.4"),
+            not line.has("without-plugin"),
+            (f"GRANT {rights} ON *.* TO `failoverd`@`%`",),
+            int(line.number("size", 1000)),
+        )
     )
 
 
@@ -329,6 +348,7 @@ READERS = {
     "holding": read_holding,
     "recorded": read_recorded,
     "request": read_request,
+    "side": read_side,
     "cluster": keep_cluster,
     "history": keep_history,
 }

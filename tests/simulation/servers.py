@@ -11,6 +11,7 @@ from failoverd.drivers.mysql.claimed import Claimed
 from failoverd.drivers.mysql.claims import Claimer
 from failoverd.drivers.mysql.session import Doors
 from failoverd.drivers.mysql.statements import TAKE_LOCK, Said, Statement
+from failoverd.model.cloning import CloneSide
 from failoverd.model.errors import ConnectFailed, ServerError, TimedOut
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
 from failoverd.model.writing import Unwritten, WriteProbe
@@ -226,6 +227,10 @@ class SimServers:
             old.close()
         return self.look(cluster, server, timeout)
 
+    def clone_side(self, cluster: str, server: str, timeout: float) -> CloneSide:
+        """No simulated server is overwritten."""
+        return CloneSide(server, problem="the clone plugin is not simulated")
+
     def try_write(self, cluster: str, server: str, probe: WriteProbe, uuid: str, lease: Lease) -> Unwritten | None:
         """No simulated cluster is given a write probe."""
         raise AssertionError(f"a write on {server}")
@@ -242,7 +247,7 @@ class SimServers:
                 eyes.refused(str(error))
             raise
         replication = ReplicationAccess("repl", "replicate", tune=False)
-        claimed = Claimed(access, replication, session, lease, eyes.clock)
+        claimed = Claimed(access, replication, session, lease, doors)
         claimed._session._reader = SimReader(eyes.clock)  # type: ignore[assignment]
         return claimed
 

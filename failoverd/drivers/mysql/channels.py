@@ -14,6 +14,7 @@ from failoverd.drivers.mysql.claim_session import LIMIT, ClaimSession
 from failoverd.drivers.mysql.partial import Partial
 from failoverd.drivers.mysql.statements import Statement
 from failoverd.gtid import GtidSet
+from failoverd.model.cloning import UNFINISHED
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.sight import Channel, Endpoint, ServerState, Thread
 from failoverd.model.steps import NOWHERE, SPLICE_CHANNEL
@@ -59,6 +60,11 @@ class Channels:
             return
         if lost := self._change({"SOURCE_HOST": NOWHERE.host, "SOURCE_PORT": NOWHERE.port}, self._refuse):
             raise StepFailed(f"{self._session.where} lost relay logs in a CHANGE", lost.shorten())
+
+    def mark_unfinished(self) -> None:
+        """Let the default channel say, also after a crash, that the server's data is being overwritten."""
+        self._stop(statements.STOP_CHANNEL, MAIN, _STOP_PATIENCE)
+        self._send({"SOURCE_HOST": UNFINISHED.host, "SOURCE_PORT": UNFINISHED.port})
 
     def follow(self, source: Endpoint, keep: Callable[[], None]) -> GtidSet:
         """Let the default channel follow `source`, making one where there is none; gives what went of its relay logs.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+from collections.abc import Iterator
 
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.reader import Reader
@@ -69,6 +71,19 @@ class ClaimSession:
                 with contextlib.suppress(FailoverdError):  # what went wrong before matters more
                     self.batch(restore)
             raise
+
+    @property
+    def number(self) -> int:
+        """The server's number of this session."""
+        return self._session.number
+
+    @contextlib.contextmanager
+    def under_way(self, said: Said) -> Iterator[socket.socket]:
+        """A change that may take hours: its line, which can be read when it has ended; raises then as `change` does."""
+        self._lease.check()
+        self._session.ask((said,), limit=LIMIT)
+        yield self._session.line
+        self._session.hear(limit=LIMIT)
 
     def give_back(self) -> None:
         """Roll back, where there is still a session for it."""

@@ -11,13 +11,15 @@ from failoverd.drivers.mysql.amending import Amending
 from failoverd.drivers.mysql.blockers import Blockers
 from failoverd.drivers.mysql.channels import Channels
 from failoverd.drivers.mysql.claim_session import ClaimSession
+from failoverd.drivers.mysql.cloning import Cloning
 from failoverd.drivers.mysql.closing import Closing
 from failoverd.drivers.mysql.partial import Partial
 from failoverd.drivers.mysql.reader import Growth, Reader
 from failoverd.drivers.mysql.rows import is_on
 from failoverd.drivers.mysql.semisync import ENDED, Acks
-from failoverd.drivers.mysql.session import Row, Session
+from failoverd.drivers.mysql.session import Doors, Row, Session
 from failoverd.gtid import GtidSet
+from failoverd.model.cloning import CloneProgress
 from failoverd.model.divergence import Change
 from failoverd.model.durability import RELAXED, Durability
 from failoverd.model.errors import ServerError, StepFailed
@@ -25,7 +27,7 @@ from failoverd.model.events import Event
 from failoverd.model.sight import Endpoint, ServerState
 from failoverd.model.stall import Blocker, Stall
 from failoverd.model.work import Work
-from failoverd.ports import Clock, Lease
+from failoverd.ports import Lease
 
 _NO_SUCH_SESSION = 1094
 _NO_RIGHT_TO_KILL = 1095
@@ -40,8 +42,9 @@ class Claimed:
     """A claim: its session holds the locks; when the session is lost, so is the claim: another one must be taken."""
 
     def __init__(
-        self, access: ServerAccess, replication: ReplicationAccess, session: Session, lease: Lease, clock: Clock
+        self, access: ServerAccess, replication: ReplicationAccess, session: Session, lease: Lease, doors: Doors
     ) -> None:
+        clock = doors.clock
         session.keep_secret(replication.password)
         reader = Reader(access, clock, Growth())
         self._access = access
@@ -53,6 +56,7 @@ class Claimed:
         self._blockers = Blockers(self._session, self._client)
         self._closing = Closing(self._session, self._client)
         self._amending = Amending(self._session)
+        self._cloning = Cloning(self._session, access, lambda seconds: doors.open(access, seconds))
 
     @property
     def name(self) -> str:
@@ -290,6 +294,18 @@ class Claimed:
     def replay(self, changes: tuple[Change, ...]) -> int:
         """These changes in one transaction; StepFailed, nothing changed, where a row is not as it was."""
         return self._amending.replay(changes)
+
+    def clone_from(self, donor: Endpoint, heed: Callable[[CloneProgress], None]) -> None:
+        """Overwrite a closed server; StepFailed where the copy is not whole: it is closed then, and marked."""
+        self.close_writes(1.0)
+        self._channels.mark_unfinished()
+        self.keep_out()
+        try:
+            self._cloning.run(donor, heed)
+        except StepFailed:
+            self.close_writes(1.0)
+            self.let_in()
+            raise
 
     def release(self) -> None:
         """Give the locks back and close the session; never raises."""

@@ -110,6 +110,7 @@ _SENTENCES = MappingProxyType(
         Why.UNREACHABLE: "there is no way to the host",
         Why.HUNG: "the connection stands, the answer does not come",
         Why.LEAVING: "the server is shutting down",
+        Why.CLONING: "the server holds half of a copy",
         Why.ALIVE: "the server lives and let us not in",
         Why.ACCESS_DENIED: "the server denied us access",
         Why.OWN_SIDE: "the attempt failed on our own side",

@@ -17,6 +17,7 @@ from failoverd.drivers.mysql.tables import Tables
 from failoverd.drivers.mysql.watcher import Watcher
 from failoverd.drivers.mysql.writing import Writer
 from failoverd.drivers.tasks import ThreadTasks
+from failoverd.model.cloning import CloneSide
 from failoverd.model.errors import ConfigError, ConnectFailed, FailoverdError, ServerError, TimedOut
 from failoverd.model.features import Features
 from failoverd.model.sight import Endpoint, Follower, Sight, Unreachable, Why
@@ -112,6 +113,22 @@ class MysqlServers:
         finally:
             session.close()
 
+    def clone_side(self, cluster: str, server: str, timeout: float) -> CloneSide:
+        """What it has for a clone; a server that cannot be asked says why."""
+        asked = tuple(one.say() for one in (statements.READ_VERSION, statements.READ_CLONE, statements.READ_SIZE))
+        try:
+            session = self._doors.open(self._monitor(cluster, server).access, timeout)
+            try:
+                ((version,), plugin, (size,), grants) = session.batch(
+                    (*asked, statements.READ_GRANTS.say()), limit=timeout
+                )
+            finally:
+                session.close()
+        except ServerError as error:
+            return CloneSide(server, problem=str(error))
+        lines = tuple(str(value) for row in grants for value in row.values())
+        return CloneSide(server, str(version["version"]), bool(plugin), lines, int(size["bytes"]))
+
     def tables(self, cluster: str, server: str, timeout: float) -> Tables:
         """A session of its own for reading tables there; the caller ends it. Raises ServerError."""
         return Tables(self._doors.open(self._monitor(cluster, server).access, timeout))
@@ -122,7 +139,7 @@ class MysqlServers:
         if cluster not in self._replication:
             raise ConfigError(f"no account for replication in cluster {cluster}", access.where)
         session = Claimer(self._doors, self._manager.name, self._manager.may_evict).claim(access, lease, timeout)
-        return Claimed(access, self._replication[cluster], session, lease, self._clock)
+        return Claimed(access, self._replication[cluster], session, lease, self._doors)
 
     def try_write(self, cluster: str, server: str, probe: WriteProbe, uuid: str, lease: Lease) -> Unwritten | None:
         """Let a write begin there if one is due; since when none has come to its end, None where the last one did."""

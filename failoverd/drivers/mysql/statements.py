@@ -135,6 +135,14 @@ READ_GROUP = Statement(
     " WHERE PLUGIN_NAME = 'group_replication' AND PLUGIN_STATUS = 'ACTIVE'",
     "read whether group replication is loaded",
 )
+READ_CLONE = Statement(
+    "SELECT PLUGIN_NAME AS name FROM information_schema.PLUGINS"
+    " WHERE PLUGIN_NAME = 'clone' AND PLUGIN_STATUS = 'ACTIVE'",
+    "read whether the clone plugin is loaded",
+)
+READ_SIZE = Statement(
+    "SELECT COALESCE(SUM(FILE_SIZE), 0) AS bytes FROM information_schema.INNODB_TABLESPACES", "read how much it holds"
+)
 READ_TABLE = Statement(
     "SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) AS name FROM information_schema.TABLES"
     " WHERE CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) = %s",

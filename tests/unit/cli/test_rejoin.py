@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from failoverd.gtid import GtidSet
+from failoverd.model.cloning import CloneWish
 from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.plans import Group, Kind, Request
 from failoverd.model.steps import CloseReturned, Stage, Task
@@ -98,9 +99,27 @@ def test_what_named_transactions_did_is_shown_before_anybody_agrees(screen: Term
 
 
 @pytest.mark.parametrize(
+    ("words", "wanted"),
+    [(("--clone",), CloneWish()), (("--clone", "--discard-errant"), CloneWish(discard=True))],
+    ids=["clone", "discard"],
+)
+def test_a_clone_is_asked_for(screen: Terminal, words: tuple[str, ...], wanted: CloneWish) -> None:
+    app = StandIn(rejoin_plan=PLAN, failover=DONE)
+    assert screen.call(app, "rejoin", "shop", "db2", "--yes", *words).exit_code == 0
+    (request,) = (asked[1] for asked in app.asked if asked[0] == "failover")
+    assert isinstance(request, Request)
+    assert request.clone == wanted
+
+
+@pytest.mark.parametrize(
     "words",
-    [("--replay", "nonsense"), ("--replay", TAIL, "--inject-empty", TAIL)],
-    ids=["no set", "both"],
+    [
+        ("--replay", "nonsense"),
+        ("--replay", TAIL, "--inject-empty", TAIL),
+        ("--discard-errant",),
+        ("--clone", "--replay", TAIL),
+    ],
+    ids=["no set", "both", "nothing to discard for", "clone and replay"],
 )
 def test_a_wish_that_makes_no_sense_is_refused_before_anything_is_asked(
     screen: Terminal, words: tuple[str, ...]

@@ -261,9 +261,9 @@ WRONG_CLUSTER = [
         "clusters.shop.drills.allowed: needs a client's account to write with",
     ),
     (
-        "later way back",
-        "servers: [{name: a, host: b}], rejoin: clone",
-        "clusters.shop.rejoin: 'clone' is",
+        "unknown way back",
+        "servers: [{name: a, host: b}], rejoin: copy",
+        "clusters.shop.rejoin: 'copy' is",
     ),
     (
         "half lossless",

@@ -67,6 +67,8 @@ def test_overrides_take_away_what_they_name_and_no_firm_row() -> None:
             "diverged",
             "logs-gone",
             "relay-unapplied",
+            "half-cloned",
+            "clone-impossible",
         ),
     }
     assert {r.id for r in standing(found, frozenset({"cooldown"}))} == every - {"cooldown"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from failoverd.drivers import mysql
-from failoverd.drivers.mysql import amending, filters, statements
+from failoverd.drivers.mysql import amending, cloning, filters, statements
 
 DRIVER = Path(mysql.__path__[0])
 OUT_OF_BAND = {"application.py", "local.py"}  # for the lab and its writing client; no part of the manager
@@ -34,6 +34,8 @@ CHANGES = (
 READS_TOO = {"XA RECOVER", "START TRANSACTION READ ONLY", "ROLLBACK"}
 # What a person's word about named transactions makes on a primary stands apart from the table, and is said there only.
 AMENDING = {name for name, value in vars(amending).items() if isinstance(value, statements.Statement)}
+CLONING = {name for name, value in vars(cloning).items() if isinstance(value, statements.Statement)}
+APART = {"amending.py": AMENDING, "cloning.py": CLONING}
 EVERY_FILTER = [filters.change_filter(name, "") for name in statements.FILTERS]
 EVERY_OPTION = statements.change_source(statements.SOURCE_OPTIONS)
 
@@ -52,6 +54,17 @@ def test_a_statement_reads_or_is_one_of_the_known_changes(statement: statements.
 @pytest.mark.parametrize("statement", [s for s in statements.ALL if " REPLICA" in s.text and s.changes])
 def test_whatever_touches_replication_names_its_channel_last(statement: statements.Statement) -> None:
     assert statement.text.endswith("FOR CHANNEL %s")
+
+
+def test_a_clone_says_these_and_nothing_of_them_outlives_a_restart() -> None:
+    said = {getattr(cloning, name).text.split(" = ")[0] for name in CLONING}
+    assert {text for text in said if text.startswith("SET")} == {
+        "SET GLOBAL super_read_only",
+        "SET GLOBAL clone_valid_donor_list",
+    }
+    assert {text.split(" FROM ")[0] for text in said if not text.startswith(("SET", "SELECT", "KILL"))} == {
+        "CLONE INSTANCE"
+    }
 
 
 def test_the_table_is_not_empty_and_holds_each_text_once() -> None:
@@ -91,8 +104,8 @@ def test_what_is_said_together_is_of_the_table_too() -> None:
     assert found
     # what is handed on is a parameter of that type, or one of a tuple of them
     others = {(place, what) for place, what in found if not what.startswith("statements.")}
-    assert {what for place, what in others if place != "amending.py"} <= {"statement", "one"}
-    assert {what for place, what in others if place == "amending.py"} <= {"statement", *AMENDING}
+    for place, what in others:
+        assert what in {"statement", "one", *APART.get(place, ())}, place
 
 
 def test_only_the_session_speaks_to_the_library() -> None:
@@ -100,6 +113,7 @@ def test_only_the_session_speaks_to_the_library() -> None:
     assert {place for place, _ in calls("send")} == {"session.py"}
     assert {ast.unparse(call.args[0]) for _, call in calls("ask")} <= {
         "said",
+        "(said,)",
         "self._asked()",
         "(*after, *self._asked())",
         "session",
@@ -126,7 +140,7 @@ def test_only_statements_of_the_table_are_said(method: str) -> None:
     for place, call in found:
         said = ast.unparse(call.args[0])
         known = said.startswith(("statements.", "filters.change_filter(", "write_into("))
-        known = known or said in {"statement", "PREPARE_SESSION"} or (place == "amending.py" and said in AMENDING)
+        known = known or said in {"statement", "PREPARE_SESSION", *APART.get(place, ())}
         assert known, f"{place}:{call.lineno} says {said}"
 
 

@@ -1,0 +1,48 @@
+"""Which clone is made for whom: the sides are asked, the donor is chosen, and by policy the manager wishes for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from failoverd.decide.cloning import CURED, choose, donors
+from failoverd.decide.situation import Situation
+from failoverd.model.cloning import CloneSide, CloneWish
+from failoverd.model.plans import Plan, Request
+from failoverd.plan.cloning import plan_cloning
+from failoverd.service.world import World
+
+# Each of them is asked on a session of its own (seconds).
+ASKING = 3.0
+
+
+def with_sides(world: World, situation: Situation) -> Situation:
+    """The situation with what donors and recipient say of themselves, where a clone is wanted."""
+    if situation.request is None or situation.request.clone is None:
+        return situation
+    names = tuple(dict.fromkeys((situation.request.to, *donors(situation))))
+    asked = world.eyes.tasks.gather({name: asking(world, name) for name in names}, ASKING + 1.0)
+    sides = tuple(
+        answer if isinstance(answer, CloneSide) else CloneSide(name, problem=str(answer))
+        for name, answer in asked.items()
+    )
+    return replace(situation, sides=sides)
+
+
+def asking(world: World, name: str) -> Callable[[], CloneSide]:
+    """The question to one server."""
+    return lambda: world.eyes.servers.clone_side(world.cluster, name, ASKING)
+
+
+def cloning(situation: Situation) -> Plan:
+    """The plan on what was said; the donor is there, or a refusal stands."""
+    server = situation.request.to if situation.request is not None else ""
+    return plan_cloning(situation.policy, situation.recorded.name, server, choose(situation).donor)
+
+
+def by_policy(world: World, request: Request, plan: Plan) -> Request | None:
+    """The manager's wish for a clone where that is the policy and nothing else stands against attaching it."""
+    against = {refusal.id for refusal in plan.refusals}
+    if world.policy.rejoin != "clone" or not against or not against <= CURED:
+        return None
+    return replace(request, clone=CloneWish(discard=True))

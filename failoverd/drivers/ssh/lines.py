@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import paramiko
 
+from failoverd import __version__
 from failoverd.drivers.ssh.agent_client import PROTOCOL, AgentChannel
 from failoverd.drivers.ssh.connection import SshAccess, connect
 from failoverd.model.errors import AgentError
@@ -130,8 +131,12 @@ class Line:
         if same:
             return channel
         channel.close()
-        told = f"version {hello.get('version', '?')}, protocol {hello.get('protocol', '?')}"
-        hint = "install ours with `failoverd agent install --upgrade`, not during an operation"
+        protocol = hello.get("protocol", "?")
+        theirs = f"version {hello.get('version', '?')}, protocol {protocol}"
+        told = f"{theirs}; ours is version {__version__}, protocol {PROTOCOL}"
+        newer = isinstance(protocol, int) and protocol > PROTOCOL
+        hint = "upgrade this manager" if newer else "install ours with `failoverd agent install --upgrade`"
+        hint += ", not during an operation"
         raise AgentError(f"the agent on {self.access} is another one than ours", told, hint, code="OLD")
 
     def _rest_while_alive(self) -> None:

@@ -77,13 +77,16 @@ def take_or_keep_lock(world: World, memory: Memory) -> Lease | None:
             nobody_acts(world, memory, f"{refused.what}: {refused.detail}", refused.hint)
         catch_up(world, memory)  # the active manager may have moved the primary since
         return None
+    newly = memory.phase is Phase.STANDBY or memory.epoch != lease.epoch
+    if newly and (unread := catch_up(world, memory)) is not None:
+        nobody_acts(world, memory, f"the records cannot be read: {unread.what}: {unread.detail}", unread.hint)
+        return None
     if memory.phase is Phase.STANDBY:
         memory.left = Left()
-    if memory.phase is Phase.STANDBY or memory.epoch != lease.epoch:
+    if newly:
         memory.phase = after(Phase.STANDBY, Event.LOCK_WON)
         memory.epoch = lease.epoch
         world.log.info("lock won", epoch=lease.epoch)
-        catch_up(world, memory)
         note_settings(world, memory)
     return lease
 

@@ -35,6 +35,8 @@ class Published:
         if memory.verdict is None:
             return
         document = describe(world, memory, snapshot, active=lease is not None)
+        if lease is None and document["active_manager"] == world.manager:
+            document = {**document, "active_manager": None}  # the lock is ours, and we cannot act all the same
         said = json.dumps({key: value for key, value in document.items() if key not in _NO_NEWS}, sort_keys=True)
         now = world.eyes.clock.now()
         if said == self._last and now - self._at < AGAIN_AFTER:

@@ -12,8 +12,10 @@ from failoverd.model.history import History, Pause
 from failoverd.service.world import Memory, Occasion, World
 
 
-def catch_up(world: World, memory: Memory) -> None:
-    """Read the records anew; where they cannot be read the memory stays as it is: without coordination nobody acts."""
+def catch_up(world: World, memory: Memory) -> CoordinationError | None:
+    """Read the records anew; why not, where they cannot be read: then the memory stays as it is, and whoever has just
+    become active must not act on it.
+    """
     coordination = world.coordination
     try:
         pauses = coordination.pauses(world.cluster)
@@ -25,6 +27,8 @@ def catch_up(world: World, memory: Memory) -> None:
         )
     except CoordinationError as error:
         world.log.debug("records not read", why=str(error))
+        return error
+    return None
 
 
 def nobody_acts(world: World, memory: Memory, why: str, hint: str) -> None:

@@ -280,7 +280,8 @@ class LocalCoordination:
         try:
             return None if data is None else codec.opened(json.loads(data), str(path))
         except (ValueError, AttributeError) as error:
-            raise CoordinationError(f"{path} cannot be read", str(error)) from error
+            hint = "look at the servers, then move the file away: what it told is recorded anew"
+            raise CoordinationError(f"{path} cannot be read", str(error), hint) from error
 
 
 def _bytes(data: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from failoverd.decide.measures import RETRY_PAUSE
-from failoverd.model.errors import FailoverdError, LockRefused
+from failoverd.model.errors import CoordinationError, FailoverdError, LockRefused
 from failoverd.model.history import EPOCHS_UNSEEN
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.sight import Thread
@@ -49,6 +49,29 @@ def test_an_operation_that_was_begun_is_ended_whatever_the_settings_say() -> Non
     whole.store.of(CLUSTER).other_settings = "m1"
     whole.store.depose(CLUSTER)
     second.turns(3)
+    assert writable(whole) == ["db2"]
+
+
+@pytest.mark.parametrize("record", ["recorded", "pauses", "open_operation"])
+def test_nobody_acts_before_the_records_can_be_read(monkeypatch: pytest.MonkeyPatch, record: str) -> None:
+    whole = Whole()
+    whole.manager("m1").turns(4)
+    second = whole.manager("m2")
+    whole.store.depose(CLUSTER)
+
+    def unreadable(_: FakeCoordination, __: str) -> None:
+        raise CoordinationError("shop.primary cannot be read", "no JSON", "look at the servers")
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(FakeCoordination, record, unreadable)
+        whole.mysqlds["db1"].kill()
+        second.turns(20)
+    assert (writable(whole), second.memory.phase) == ([], Phase.STANDBY)
+    said = [line for line in logs if line["event"] == "nobody acts"]
+    assert [(line["why"], line["hint"]) for line in said] == [
+        ("the records cannot be read: shop.primary cannot be read: no JSON", "look at the servers")
+    ]
+    second.turns(20)
     assert writable(whole) == ["db2"]
 
 

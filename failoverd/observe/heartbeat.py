@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.verdict import Advice, Verdict, VerdictName
 from failoverd.observe.fanout import HASTE
@@ -14,6 +16,8 @@ SUSPECTED = 0.1
 FRESH = 2.0
 # While nothing is wrong the agents are asked this often, so that a missing one is known before it is needed.
 HOSTS_EVERY = 5.0
+# However long a look took, the next one begins this part of the interval later.
+LEAST_REST = 0.1
 
 
 class Heartbeat:
@@ -22,11 +26,14 @@ class Heartbeat:
     def __init__(self) -> None:
         self._hosts_asked_at = float("-inf")
 
-    def hosts_due(self, now: float) -> bool:
-        """Whether this look should ask the agents too; answering yes counts as having asked."""
+    def hosts_due(self, now: float, cluster: str) -> bool:
+        """Whether this look should ask the agents too; answering yes counts as having asked. The clusters of a manager,
+        which begin together, ask each at its own moment from the second time on.
+        """
         if now - self._hosts_asked_at < HOSTS_EVERY:
             return False
-        self._hosts_asked_at = now
+        first = self._hosts_asked_at == float("-inf")
+        self._hosts_asked_at = now - (HOSTS_EVERY * share_of(cluster) if first else 0.0)
         return True
 
     def ask_soon(self) -> None:
@@ -34,9 +41,18 @@ class Heartbeat:
         self._hosts_asked_at = float("-inf")
 
 
-def rest_after(verdict: Verdict, policy: ClusterPolicy, missed_for: float, proven_in: float | None = None) -> float:
+def share_of(cluster: str) -> float:
+    """A number from 0 to 1 for a cluster, always the same: what each does now and then is not done by all at once."""
+    return zlib.crc32(cluster.encode()) / 2**32
+
+
+def rest_after(
+    verdict: Verdict, policy: ClusterPolicy, missed_for: float, proven_in: float | None = None, took: float = 0.0
+) -> float:
     """Seconds until the next look: soon while evidence is coming in, less soon once that has gone on, else the
-    interval. A silence that will be proven within `proven_in` seconds is proven by the end of a look that begins soon.
+    interval from the beginning of one look to that of the next, of which this one `took` a part: a silent replica must
+    not delay the looks at the others. A silence that will be proven within `proven_in` seconds is proven by the end of
+    a look that begins soon.
     """
     detection = policy.detection
     if verdict.advice is Advice.LOOK_AGAIN and missed_for < FRESH:
@@ -44,4 +60,4 @@ def rest_after(verdict: Verdict, policy: ClusterPolicy, missed_for: float, prove
     if verdict.name is VerdictName.SUSPECT:
         late = detection.interval if proven_in is None else max(proven_in - detection.timeout * HASTE, AGAIN_SOON)
         return min(detection.interval, SUSPECTED, late)
-    return detection.interval
+    return max(detection.interval - took, detection.interval * LEAST_REST)

@@ -38,6 +38,7 @@ from failoverd.service.writing import try_write
 
 def turn(world: World, memory: Memory, published: Published) -> float:
     """One turn; returns the seconds to rest before the next."""
+    begun = world.eyes.clock.now()
     lease = take_or_keep_lock(world, memory)
     question = asked(world, memory, lease)
     snapshot, verdict = look_and_judge(world, memory)
@@ -51,14 +52,14 @@ def turn(world: World, memory: Memory, published: Published) -> float:
     ask(world, memory, lease)
     try_write(world, memory, snapshot, lease)
     publish(world, memory, snapshot, published, lease)
-    return rest(world, memory, verdict)
+    return rest(world, memory, verdict, begun)
 
 
-def rest(world: World, memory: Memory, verdict: Verdict) -> float:
-    """Seconds until the next look."""
+def rest(world: World, memory: Memory, verdict: Verdict, begun: float) -> float:
+    """Seconds until the next look, after a turn that was begun then."""
     down, due, now = memory.history.down_since, memory.proven_at, world.eyes.clock.now()
     missed_for, proven_in = 0.0 if down is None else now - down, None if due is None else due - now
-    return rest_after(verdict, world.policy, missed_for, proven_in)
+    return rest_after(verdict, world.policy, missed_for, proven_in, now - begun)
 
 
 def take_or_keep_lock(world: World, memory: Memory) -> Lease | None:
@@ -116,7 +117,7 @@ def lease_now(world: World) -> Lease | None:
 def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verdict]:
     """One look, folded into the memory, and the judgement on both."""
     clock = world.eyes.clock
-    due = memory.heartbeat.hosts_due(clock.now())
+    due = memory.heartbeat.hosts_due(clock.now(), world.cluster)
     if due:
         catch_up(world, memory)
     world = heeding(world, memory.history.paused_servers)

@@ -4,6 +4,7 @@ stop.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 
 from failoverd.model.errors import FailoverdError
@@ -87,6 +88,7 @@ class Manager:
         while not self._stopping and not all(watch.looked for watch in self._watches):
             self._bell.wait(POLL)
         if not self._stopping:
+            gc.freeze()  # what is there now stays: looking through it again and again would hold up every look
             notify(f"READY=1\nSTATUS={self.status}")
 
     def _leave(self) -> int:

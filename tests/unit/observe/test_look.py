@@ -16,7 +16,7 @@ from failoverd.model.sight import Sight, Thread, Unreachable, Why
 from failoverd.model.verdict import Advice, Verdict, VerdictName
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.fanout import as_sight
-from failoverd.observe.heartbeat import AGAIN_SOON, FRESH, Heartbeat, rest_after
+from failoverd.observe.heartbeat import AGAIN_SOON, FRESH, LEAST_REST, Heartbeat, rest_after
 from failoverd.observe.logs import questions, scan_logs
 from failoverd.observe.look import Interest, look, read_claimed, slow_is_hung
 from tests.fakes.agents import FakeAgents
@@ -163,13 +163,28 @@ def test_a_look_that_will_prove_silence_begins_early_enough(proven_in: float | N
     assert rest_after(vetoed, ClusterPolicy("shop", ()), 1.0, proven_in) == pytest.approx(rest)
 
 
+def test_what_a_look_took_is_a_part_of_the_interval() -> None:
+    policy, healthy = ClusterPolicy("shop", ()), verdict(VerdictName.HEALTHY, Advice.NOTHING)
+    assert rest_after(healthy, policy, 0.0, took=0.2) == pytest.approx(policy.detection.interval - 0.2)
+    assert rest_after(healthy, policy, 0.0, took=9.0) == pytest.approx(policy.detection.interval * LEAST_REST)
+
+
+def test_clusters_that_begin_together_ask_their_agents_at_different_moments() -> None:
+    again = set()
+    for number in range(100):
+        heartbeat, cluster = Heartbeat(), f"c{number}"
+        assert heartbeat.hosts_due(100.0, cluster)
+        again |= {tenth for tenth in range(51) if heartbeat.hosts_due(100.0 + tenth / 10, cluster)}
+    assert len(again) > 30
+
+
 def test_agents_are_asked_now_and_then_and_soon_after_they_were_told() -> None:
     heartbeat = Heartbeat()
-    assert heartbeat.hosts_due(100.0)
-    assert not heartbeat.hosts_due(101.0)
+    assert heartbeat.hosts_due(100.0, "shop")
+    assert not heartbeat.hosts_due(101.0, "shop")
     heartbeat.ask_soon()
-    assert heartbeat.hosts_due(101.0)
-    assert heartbeat.hosts_due(106.5)
+    assert heartbeat.hosts_due(101.0, "shop")
+    assert heartbeat.hosts_due(106.5, "shop")
 
 
 class Slow(FakeServers):

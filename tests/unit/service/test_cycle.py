@@ -294,6 +294,7 @@ def test_what_a_primary_has_executed_of_others_is_written_down_once(whole: Whole
     assert recorded(manager).inherited == others
     whole.mysqlds["db1"].write(1)
     whole.store.of(CLUSTER).recorded = None
+    manager.memory.heartbeat.hosts_due(whole.clock.now() + 5.0, CLUSTER)  # nobody reads the records anew meanwhile
     manager.turns(1)
     assert manager.coordination.recorded(CLUSTER) is None
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -41,11 +43,22 @@ def answering(home: Path, places: list[Place]) -> Iterator[None]:
             served.kill()
 
 
+def first_of(count: int) -> int:
+    """The first of so many ports in a row that are free, below those that any connection may be given."""
+    for first in range(10000 + os.getpid() % 200 * count, 32000, count):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+    raise AssertionError("no row of ports is free")
+
+
 @pytest.fixture
 def ground(tmp_path: Path) -> Iterator[Built]:
     """Clusters whose servers all answer, and more clusters whose last server is a hole."""
+    first = first_of((CLEAR + HOLED) * SIZE)
     places = [
-        Place(f"c{cluster}", f"c{cluster}-{rank + 1}", free_port(), rank == 0)
+        Place(f"c{cluster}", f"c{cluster}-{rank + 1}", first + cluster * SIZE + rank, rank == 0)
         for cluster in range(CLEAR + HOLED)
         for rank in range(SIZE)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
@@ -77,3 +78,31 @@ def test_what_is_warned_about_or_refused_is_found_where_it_is(lab: LabFactory) -
     assert said(one) == FOUND
     one.fault.kill("db2")
     assert said(one) == {**FOUND, "db2": frozenset(), "db4": frozenset({"source-down"})}
+
+
+# What a server is started with, what `check` has to say of it then, and why it is not promoted.
+STARTED = {
+    "db2": ("skip_log_bin", "binary-log-off", "it writes no binary log"),
+    "db3": ("log_replica_updates = OFF", "replica-updates-off", "it does not log what it replicates"),
+    "db4": ("gtid_mode = OFF", "gtid-mode-off", "its GTID mode is off"),
+}
+
+
+def test_servers_that_were_started_so_that_nobody_could_follow_them_are_never_promoted(lab: LabFactory) -> None:
+    one = lab(replicas=3)
+    for server, (option, _, _) in STARTED.items():
+        one.fault.kill(server)
+        file = Path(one.hosts[server].folder / "my.cnf")
+        name = option.split()[0].removeprefix("skip_")
+        kept = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith(name)]
+        file.write_text("\n".join([*kept, option, ""]), encoding="utf-8")
+        one.fault.start(server)
+    answer = one.call_in("mgr1", one.manager_argv("mgr1", "check", "shop", "--json"), deadline=60.0)
+    found = json.loads(answer.stdout)["findings"]
+    wrong = {(f["server"], f["id"]) for f in found if f["severity"] != "ok"}
+    ids = {id_ for _, id_, _ in STARTED.values()}
+    assert {(server, id_) for server, (_, id_, _) in STARTED.items()} <= wrong
+    assert not {pair for pair in wrong if pair[0] == "db1" and pair[1] in ids}, "the primary is as it was"
+    (nobody,) = (f["sentence"] for f in found if f["id"] == "no-candidate")
+    for server, (_, _, why) in STARTED.items():
+        assert f"{server}: {why}" in nobody

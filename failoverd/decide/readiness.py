@@ -104,12 +104,15 @@ def _layers(ground: Ground) -> str | None:
     names = [spec.name for spec in s.policy.servers]
     lock = "a file lock on this host only" if ground.coordination == "local" else "the lease and the epoch in ZooKeeper"
     locked = [name for name in names if s.snapshot.state(name) is not None]
-    fenced = [name for name in names if s.snapshot.facts(name) is not None]
+    facts = {name: found for name in names if (found := s.snapshot.facts(name)) is not None}
     parts = [
         "nothing in ZooKeeper, which is away" if ground.coordination == "lost" else lock,
         f"session locks on {_whom(locked, names)}",
-        f"agents that fence {_whom(fenced, names)}",
+        f"agents that fence {_whom(list(facts), names)}",
     ]
+    behind = [name for name, found in facts.items() if found.highest_epoch < s.recorded.epoch]
+    if behind:  # a disk that was restored, or a host that nothing had to be changed on since
+        parts.append(f"the agents of {', '.join(behind)} have not heard of epoch {s.recorded.epoch}")
     return "; ".join(parts)
 
 

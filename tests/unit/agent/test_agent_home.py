@@ -78,6 +78,21 @@ def test_epochs_only_rise(tmp_path: Path) -> None:
         pass
 
 
+def test_a_lost_epoch_file_lets_an_older_manager_act_on_that_host_alone(tmp_path: Path) -> None:
+    lost, kept = Home(str(tmp_path / "a")), Home(str(tmp_path / "b"))
+    for home in (lost, kept):
+        with home.acting("shop", 9, no_door, Deadline(1.0)):
+            pass
+    (tmp_path / "a/state/shop.epoch").unlink()
+    with lost.acting("shop", 8, no_door, Deadline(1.0)):
+        assert lost.epoch("shop") == 8
+    with pytest.raises(Fault) as caught, kept.acting("shop", 8, no_door, Deadline(1.0)):
+        pytest.fail("a stale epoch acted")
+    assert caught.value.code == "STALE_EPOCH"
+    with lost.acting("shop", 9, no_door, Deadline(1.0)):
+        assert lost.epoch("shop") == 9, "the next act of the one in force ends that"
+
+
 def test_one_change_at_a_time(tmp_path: Path) -> None:
     home = Home(str(tmp_path))
     with home.acting("shop", 1, no_door, Deadline(1)):

@@ -236,6 +236,17 @@ def test_the_layers_of_fencing_are_told_with_what_they_do_not_cover(world: World
     assert says in told
 
 
+def test_agents_that_have_not_heard_of_the_epoch_are_told() -> None:
+    def told(**epochs: int) -> str:
+        history = replace(World().history, recorded=Recorded("db1", uuid(1), 7))
+        hosts: dict[str, HostSight] = {name: replace(facts(name), highest_epoch=epochs.get(name, 7)) for name in NAMES}
+        (said,) = (f.sentence for f in World(history=history, hosts=hosts).found() if f.id == "fencing-layers")
+        return said
+
+    assert "heard" not in told(db2=8)
+    assert told(db2=6, db3=0).endswith("the agents of db2, db3 have not heard of epoch 7")
+
+
 def test_an_open_server_hides_what_it_starts_with() -> None:
     world = World().settings("db1", read_only_at_start=None)
     assert world.wrong() == set()

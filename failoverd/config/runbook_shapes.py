@@ -23,7 +23,7 @@ _COMMAND: Final = Text(
     "a failoverd command that a drill may use",
 )
 _ON: Final = Text(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*"), "lab, or a cluster's name", most=32)
-_THROUGH: Final = Text(re.compile(r"hosts|vip|[A-Za-z0-9.-]+:\d{1,5}"), "hosts, vip or HOST:PORT")
+_THROUGH: Final = Text(re.compile(r"hosts|vip|haproxy|[A-Za-z0-9.-]+:\d{1,5}"), "hosts, vip, haproxy or HOST:PORT")
 _FILE: Final = Text(re.compile(r"/[^\n]*"), "an absolute path")
 _FAILPOINT: Final = Text(re.compile(r"(kill|stop) (before|after):[A-Za-z-]+"), "kill or stop, and a moment")
 _SETTING: Final = Text(re.compile(r"[a-z_]+(\.[a-z_]+)*=\S[^\n]*"), "KEY=VALUE with a key of the cluster's section")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -93,6 +94,7 @@ def _numbers(measured: Measured) -> Document:
         },
         "client": {
             "acknowledged": rows.acknowledged if rows else len(measured.wrote),
+            "ways": dict(sorted(Counter(one.server for one in measured.wrote).items())),
             "compared_on": rows.server if rows else None,
             "unknown": measured.unknown,
             "lost": list(rows.lost[:MOST_NUMBERS]) if rows else [],

@@ -21,6 +21,7 @@ from failoverd.ports import Clock, Tasks
 _POLL: Final = 0.05
 _WARM_UP: Final = 50  # acknowledged rows before anything is broken
 _PATIENCE: Final = 60.0  # seconds for what ought to happen by itself: the first rows, the end of an operation
+_WAYS: Final = {"hosts": "each server in turn", "vip": "the virtual address", "haproxy": "HAProxy"}
 _ROLE: Final = re.compile(r"\{([a-z-]+)\}")
 
 
@@ -117,10 +118,7 @@ class Drill:
 
     def _client(self) -> Mapping[str, str]:
         shape = self._book.probe
-        way = {"hosts": "each server in turn", "vip": "the virtual address"}.get(shape.through, shape.through)
-        return {
-            "client": f"a row every {shape.every * 1000:g} ms, by {way}; replicas {'' if shape.reads else 'not '}read"
-        }
+        return {"client": f"a row every {shape.every * 1000:g} ms, by {_WAYS.get(shape.through, shape.through)}"}
 
     def _rehearse(self, probe: Probe) -> None:
         probe.start()

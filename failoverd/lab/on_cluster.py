@@ -103,12 +103,13 @@ class ClusterGround:
 
     def probe(self) -> ClientProbe:
         """The client, by the way that the runbook names; its table is made."""
+        places = {server.name: server.endpoint for server in self.section.servers}
+        way = self._way(places)
         self._asked_by_client(self._primary, PROBE_TABLE)
         ((newest,),) = self._asked_by_client(self._primary, NEWEST)
         self._before = int(str(newest))
-        places = {server.name: server.endpoint for server in self.section.servers}
         user, password = self._account()
-        writer = Writer(self._way(places), user, password, self._shape.every)
+        writer = Writer(way, user, password, self._shape.every)
         writer.database = self.section.drills.database
         writer.go_on_after(self._before)
         reader = Reader(places, user, password, writer) if self._shape.reads else None

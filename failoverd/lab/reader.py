@@ -13,6 +13,8 @@ from failoverd.model.rehearsed import StaleRead
 from failoverd.model.sight import Endpoint
 
 NEWEST = "SELECT COALESCE(MAX(n), 0) FROM numbered"
+# Clients who know one address do not say whose row it was: so each answer says whether it is a replica's.
+_ANSWER = "SELECT COALESCE(MAX(n), 0), @@GLOBAL.read_only FROM numbered"
 _EVERY = 0.05
 _PATIENCE = 0.5
 
@@ -58,11 +60,13 @@ class Reader:
                 self._servers[server], *self._login, self._writer.database, _PATIENCE
             )
             self._sessions[server] = session
-            ((newest,),) = session.execute(NEWEST)
+            ((newest, closed),) = session.execute(_ANSWER)
         except ServerError:
             gone = self._sessions.pop(server, None)
             if gone is not None:
                 gone.close()
+            return
+        if not closed:
             return
         self.reads += 1
         lacking = acks[bisect_right(acks, int(str(newest)), hi=promised, key=lambda ack: ack.number) : promised]

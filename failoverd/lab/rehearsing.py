@@ -19,6 +19,7 @@ from failoverd.lab.breaking import Breaking
 from failoverd.lab.compare import compare
 from failoverd.lab.lab import Lab, Options
 from failoverd.lab.layout import Kind
+from failoverd.lab.leading import Balancer, balancer_address, lead, virtual_address
 from failoverd.lab.managers import Managers
 from failoverd.lab.probing import PROBE_TABLE, TWICE, ClientProbe
 from failoverd.lab.processes import state, wait_until
@@ -51,6 +52,7 @@ class LabGround:
         self._lab: Lab | None = None
         self._managers: Managers | None = None
         self._breaking: Breaking | None = None
+        self._balancer: Balancer | None = None
         self._began = 0.0
         self._load = 0.0
         self._journal: dict[str, Document] = {}
@@ -102,9 +104,10 @@ class LabGround:
         )
         self._managers = Managers(self._lab)
         self._breaking = Breaking(self._lab, self._managers, self.caught_up)
-        if self._probe_shape.through == "vip":
-            vip = {"address": f"{self._vip()}/24", "interface": "eth0"}
-            self._lab.configure({"clusters": {CLUSTER: {"traffic": {"vip": vip}}}})
+        if self._probe_shape.through in {"vip", "haproxy"}:
+            lead(self._lab)
+            self._balancer = Balancer(self._lab)
+            self._balancer.start()
         return self._watched()
 
     def _watched(self) -> Cast:
@@ -155,12 +158,14 @@ class LabGround:
     def _writer(self, shape: ProbeShape) -> Writer:
         if shape.through == "hosts":
             return writer_for(self.lab, shape.every)
-        host, _, port = (self._vip(), "", "") if shape.through == "vip" else shape.through.rpartition(":")
-        place = Endpoint(host, int(port or MYSQL_PORT))
+        place = {
+            "vip": Endpoint(virtual_address(self.lab), MYSQL_PORT),
+            "haproxy": Endpoint(balancer_address(self.lab), MYSQL_PORT),
+        }.get(shape.through)
+        if place is None:
+            host, _, port = shape.through.rpartition(":")
+            place = Endpoint(host, int(port))
         return Writer({shape.through: place}, "app", self.lab.password("app"), shape.every)
-
-    def _vip(self) -> str:
-        return self.lab.layout.gateway.rpartition(".")[0] + ".100"
 
     def look(self) -> Sight:
         """Every server that runs is asked over its socket; one that nobody can reach takes no client's write."""
@@ -286,6 +291,9 @@ class LabGround:
         return tuple(left)
 
     def _end_managers(self) -> None:
+        if self._balancer is not None:
+            self._balancer.stop()
+            self._balancer = None
         if self._managers is not None:
             self._managers.stop()
             self._managers = None

@@ -62,6 +62,8 @@ def _objections(book: Runbook, permit: Permit, local: datetime) -> Iterator[str]
         yield f"{where}: blast_radius is missing: on a real cluster a runbook says whom it may hit"
     if book.lab.failpoint:
         yield f"{where}: lab.failpoint is for labs only"
+    if book.probe.through == "haproxy":
+        yield f"{where}: probe.through: haproxy is the lab's own: say HOST:PORT, where clients of this cluster connect"
     for step in (*book.steps, *book.cleanup):
         if isinstance(step, FaultStep):
             yield from _against(step, permit)

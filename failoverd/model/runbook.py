@@ -272,7 +272,7 @@ class LabShape:
 
 @dataclass(frozen=True, slots=True)
 class ProbeShape:
-    """The writing client: a row every so many seconds, through `hosts` (each server in turn), `vip` or HOST:PORT."""
+    """The writing client: a row every so many seconds, by each server in turn, `vip`, `haproxy` or HOST:PORT."""
 
     every: float = 0.01
     through: str = "hosts"

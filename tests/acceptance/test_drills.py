@@ -45,6 +45,48 @@ def test_a_primary_that_is_killed_with_transactions_that_nobody_received(tmp_pat
     assert told["client"]["reads"] > 0
 
 
+# A client that knows one address only; one replica answers late for a while.
+BOOK = """\
+title: A client of one address
+about: It is led to whoever takes writes.
+needs: [healthy, standby, agents]
+blast_radius: [primary, other-replica]
+probe: {{through: {way}}}
+steps:
+  - wait: writes
+  - {{fault: stop-applier, at: other-replica, clock: true}}
+  - wait: 1500ms
+  - {{fault: start-applier, at: other-replica}}
+  - {{wait: caught-up, within: 60s}}
+  - {{fault: kill, at: primary}}
+  - {{wait: new-primary, within: 60s}}
+  - {{wait: writes, within: 60s}}
+expect:
+  - {{within: 120s, operation: failover done}}
+  - outage_below: 60s
+  - lost_rows: 0
+  - stale_reads_below: {stale}
+"""
+
+
+@pytest.mark.parametrize(
+    ("way", "stale", "result"),
+    [("vip", "60s", "passed"), ("haproxy", "100ms", "failed")],
+)
+def test_the_client_comes_by_the_address_of_applications_and_reads_replicas(
+    way: str, stale: str, result: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "ours.yml"
+    file.write_text(BOOK.format(way=way, stale=stale), encoding="utf-8")
+    code, told, said = drilled(str(file), tmp_path / "reports")
+    assert (code, told["result"], told["left"]) == (0 if result == "passed" else 1, result, []), said
+    assert told["client"]["ways"].keys() == {way}, "nobody was asked by another address"
+    assert told["client"]["ways"][way] > 150
+    assert told["client"]["stalest_seconds"] > 1, "the replica whose applier stood still"
+    failed = [one["kind"] for one in told["expectations"] if one["outcome"] != "met"]
+    assert failed == ([] if result == "passed" else ["stale_reads_below"])
+
+
 def test_an_interrupted_drill_leaves_nothing_and_a_killed_one_is_cleared_away_by_the_next(tmp_path: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         process = subprocess.Popen(

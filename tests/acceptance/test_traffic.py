@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 from itertools import pairwise
 
+from failoverd.lab.leading import balancer_address, virtual_address
 from failoverd.lab.writer import Account, Writer
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.leading import Proxy, address, asked, balancer, client, holding, led_rehearsal
+from tests.acceptance.leading import Proxy, asked, client, holding, led_rehearsal
 from tests.acceptance.rehearsal import MANAGERS, NOTHING_LOST, PATIENCE, Rehearsal, eventually
 
 
@@ -54,7 +55,7 @@ def test_a_client_of_the_virtual_address_follows_a_failover(lab: LabFactory) -> 
         play.begin()
         one_way(play, proxy, "db1")
         play.writer.stop()
-        writer = anew(play, "db1", address(play.lab))
+        writer = anew(play, "db1", virtual_address(play.lab))
         died = play.kill_primary()
         going_on(writer)
         shown = play.ended()
@@ -71,7 +72,9 @@ def test_a_client_of_the_virtual_address_follows_a_failover(lab: LabFactory) -> 
         account = writer.stop()
         no_number_twice(account)
         assert account.first_ack_after(died) is not None
-        play.lab.call_in(elect, ["ip", "address", "flush", "dev", "eth0", "label", "eth0", "to", address(play.lab)])
+        play.lab.call_in(
+            elect, ["ip", "address", "flush", "dev", "eth0", "label", "eth0", "to", virtual_address(play.lab)]
+        )
         assert holding(play.lab) == ()
         one_way(play, proxy, elect)
 
@@ -81,7 +84,7 @@ def test_clients_of_haproxy_follow_a_failover_its_restart_and_need_no_manager(la
         play.begin()
         one_way(play, proxy, "db1")
         play.writer.stop()
-        writer = anew(play, "db1", balancer(play.lab))
+        writer = anew(play, "db1", balancer_address(play.lab))
         play.kill_primary()
         going_on(writer)
         elect = play.ended()["new_primary"]
@@ -102,7 +105,7 @@ def test_clients_follow_a_switchover_there_and_back(lab: LabFactory) -> None:
         play.begin()
         one_way(play, proxy, "db1")
         play.writer.stop()
-        writer = anew(play, "db1", address(play.lab))
+        writer = anew(play, "db1", virtual_address(play.lab))
         for primary in ("db2", "db1"):
             code, document, _ = play.command("switchover", "shop", "--to", primary, "--yes")
             assert (code, document["outcome"]) == (0, "done"), document
@@ -119,7 +122,7 @@ BY_HAND = {"clusters": {"shop": {"failover": {"automatic": False}}}}
 
 def strip(play: Rehearsal, server: str) -> None:
     """The host's interface has no virtual address any more, as after a start of either."""
-    words = ("address", "delete", f"{address(play.lab)}/24", "dev", "eth0")
+    words = ("address", "delete", f"{virtual_address(play.lab)}/24", "dev", "eth0")
     subprocess.run(["ip", "-n", play.lab.hosts[server].namespace, *words], check=True, timeout=20)
 
 
@@ -128,7 +131,7 @@ def test_a_flapped_interface_and_a_booted_host_are_given_the_address_back_and_ma
         play.begin()
         one_way(play, proxy, "db1")
         play.writer.stop()
-        writers = [anew(play, "db1", address(play.lab)), client(play.lab, balancer(play.lab))]
+        writers = [anew(play, "db1", virtual_address(play.lab)), client(play.lab, balancer_address(play.lab))]
         writers[1]._number = 10**9
         writers[1].start()
         going_on(*writers)

@@ -21,11 +21,12 @@ from rich.console import Console
 from rich.table import Table
 
 from failoverd.lab import Lab, Options
+from failoverd.lab.leading import balancer_address, lead, virtual_address
 from failoverd.lab.managers import Managers
 from failoverd.lab.writer import PATIENCE as OWN
 from failoverd.lab.writer import TABLE, Writer, writer_for
 from failoverd.model.errors import FailoverdError
-from tests.acceptance.leading import Proxy, address, balancer, client, holding, led
+from tests.acceptance.leading import Proxy, client, holding
 from tests.bench import detection
 from tests.bench.main_job import MANAGERS, PATIENCE, cells, distribution, enough
 
@@ -67,8 +68,12 @@ class Stage:
 @contextmanager
 def stage(name: str) -> Iterator[Stage]:
     """A fresh lab on which all is ready; it ends with this."""
-    lab = led(Lab.up(Options(name=f"ways{os.getpid()}-{name}", settings=detection.SETTINGS)))
-    writers = {LIST: writer_for(lab), ADDRESS: client(lab, address(lab)), HAPROXY: client(lab, balancer(lab))}
+    lab = lead(Lab.up(Options(name=f"ways{os.getpid()}-{name}", settings=detection.SETTINGS)))
+    writers = {
+        LIST: writer_for(lab),
+        ADDRESS: client(lab, virtual_address(lab)),
+        HAPROXY: client(lab, balancer_address(lab)),
+    }
     on = Stage(lab, Managers(lab), Proxy(lab), writers)
     try:
         on.proxy.start()

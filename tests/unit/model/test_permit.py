@@ -10,7 +10,7 @@ import pytest
 from failoverd.config.complaints import Wrong
 from failoverd.config.drills import window_of
 from failoverd.model.permit import Permit, Window, objections
-from failoverd.model.runbook import Fault, FaultStep, LabShape, Role, Runbook, RunStep
+from failoverd.model.runbook import Fault, FaultStep, LabShape, ProbeShape, Role, Runbook, RunStep
 
 SUNDAY = datetime(2026, 11, 22, 2, 30)  # noqa: DTZ001 - the local time of the window's own zone
 MONDAY = datetime(2026, 11, 23, 2, 30)  # noqa: DTZ001
@@ -31,6 +31,7 @@ def test_nothing_stands_against_what_is_allowed() -> None:
 
 CASES: tuple[tuple[Runbook, Permit, datetime, str], ...] = (
     (book(), Permit(), SUNDAY, "x.yml:1: the cluster does not allow drills"),
+    (book(probe=ProbeShape(through="haproxy")), PERMIT, SUNDAY, "x.yml:1: probe.through: haproxy is the lab's own"),
     (book(), PERMIT, MONDAY, "x.yml:1: now is Mon 02:30, and drills are allowed Sun 02:00-04:00 only"),
     (book(blast_radius=()), PERMIT, SUNDAY, "x.yml:1: blast_radius is missing"),
     (book(lab=LabShape(failpoint="kill after:begin")), PERMIT, SUNDAY, "x.yml:1: lab.failpoint is for labs only"),

@@ -42,11 +42,13 @@ def outage(measured: Measured, until: float | None = None) -> Gap | None:
 
 
 def first_write(measured: Measured) -> float | None:
-    """Seconds from the strike to the end of the longest outage; None where no write was acknowledged again."""
+    """Seconds from the strike to the end of the longest outage, or of an outage that began later, its own length (a
+    planned change: nobody waits while it is prepared); None where no write was acknowledged again.
+    """
     gap = outage(measured)
     if gap is None or not gap.ended or measured.struck is None:
         return None
-    return max(gap.end - measured.struck, 0.0)
+    return max(gap.end - max(measured.struck, gap.begin), 0.0)
 
 
 def errors(measured: Measured) -> Mapping[int, int]:
@@ -96,14 +98,14 @@ def main_operation(measured: Measured) -> Document | None:
 
 
 def split(measured: Measured) -> tuple[tuple[str, float], ...]:
-    """The time from the strike to the next acknowledged write by stages: what they are called, and seconds of each.
+    """The time to the next acknowledged write by stages: what they are called, and seconds of each.
 
     What overlaps counts for the stage that began first; nothing where there was no operation.
     """
-    operation, back = main_operation(measured), first_write(measured)
-    if operation is None or back is None or measured.struck is None:
+    operation, back, gap = main_operation(measured), first_write(measured), outage(measured)
+    if operation is None or back is None or gap is None:
         return ()
-    end, at = measured.struck + back, measured.struck
+    end, at = gap.end, gap.end - back
     parts: list[tuple[str, float]] = []
     marks = [("detect", moment(operation.get("detected")))]
     marks += [(span.stage.lower(), span.end) for span in stages(operation)]

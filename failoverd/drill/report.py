@@ -189,5 +189,7 @@ def summary(told: Document) -> Document:
         "outage_seconds": (told["outage"] or {}).get("seconds"),
         "rto_seconds": told["rto"]["seconds"],
         "lost_rows": told["rpo"]["rows"],
+        "by": told["requested_by"]["user"],
+        "version": told["facts"].get("failoverd", ""),
         "whole_seconds": told.get("whole_seconds") or told["seconds"] or 0.0,
     }

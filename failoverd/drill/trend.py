@@ -32,6 +32,7 @@ def distribution(runs: Sequence[Document]) -> Document:
         "lost_rows": sum(int(run["lost_rows"] or 0) for run in runs),
         "figures": figures,
         "top": top,
+        "middle": round(170 - 150 * figures.get("outage", {}).get("median", 0.0) / top, 1),
         "points": [
             {
                 "x": round(64 + 880 * (index + 0.5) / len(runs), 1),

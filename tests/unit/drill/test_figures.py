@@ -17,6 +17,12 @@ def test_the_time_to_the_next_write_is_split_by_stages_without_a_rest() -> None:
     assert dict(parts)["promote"] == pytest.approx(0.7)
 
 
+def test_a_planned_change_is_not_charged_with_what_was_prepared_while_clients_wrote() -> None:
+    late = measured(struck=97.0)
+    assert figures.first_write(late) == pytest.approx(2.0), "the outage alone"
+    assert sum(seconds for _, seconds in figures.split(late)) == pytest.approx(2.0)
+
+
 def test_what_no_stage_explains_is_the_clients() -> None:
     short = measured(operations=(operation(steps=operation()["steps"][:2]),))
     name, seconds = figures.split(short)[-1]

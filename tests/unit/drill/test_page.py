@@ -121,6 +121,38 @@ def test_a_gap_is_a_gap_in_the_plot_and_stages_share_no_place() -> None:
                 assert one.x + one.width <= other.x or other.x + other.width <= one.x
 
 
+def test_the_outage_and_the_stages_are_drawn_through_the_plot() -> None:
+    drawn = plot.plot(told())
+    assert drawn.outage is not None
+    assert drawn.outage.label == "outage 2 s"
+    assert [band.x for band in drawn.stages] == [bar.x for bar in drawn.bars]
+    late = plot.plot(told(measured(now=100.5, wrote=GOOD.wrote[:51])))
+    assert late.outage is not None
+    assert (late.outage.label, late.outage.anchor) == ("outage 500 ms, and no end", "end")
+    text = page.html(told())
+    assert text.count('class="stage"') == len(drawn.bars)
+    assert "outage 2 s</text>" in text
+
+
+def test_who_asked_with_what_settings_by_which_runbook_is_in_the_page() -> None:
+    found = {
+        **told(),
+        "settings": {"failover.max_loss": "0 (set)"},
+        "runbook": "title: <a drill>",
+        "whole_seconds": 12.0,
+    }
+    text = page.html(found)
+    for words in (
+        "Asked for by ann on desk",
+        "failover.max_loss",
+        "0 (set)",
+        "title: &lt;a drill&gt;",
+        "2 of 2 expectations",
+    ):
+        assert words in text
+    assert "no reason was given" in page.html({**found, "requested_by": {"user": "ann", "host": "desk", "reason": ""}})
+
+
 def test_junit_counts_what_failed_and_what_broke() -> None:
     root = ET.fromstring(junit.xml([told(), told(BAD), told(problem="it broke", result="failed")]))
     counts = [(suite.get("tests"), suite.get("failures"), suite.get("errors")) for suite in root]
@@ -155,5 +187,6 @@ def test_all_runs_together() -> None:
     assert found["figures"]["to the next write"]["most"] == 2.0, "a run without a next write has no such time"
     parser = Parser()
     parser.feed(page.trend_html(found, runs))
-    assert sum(tag == "circle" for tag, _ in parser.tags) == 3
+    shapes = [tag for tag, _ in parser.tags if tag in {"circle", "rect"}]
+    assert sorted(shapes) == ["circle", "circle", "rect"], "what failed has another shape, not another colour alone"
     assert distribution([])["runs"] == 0

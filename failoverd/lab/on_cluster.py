@@ -21,7 +21,7 @@ from failoverd.drivers.tasks import ThreadTasks
 from failoverd.lab.compare import compared
 from failoverd.lab.probing import PROBE_TABLE, TWICE, ClientProbe
 from failoverd.lab.reader import NEWEST, Reader
-from failoverd.lab.rehearsing import STATE, open_operation, run_hook
+from failoverd.lab.rehearsing import STATE, at_once, open_operation, run_hook
 from failoverd.lab.writer import Writer
 from failoverd.model.errors import AgentError, ConfigError, FailoverdError, ServerError
 from failoverd.model.published import time_text
@@ -146,13 +146,19 @@ class ClusterGround:
         status = self._status()
         return Sight(
             at=at,
-            writers=tuple(sorted(writers)),
+            writers=at_once(sorted(writers), self._takes_writes),
             follows=follows,
             verdict=str(status.get("verdict") or ""),
             primary=str(status.get("primary") or ""),
             manager=str(status.get("active_manager") or ""),
             operation=open_operation(status),
         )
+
+    def _takes_writes(self, server: str) -> bool:
+        try:
+            return self._question(server)()[0] == 0
+        except ServerError:
+            return False
 
     def _question(self, server: str) -> Callable[[], tuple[object, ...]]:
         mysql = self._config.access(self._cluster, server).mysql

@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -184,13 +184,17 @@ class LabGround:
         status = self._status()
         return Sight(
             at=at,
-            writers=tuple(writers),
+            writers=at_once(writers, self._takes_writes),
             follows=follows,
             verdict=str(status.get("verdict") or ""),
             primary=str(status.get("primary") or ""),
             manager=str(status.get("active_manager") or ""),
             operation=open_operation(status),
         )
+
+    def _takes_writes(self, server: str) -> bool:
+        told = self._asked(server)
+        return told is not None and told[0] == 0
 
     def _asked(self, server: str) -> tuple[object, ...] | None:
         pid = self.lab.mysqld_pid(server)
@@ -331,6 +335,14 @@ def plain(text: str) -> object:
     if text in {"true", "false"}:
         return text == "true"
     return int(text) if text.isdigit() else text
+
+
+def at_once(found: Sequence[str], takes_writes: Callable[[str], bool]) -> tuple[str, ...]:
+    """Who of those found writable, one after the other, is so still: only then have two of them been so at once.
+
+    A planned change between two answers of one look would be taken for two writers otherwise.
+    """
+    return tuple(found) if len(found) < 2 else tuple(server for server in found if takes_writes(server))
 
 
 def open_operation(status: Mapping[str, Any]) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -28,9 +30,11 @@ from failoverd.config.kinds import (
     spell,
 )
 from failoverd.config.schema import INHERITED
+from failoverd.drill import page
 from tests.house.keys import Key, Part, walked
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+_SAMPLE = DOCS / "samples/drill-report.json"
 CONFIGURATION = """\
 # Every key of the configuration
 
@@ -158,7 +162,22 @@ def row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-PAGES = {"reference-configuration.md": configuration, "reference-commands.md": commands}
+def sample() -> str:
+    """The page of the drill whose document lies beside it; `python -m tests.house.reference REPORT` takes another."""
+    return page.html(json.loads(_SAMPLE.read_text(encoding="utf-8")))
+
+
+def take(report: Path) -> None:
+    """Keep that report.json as the sample, with no folder of this machine in it."""
+    text = report.read_text(encoding="utf-8").replace(f"{DOCS.parent}/", "")
+    _SAMPLE.write_text(text, encoding="utf-8")
+
+
+PAGES = {
+    "reference-configuration.md": configuration,
+    "reference-commands.md": commands,
+    "samples/drill-report.html": sample,
+}
 
 
 def write(pages: Iterable[str] = tuple(PAGES)) -> None:
@@ -168,4 +187,6 @@ def write(pages: Iterable[str] = tuple(PAGES)) -> None:
 
 
 if __name__ == "__main__":
+    for given in sys.argv[1:]:
+        take(Path(given))
     write()

@@ -124,6 +124,8 @@ def run(ctx: click.Context, /, **options: Any) -> None:
 
 def rehearsed(session: Session, options: Mapping[str, Any], folder: Path, book: Runbook, on: str) -> Document:
     """Carry one runbook out and keep its report; the document. Raises FailoverdError where it was not begun."""
+    if on != LAB:
+        allowed(session, book, on)  # again: the window may have closed while others were carried out
     began = session.clock.now()
     files = tuple(filter(None, (options["abort_file"], as_path(book.abort_file))))
     voice = Terminal(session, options["yes"], files)
@@ -155,15 +157,20 @@ def permitted(session: Session, book: Runbook, on: str, confirm: str) -> None:
     """Raises ConfigError where a real cluster does not allow this drill now, or nobody has confirmed it by name."""
     if on == LAB:
         return
-    section = session.config.cluster(on).drills
-    against = objections(book, section.permit, session.clock.wall().astimezone(ZoneInfo(section.timezone)))
-    if against:
-        raise ConfigError(f"this drill may not be done on {on}", "\n".join(against), "nothing was touched")
+    allowed(session, book, on)
     if not confirm and on_terminal():
         confirm = click.prompt(f"this breaks servers of {on}; type its name to go on", err=True)
     if confirm != on:
         said = f"{book.file}:1: {confirm or 'no name'}"
         raise ConfigError(f"a drill on {on} is to be confirmed by that name", said, f"--confirm {on}")
+
+
+def allowed(session: Session, book: Runbook, on: str) -> None:
+    """Raises ConfigError where that cluster does not allow this drill at this moment, with everything against it."""
+    section = session.config.cluster(on).drills
+    against = objections(book, section.permit, session.clock.wall().astimezone(ZoneInfo(section.timezone)))
+    if against:
+        raise ConfigError(f"this drill may not be done on {on}", "\n".join(against), "nothing was touched")
 
 
 def alone(book: Runbook, by_step: bool, yes: bool) -> None:

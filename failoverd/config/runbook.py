@@ -195,6 +195,9 @@ def _contradictions(book: Runbook) -> Iterator[Finding]:
         where = f"expect[{kinds['no_failover']}].no_failover"
         yield where, "cannot hold together with new_primary", "take one of them away"
     for index, one in enumerate(book.expect):
+        moved = one.kind == "operation" and str(one.value).startswith(("failover ", "switchover "))
+        if moved and "no_failover" in kinds:
+            yield f"expect[{index}].operation", "cannot hold together with no_failover", "take one of them away"
         if one.kind == "stale_reads_below" and not book.probe.reads:
             yield f"expect[{index}].{one.kind}", "cannot be judged: the probe does not read", "probe: {reads: true}"
     marked = [named for named in _all_steps(book) if named.step.clock]

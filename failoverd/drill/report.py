@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, Final
 
 from failoverd.drill import figures
@@ -13,6 +15,21 @@ from failoverd.model.rehearsed import Measured, Sight
 
 Document = Mapping[str, Any]
 MOST_NUMBERS: Final = 100  # of lost rows that are named one by one
+# What a client means by MySQL's numbers that it meets in a drill.
+KINDS: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        0: "no answer in time",
+        1045: "not let in",
+        1053: "the server goes down",
+        1290: "read-only",
+        1836: "read-only",
+        1927: "the session was ended",
+        2003: "no connection",
+        2006: "the connection is gone",
+        2013: "the connection was lost",
+        3032: "offline",
+    }
+)
 BINS: Final = 240  # points of the plot
 
 
@@ -68,6 +85,7 @@ def document(finished: Finished) -> Document:
         "facts": dict(finished.facts),
         "settings": dict(finished.settings),
         "runbook": book.text,
+        "runbook_sha256": sha256(book.text.encode()).hexdigest(),
     }
 
 
@@ -100,7 +118,10 @@ def _numbers(measured: Measured) -> Document:
             "lost": list(rows.lost[:MOST_NUMBERS]) if rows else [],
             "strange": list(rows.strange[:MOST_NUMBERS]) if rows else [],
             "duplicates": rows.duplicates if rows else None,
-            "errors": [{"code": code, "count": n} for code, n in sorted(figures.errors(measured).items())],
+            "errors": [
+                {"code": code, "count": n, "kind": KINDS.get(code, "")}
+                for code, n in sorted(figures.errors(measured).items())
+            ],
             "latency_seconds": {
                 "median": seconds(figures.percentile(latencies, 0.5)),
                 "p99": seconds(figures.percentile(latencies, 0.99)),

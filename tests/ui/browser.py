@@ -97,3 +97,12 @@ def _run(options: list[str], place: str, folder: Path) -> str:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
+
+
+def printed(page: str, folder: Path) -> int:
+    """Print a page into build/screenshots/drill.pdf; how many sheets it takes."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    file, target = folder / "printed.html", PICTURES / "drill.pdf"
+    file.write_text(page, encoding="utf-8")
+    _run(["--no-pdf-header-footer", f"--print-to-pdf={target}"], file.as_uri(), folder)
+    return len(re.findall(rb"/Type\s*/Page\b", target.read_bytes()))

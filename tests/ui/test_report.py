@@ -8,7 +8,7 @@ import pytest
 
 from failoverd.drill import page, report
 from failoverd.drill.trend import distribution
-from tests.ui.browser import looked_at, picture
+from tests.ui.browser import looked_at, picture, printed
 from tests.unit.drill.measurements import measured, operation, step
 from tests.unit.drill.test_page import BAD, told
 
@@ -24,10 +24,12 @@ CROWDED = measured(
         ),
     )
 )
+BOOK_TEXT = "".join(f"  - {{fault: kill, at: primary, {'clock: true, ' * (number % 9)}}}\n" for number in range(40))
+SETTINGS = {f"failover.setting_{number}": "w" * (number % 40) for number in range(40)}
 PAGES = {
     "report-passed": page.html(told()),
     "report-failed": page.html(told(BAD)),
-    "report-crowded": page.html(told(CROWDED)),
+    "report-crowded": page.html({**told(CROWDED), "runbook": BOOK_TEXT, "settings": SETTINGS}),
     "report-empty": page.html(told(measured(struck=None, wrote=(), sights=(), operations=(), rows=None))),
     "trend": page.trend_html(distribution([report.summary(told())] * 30), [report.summary(told())] * 30),
 }
@@ -57,3 +59,14 @@ def test_it_is_dark_where_people_want_it_dark_and_an_overlap_would_be_found(tmp_
     night = looked_at({"good": text}, 400, tmp_path, dark=True)["good"]
     assert (night["ground"], night["ink"]) == ("rgb(13, 17, 23)", "rgb(230, 237, 243)")
     assert night["overlaps"] == []
+
+
+@pytest.mark.timeout(300)
+def test_it_prints_on_few_sheets_dark_on_white_whatever_people_want_on_screens(tmp_path: Path) -> None:
+    text = PAGES["report-passed"]
+    sheets = printed(text, tmp_path)
+    assert 1 <= sheets <= 4, sheets
+    assert printed(PAGES["report-crowded"], tmp_path) > 1
+    on_paper = {"paper": text.replace("@media print", "@media all")}
+    night = looked_at(on_paper, 680, tmp_path, dark=True)["paper"]
+    assert (night["ground"], night["overlaps"], night["outside"]) == ("rgb(255, 255, 255)", [], [])

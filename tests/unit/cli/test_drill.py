@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,45 @@ def test_a_real_cluster_must_allow_it_and_be_confirmed_by_name(
     assert (code, json.loads(text)["on"]) == (0, "shop")
     assert made.done[-2:] == ["heal", "close"]
     assert grounds == []
+
+
+def test_the_window_is_looked_at_before_each_run(
+    at: Terminal, grounds: list[FakeGround], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    def ground(*_: object) -> FakeGround:
+        begun.append("one")
+        at.clock.time = datetime(2026, 11, 23, 2, 30, tzinfo=UTC).timestamp()  # the day after
+        return FakeGround(Time())
+
+    monkeypatch.setattr(command, "cluster_ground", ground)
+    (at.folder / "app.secret").write_text("secret\n")
+    (at.folder / "app.secret").chmod(0o600)
+    drills = (
+        "    drills: {allowed: true, faults: [kill], user: app, password_file: app.secret, window: 'Sun 02:00-04:00'}\n"
+    )
+    (at.folder / "failoverd.yml").write_text(HEAD + SHOP + drills)
+    (at.folder / "books/ours.yml").write_text(BOOK + "blast_radius: [primary]\n")
+    at.clock.time = datetime(2026, 11, 22, 2, 30, tzinfo=UTC).timestamp()
+    code, _, said = run(at, "--on", "shop", "--confirm", "shop", "--repeat", "3")
+    assert (code, begun) == (1, ["one"])
+    assert "ours.yml:1: now is Mon 02:30, and drills are allowed Sun 02:00-04:00 only" in said
+
+
+def test_step_by_step_a_person_is_asked_and_can_end_it(
+    at: Terminal, grounds: list[FakeGround], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "on_terminal", lambda: True)
+    folders = ["--runbooks", str(at.folder / "books"), "--reports", str(at.folder / "reports")]
+    done = at.call(StandIn(), "drill", "run", "ours", "--step", *folders, typed="y\nn\n")
+    assert done.exit_code == 1
+    assert "next: wait for writes (at most 60 s). Go on?" in done.stderr
+    assert "next: SIGKILL to the process of primary. Go on?" in done.stderr
+    assert "a person ended it: before: SIGKILL" in done.stderr
+    assert grounds[0].done == ["open", "heal", "close"]
+    done = at.call(StandIn(), "drill", "run", "ours", "--step", *folders, typed="y\ny\n")
+    assert (done.exit_code, "kill db1" in grounds[1].done) == (0, True)
 
 
 def test_what_should_be_rehearsed_next_and_the_score(at: Terminal, grounds: list[FakeGround]) -> None:

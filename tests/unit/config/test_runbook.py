@@ -144,6 +144,10 @@ BAD = {
         SMALL.replace("{lost_rows: 0}", "{new_primary: any}, {no_failover: true}"),
         "4 expect[1].no_failover: cannot hold together with new_primary",
     ),
+    "a move that nobody wants": (
+        SMALL.replace("{lost_rows: 0}", "{no_failover: true}, {operation: failover done}"),
+        "4 expect[1].operation: cannot hold together with no_failover",
+    ),
     "reads that nobody makes": (
         SMALL.replace("lost_rows: 0", "stale_reads_below: 1s") + "probe: {reads: false}\n",
         "4 expect[0].stale_reads_below: cannot be judged: the probe does not read",

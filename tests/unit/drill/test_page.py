@@ -64,9 +64,9 @@ def test_the_document_says_everything_in_json() -> None:
     assert found["rto"]["seconds"] == 2.0
     assert found["rpo"] == {"transactions": 0, "at_least": False, "rows": 10, "bytes": 800, "seconds": 0.9}
     assert found["client"]["errors"] == [
-        {"code": 1290, "count": 1},
-        {"code": 2003, "count": 1},
-        {"code": 2013, "count": 1},
+        {"code": 1290, "count": 1, "kind": "read-only"},
+        {"code": 2003, "count": 1, "kind": "no connection"},
+        {"code": 2013, "count": 1, "kind": "the connection was lost"},
     ]
     assert [one["stage"] for one in found["stages"]] == ["DECIDE", "FENCE", "PROMOTE", "REPOINT"]
     assert [one["writers"] for one in found["changes"]] == [["db1"], [], ["db2"], ["db2"]]
@@ -151,6 +151,17 @@ def test_who_asked_with_what_settings_by_which_runbook_is_in_the_page() -> None:
     ):
         assert words in text
     assert "no reason was given" in page.html({**found, "requested_by": {"user": "ann", "host": "desk", "reason": ""}})
+
+
+def test_a_report_of_an_earlier_version_is_shown_too() -> None:
+    found = told()
+    for key in ("runbook", "runbook_sha256", "settings"):
+        del found[key]
+    del found["client"]["ways"]
+    for one in found["client"]["errors"]:
+        del one["kind"]
+    assert "not kept" in page.html(found)
+    assert report.summary(found)["whole_seconds"] == 15.0
 
 
 def test_junit_counts_what_failed_and_what_broke() -> None:

@@ -7,14 +7,15 @@ where it is, everything is on the disk. Memory holds one transaction at a time.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from failoverd.drivers.binlog.cursor import Cut
 from failoverd.drivers.binlog.transactions import transactions_of
@@ -34,6 +35,10 @@ _SQL_LIMIT = 600.0  # seconds for the program's whole text
 _TABLES_LIMIT = 3.0
 # Rows of one replay: it is one transaction, and every row is a round trip.
 MOST_REPLAYED = 100_000
+# So many rows are compared with the primary's at once, or fewer where they have this many characters.
+MOST_TOGETHER = 100
+_MUCH = 1_000_000
+_Some = TypeVar("_Some", Transaction, Change)
 _UNJUDGED = Judged(GtidSet(), Told.UNKNOWN, "no journal tells anything about it")
 
 
@@ -52,8 +57,8 @@ class Tables(Protocol):
     def shape(self, schema: str, table: str) -> Shape:
         """A table's columns and key."""
 
-    def compare(self, change: Change) -> Clash:
-        """What stands against this change."""
+    def compare(self, changes: Sequence[Change]) -> tuple[Clash, ...]:
+        """What stands against each of these changes."""
 
     def close(self) -> None:
         """End it."""
@@ -69,9 +74,9 @@ class NoTables:
         """Nobody tells."""
         return Shape()
 
-    def compare(self, change: Change) -> Clash:
+    def compare(self, changes: Sequence[Change]) -> tuple[Clash, ...]:
         """Nobody tells."""
-        return Clash.UNKNOWN
+        return (Clash.UNKNOWN,) * len(changes)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -145,7 +150,7 @@ class DivergenceFiles:
                 for one in self._transactions(Path(name), tables, []):
                     if len(shown) == most:
                         break
-                    shown.append(told_of(order, one, tables))
+                    shown += told_of(order, [one], tables)
             finally:
                 tables.close()
         return tuple(shown)
@@ -179,12 +184,11 @@ class DivergenceFiles:
         try:
             with path.open("w", encoding="utf-8") as file:
                 file.write('{"transactions": [')
-                for one in self._transactions(folder, tables, problems):
-                    file.write(
-                        ("," if count else "") + "\n" + json.dumps(told_of(order, one, tables), ensure_ascii=False)
-                    )
-                    count += 1
-                    add(found, one.gtid)
+                for portion in portions(self._transactions(folder, tables, problems)):
+                    for told in told_of(order, portion, tables):
+                        file.write(("," if count else "") + "\n" + json.dumps(told, ensure_ascii=False))
+                        count += 1
+                        add(found, str(told["gtid"]))
                 file.write("\n]}\n")
         finally:
             tables.close()
@@ -235,10 +239,36 @@ class _RawWriter:
             self._file.close()
 
 
-def told_of(order: ExportOrder, one: Transaction, tables: Tables) -> dict[str, object]:
-    """One transaction as JSON data, with who was told of it and what stands against it."""
-    judged = next((row for row in order.judged if GtidSet.parse(one.gtid) <= row.gtids), _UNJUDGED)
-    return transaction_json(one, judged, tuple(tables.compare(change) for change in one.changes))
+def told_of(order: ExportOrder, some: Sequence[Transaction], tables: Tables) -> Iterator[dict[str, object]]:
+    """Each transaction as JSON data, with who was told of it and what stands against it."""
+    clashes: list[Clash] = []
+    for changes in portions(change for one in some for change in one.changes):
+        clashes += tables.compare(changes)
+    left = iter(clashes)
+    for one in some:
+        judged = next((row for row in order.judged if GtidSet.parse(one.gtid) <= row.gtids), _UNJUDGED)
+        yield transaction_json(one, judged, tuple(itertools.islice(left, len(one.changes))))
+
+
+def portions(some: Iterable[_Some]) -> Iterator[list[_Some]]:
+    """So many at a time as are asked about together: neither many, nor much."""
+    portion: list[_Some] = []
+    size = 0
+    for one in some:
+        portion.append(one)
+        size += weight(one)
+        if len(portion) == MOST_TOGETHER or size >= _MUCH:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
+def weight(one: Transaction | Change) -> int:
+    """About how many characters its values have."""
+    changes = one.changes if isinstance(one, Transaction) else (one,)
+    rows = (row for change in changes for row in (change.before, change.after))
+    return sum(len(value) if isinstance(value, str | bytes) else 8 for row in rows for _, value in row)
 
 
 def not_rows(one: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from tests.bench import (
     bringing,
     clients,
     detection,
+    divergence,
     hard_switchover,
     large_log,
     logs,
@@ -32,6 +33,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "hard_switchover": hard_switchover.main,
     "repointing": repointing.main,
     "takeover": takeover.main,
+    "divergence": divergence.main,
     "clients": clients.main,
     "many": many.main,
 }

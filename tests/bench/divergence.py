@@ -33,23 +33,31 @@ def measured(count: int) -> dict[str, object]:
         managers.wait_ready(standbys=0, timeout=60.0)
         lab.sql("db1", TABLE)
         lab.sql("db1", FILL)
+        lab.sql("db1", "GRANT SELECT ON app.* TO failoverd@'%'")  # each row is compared with the primary's
         while lab.sql("db2", "SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_NAME = 'fill'") != ((1,),):
             time.sleep(0.05)
         lab.sql("db2", "SET GLOBAL read_only = OFF")
         lab.sql("db2", f"CALL app.fill({count})", deadline=600.0)
         lab.sql("db2", "SET GLOBAL super_read_only = ON")
-        begun = time.monotonic()
+        begun, wall = time.monotonic(), time.time()
         answer = managers.command("errant", "shop", "db2", "--export", "--show", "0", "--json", deadline=600.0)
         seconds = time.monotonic() - begun
         (told,) = json.loads(answer.stdout)["servers"]
         kept = Path(told["export"])
         with (kept / "transactions.json").open(encoding="utf-8") as file:
             rows = sum(len(one["rows"]) for one in json.load(file)["transactions"])
+        written = {path.name: round(path.stat().st_mtime - wall, 2) for path in sorted(kept.iterdir())}
         size = {path.name: path.stat().st_size for path in sorted(kept.iterdir())}
     finally:
         managers.stop()
         lab.down()
-    return {"transactions": told["transactions"], "rows": rows, "seconds": round(seconds, 2), "bytes": size}
+    return {
+        "transactions": told["transactions"],
+        "rows": rows,
+        "seconds": round(seconds, 2),
+        "written after": written,
+        "bytes": size,
+    }
 
 
 def main(words: Sequence[str]) -> int:

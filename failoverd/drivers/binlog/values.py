@@ -22,6 +22,7 @@ _STRING = 254
 _UTF8 = frozenset({33, 45, 46, 76, 83}) | frozenset(range(192, 248)) | frozenset(range(255, 324))
 _LATIN1 = frozenset({5, 8, 15, 31, 47, 48, 49, 94})
 _ASCII = frozenset({11, 65})
+_LARGEST_FLOAT = (2 - 2**-23) * 2.0**127
 _DIGITS_IN_BYTES = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
 
 
@@ -65,8 +66,12 @@ def _double(column: Column, data: Cursor) -> Value:
 
 def _float(column: Column, data: Cursor) -> Value:
     del column
-    # seven digits are what four bytes hold: more would be noise of the conversion
-    return float(f"{struct.unpack('<f', data.take(4))[0]:.7g}")
+    raw = data.take(4)
+    found = struct.unpack("<f", raw)[0]
+    # the shortest text that means these four bytes: more digits would be noise of the conversion, fewer another value
+    rounded = (float(f"{found:.{digits}g}") for digits in range(6, 10))
+    fitting = (one for one in rounded if abs(one) <= _LARGEST_FLOAT and struct.pack("<f", one) == raw)
+    return next(fitting, float(found))
 
 
 def _year(column: Column, data: Cursor) -> Value:

@@ -7,8 +7,10 @@ Nothing is persisted but super_read_only = ON: a persisted OFF would bring a kil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from failoverd.model.divergence import Row
 
 EPOCHS_AHEAD = 64  # how far a newer manager's epoch is looked for
 HEARTBEAT_PERIOD = "SOURCE_HEARTBEAT_PERIOD"
@@ -151,7 +153,7 @@ READ_TABLE = Statement(
 # The names of columns: information_schema.COLUMNS shows only tables that an account may read, these views every one to
 # an account that sees all sessions.
 READ_COLUMNS = Statement(
-    "SELECT c.NAME AS name FROM information_schema.INNODB_COLUMNS c"
+    "SELECT c.NAME AS name, c.POS AS place FROM information_schema.INNODB_COLUMNS c"
     " JOIN information_schema.INNODB_TABLES t ON t.TABLE_ID = c.TABLE_ID WHERE t.NAME = %s ORDER BY c.POS",
     "list the columns of a table",
 )
@@ -319,22 +321,37 @@ def of_people(query: str, seconds: float) -> Statement:
     return Statement(f"{verb} /*+ MAX_EXECUTION_TIME({seconds * 1000:.0f}) */{rest}", "answer a throttle query")
 
 
-def count_rows(schema: str, table: str, key: Sequence[str], columns: Sequence[str]) -> Statement:
-    """How many rows have this key, and how many of them are alike in all columns: their values, then the key's.
+def count_rows(schema: str, table: str, key: Row, images: Mapping[str, Row]) -> Said:
+    """How many rows have this key, and by name how many of them are each of these rows to the last character.
 
-    It is said between READ_ONLY and ROLL_BACK only.
+    It is said between READ_ONLY and ROLL_BACK, or behind the change that it judges, only.
     """
-    alike = " AND ".join(f"{quoted(name)} <=> %s" for name in columns) or "TRUE"
-    named = " AND ".join(f"{quoted(name)} <=> %s" for name in key)
-    words = (
-        "SELECT COUNT(*) AS found, COALESCE(SUM(",
-        alike,
-        "), 0) AS alike FROM ",
-        quoted(schema),
-        ".",
-        quoted(table),
-    )
-    return Statement("".join((*words, " WHERE ", named)), "compare a row")
+    sums = (f", COALESCE(SUM({' AND '.join(same(row)) or 'TRUE'}), 0) AS {name}" for name, row in images.items())
+    words = ("SELECT COUNT(*) AS found", *sums, " FROM ", quoted(schema), ".", quoted(table), " WHERE ")
+    one = Statement("".join((*words, " AND ".join(same(key, by_index=True)))), "compare a row")
+    return one.say(*(value for row in (*images.values(), key) for value in compared(row)))
+
+
+def same(row: Row, *, by_index: bool = False) -> list[str]:
+    """A condition for each column: texts count with their case and their blanks, unless an index is to find them.
+
+    A number with a fraction is in a column of eight bytes or of four.
+    """
+    found = []
+    for name, value in row:
+        column = quoted(name)
+        if isinstance(value, float):
+            found.append(f"({column} <=> %s OR {column} <=> CAST(%s AS FLOAT))")
+        elif isinstance(value, str) and not by_index:
+            found.append(f"CONVERT({column} USING utf8mb4) COLLATE utf8mb4_0900_bin <=> %s")
+        else:
+            found.append(f"{column} <=> %s")
+    return found
+
+
+def compared(row: Row) -> list[object]:
+    """The values for the places of these conditions."""
+    return [value for _, value in row for _ in range(2 if isinstance(value, float) else 1)]
 
 
 def quoted(name: str) -> str:

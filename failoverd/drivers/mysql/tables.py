@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.session import Session
-from failoverd.model.divergence import Act, Change, Clash, Row, Shape
+from failoverd.drivers.mysql.statements import Said
+from failoverd.model.divergence import Act, Change, Clash, Shape
 from failoverd.model.errors import ServerError
 
 _LIMIT = 5.0  # seconds for one question
+_NOT_STORED = 1 << 16
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 
 # What becomes of a change where no row has its key, where one is as it was before, as it would be after, or another.
@@ -37,44 +40,71 @@ class Tables:
         except ServerError as error:
             self.problem = self.problem or f"the columns of {schema}.{table} are not known: {error}"
             return Shape()
-        return Shape(tuple(str(row["name"]) for row in columns), tuple(str(row["name"]) for row in key))
+        return Shape(in_order(columns), tuple(str(row["name"]) for row in key))
 
-    def compare(self, change: Change) -> Clash:
-        """What would become of this change if it were made here now. Nothing is changed."""
-        place = (change.schema, change.table)
-        if not change.key or place in self._unreadable:
-            return Clash.UNKNOWN
-        try:
-            found, before = self._alike(change, change.before)
-            after = self._alike(change, change.after)[1] if change.after else False
-        except ServerError as error:
-            self._unreadable.add(place)  # asked for every row, it would take a minute for ten thousand
-            self.problem = self.problem or f"{change.schema}.{change.table} could not be compared: {error}"
-            return Clash.UNKNOWN
-        absent, as_before, as_after, other = _CLASHES[change.act]
-        if not found:
-            return absent
-        if after:
-            return as_after
-        return as_before if before and change.before else other
+    def compare(self, changes: Sequence[Change]) -> tuple[Clash, ...]:
+        """What would become of each of these if it were made here now. Nothing is changed.
 
-    def _alike(self, change: Change, row: Row) -> tuple[bool, bool]:
-        """Whether a row has this key, and whether it is this one."""
-        names, key = [name for name, _ in row], [name for name, _ in change.key]
-        one = statements.count_rows(change.schema, change.table, key, names)
-        values = [value for _, value in (*row, *change.key)]
-        said = [statements.READ_ONLY.say(), one.say(*values), statements.ROLL_BACK.say()]
+        They are asked together: a round trip for each row would take half a minute for ten thousand.
+        """
         try:
-            found = self._session.batch(said, limit=_LIMIT)[1][0]
+            return self._compared(changes)
         except ServerError:
+            if len(changes) > 1:
+                return tuple(clash for change in changes for clash in self.compare([change]))
+        return (Clash.UNKNOWN,)
+
+    def _compared(self, changes: Sequence[Change]) -> tuple[Clash, ...]:
+        asked = [change for change in changes if change.key and (change.schema, change.table) not in self._unreadable]
+        if not asked:
+            return (Clash.UNKNOWN,) * len(changes)
+        said = [statements.READ_ONLY.say(), *map(counting, asked), statements.ROLL_BACK.say()]
+        try:
+            _, *counted, _ = self._session.batch(said, limit=_LIMIT)
+        except ServerError as error:
+            if len(asked) == 1:  # asked for every row, it would take a minute for ten thousand
+                (one,) = asked
+                self._unreadable.add((one.schema, one.table))
+                self.problem = self.problem or f"{one.schema}.{one.table} could not be compared: {error}"
             if self._session.lost is None:
                 self._session.rows(statements.ROLL_BACK, limit=_LIMIT)
             raise
-        return bool(int(found["found"])), bool(int(found["alike"]))
+        found = iter([clash_of(change, rows[0]) for change, rows in zip(asked, counted, strict=True)])
+        here = set(map(id, asked))
+        return tuple(next(found) if id(change) in here else Clash.UNKNOWN for change in changes)
 
     def close(self) -> None:
         """End the session."""
         self._session.close()
+
+
+def counting(change: Change) -> Said:
+    """The question how many rows have its key, and are as it was before, or would be after."""
+    images = {"as_before": change.before, "as_after": change.after}
+    return statements.count_rows(
+        change.schema, change.table, change.key, {name: row for name, row in images.items() if row}
+    )
+
+
+def clash_of(change: Change, counted: Mapping[str, Any]) -> Clash:
+    """What the answer means."""
+    absent, as_before, as_after, other = _CLASHES[change.act]
+    if not int(counted["found"]):
+        return absent
+    if int(counted.get("as_after", 0)):
+        return as_after
+    return as_before if int(counted.get("as_before", 0)) else other
+
+
+def in_order(columns: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The columns as the table and its log count them: the engine counts what it stores, and tells the place of a
+    column that it does not store in the lower half of that one's number.
+    """
+    found = [str(row["name"]) for row in columns if int(row["place"]) < _NOT_STORED]
+    for row in columns:
+        if int(row["place"]) >= _NOT_STORED:
+            found.insert(int(row["place"]) % _NOT_STORED, str(row["name"]))
+    return tuple(found)
 
 
 def in_file_names(name: str) -> str:

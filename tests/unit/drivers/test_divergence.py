@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,8 +52,8 @@ class OneTable:
     def shape(self, schema: str, table: str) -> Shape:
         return Shape(("id", "what"), ("id",))
 
-    def compare(self, change: Change) -> Clash:
-        return Clash.DIFFERS if dict(change.key).get("id") == 1 else Clash.NONE
+    def compare(self, changes: Sequence[Change]) -> tuple[Clash, ...]:
+        return tuple(Clash.DIFFERS if dict(change.key).get("id") == 1 else Clash.NONE for change in changes)
 
     def close(self) -> None:
         OneTable.closed += 1

@@ -145,10 +145,10 @@ def test_only_statements_of_the_table_are_said(method: str) -> None:
 
 
 def test_a_row_is_compared_by_counting_whatever_its_names_are() -> None:
-    one = statements.count_rows("a`b", "100%", ["n"], ["n", "w"])
+    one = statements.count_rows("a`b", "100%", (("n", 1),), {"alike": (("n", 1), ("w", 2))}).statement
     assert one.text == (
         "SELECT COUNT(*) AS found, COALESCE(SUM(`n` <=> %s AND `w` <=> %s), 0) AS alike"
         " FROM `a``b`.`100%%` WHERE `n` <=> %s"
     )
     assert not one.changes
-    assert "SUM(TRUE)" in statements.count_rows("a", "t", ["n"], []).text
+    assert "SUM(TRUE)" in statements.count_rows("a", "t", (("n", 1),), {"alike": ()}).statement.text

@@ -158,9 +158,13 @@ class DivergenceFiles:
     def _fetch(self, order: ExportOrder, folder: Path) -> tuple[str, ...]:
         for left in raw_files(folder):
             left.unlink()
-        writer = _RawWriter(folder)
+        writer = _RawWriter(folder, order.most_bytes)
         try:
             return self._source.copy_out(order.cluster, order.server, order.gtids, writer.take)
+        except StepFailed:
+            writer.close()
+            shutil.rmtree(folder)
+            raise
         finally:
             writer.close()
 
@@ -220,13 +224,18 @@ class DivergenceFiles:
 class _RawWriter:
     """Writes the pieces of log files one file after the other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most: int) -> None:
         self._folder = folder
+        self._most = most
+        self._bytes = 0
         self._file: Any = None
         self._count = 0
 
     def take(self, begins: bool, piece: bytes) -> None:
-        """The next piece."""
+        """The next piece. StepFailed where it is more than wanted."""
+        self._bytes += len(piece)
+        if self._most and self._bytes > self._most:
+            raise StepFailed(f"the raw log has more than {self._most} bytes", "", "failoverd errant CLUSTER --export")
         if begins:
             self.close()
             self._count += 1

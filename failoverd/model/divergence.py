@@ -86,7 +86,7 @@ class Judged:
 class ExportOrder:
     """What is to be kept: the transactions of one server, under the name of an operation, with what is known of them.
 
-    `primary` is the server whose tables tell the names of columns.
+    `primary` is the server whose tables tell the names of columns, `most_bytes` how large the raw log may be; 0: any.
     """
 
     cluster: str
@@ -95,6 +95,7 @@ class ExportOrder:
     operation: str
     primary: str
     judged: tuple[Judged, ...] = ()
+    most_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from failoverd.observe.look import Interest, look
 from failoverd.ports import Lease
 from failoverd.service import act
 from failoverd.service.hooks import tell_verdict
+from failoverd.service.keeping import keep_errant
 from failoverd.service.links import mind_links
 from failoverd.service.phases import Event, Phase, after
 from failoverd.service.publish import Published
@@ -49,6 +50,7 @@ def turn(world: World, memory: Memory, published: Published) -> float:
     if lease is not None:
         mind_links(world, memory, snapshot, lease)
         act_as_allowed(world, memory, snapshot, verdict, lease)
+        keep_errant(world, memory, snapshot)
     ask(world, memory, lease)
     try_write(world, memory, snapshot, lease)
     publish(world, memory, snapshot, published, lease)

@@ -114,6 +114,18 @@ class Links:
                 memory.clear()
 
 
+class Shelf:
+    """Which transactions of their own the servers have that are kept on this host already, by server.
+
+    The exports run beside the cycle: `busy` names servers with one under way, `again` tells when one may be next.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[str, GtidSet] = {}
+        self.busy: set[str] = set()
+        self.again: dict[str, Again] = {}
+
+
 class Memory:
     """What this manager remembers of one cluster; used by one thread only.
 
@@ -144,6 +156,7 @@ class Memory:
         self.asked: Mapping[str, float] = {}
         self.questions = 0
         self.answered = ""
+        self.shelf = Shelf()
         self.tracks: dict[str, Track] = {}
 
     @property

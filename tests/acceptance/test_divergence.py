@@ -115,12 +115,7 @@ def test_what_was_written_on_a_replica_is_shown_row_by_row_and_kept(lab: LabFact
         )
         alone_on(play, "db3", *made)
         play.lab.sql("db1", "UPDATE app.t SET w = 12 WHERE n = 1")
-        problems = eventually(
-            lambda: {s["name"]: s["problems"] for s in play.managers.status()["servers"]}["db3"],
-            bool,
-            "a problem of db3",
-        )
-        assert [problem["id"] for problem in problems] == ["errant"]
+        judge_noticed(play)
         code, told = errant(play, "db3", "--export")
         assert (code, told["db3"]["transactions"]) == (1, 4)
         rows = [row for one in told["db3"]["shown"] for row in one["rows"]]
@@ -135,6 +130,18 @@ def test_what_was_written_on_a_replica_is_shown_row_by_row_and_kept(lab: LabFact
         assert json.loads((kept / "manifest.json").read_text())["gtids"] == told["db3"]["gtids"]
         judge_injection(play, str(told["db3"]["gtids"]))
         assert "### UPDATE `app`.`t`" in (kept / "transactions.sql").read_text(errors="replace")
+
+
+def judge_noticed(play: Rehearsal) -> None:
+    """The status names it, and the manager, asked by nobody, has kept what it saw of db3."""
+    problems = eventually(
+        lambda: {s["name"]: s["problems"] for s in play.managers.status()["servers"]}["db3"], bool, "a problem of db3"
+    )
+    assert [problem["id"] for problem in problems] == ["errant"]
+    copies = Path(play.lab.folder)
+    (first, *_) = eventually(lambda: list(copies.glob("mgr1/state/divergence/*-db3/manifest.json")), bool, "a copy")
+    assert json.loads(first.read_text())["lacking"] == ""
+    assert json.loads((first.parent / "transactions.json").read_text())["transactions"]
 
 
 def judge_injection(play: Rehearsal, gtids: str) -> None:
@@ -226,16 +233,7 @@ def judge_replay(play: Rehearsal, elect: str, everything: str, fired: str, lost:
     code, told, _ = play.command(*asked, "--yes")
     assert (code, told["outcome"]) == (1, "failed")
     assert play.lab.sql(elect, f"SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '{before}')") == (("",),)
-    play.lab.sql(elect, "GRANT SELECT, INSERT, UPDATE, DELETE ON app.* TO failoverd@'%'")
-    code, told, _ = play.command(*asked, "--yes")
-    assert told["outcome"] == "failed"
-    assert "does not see the triggers of app." in str(told["steps"])
-    play.lab.sql(elect, "GRANT TRIGGER ON app.* TO failoverd@'%'")
-    before = executed(play.lab, elect)
-    code, told, _ = play.command("rejoin", "shop", "db1", "--replay", everything, "--yes")
-    assert told["outcome"] == "failed"
-    assert "app.fires has triggers" in str(told["steps"])
-    assert play.lab.sql(elect, f"SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '{before}')") == (("",),), "all or none"
+    judge_triggers(play, elect, asked, everything)
     code, told, said = play.command(*asked, "--yes")
     assert (told["outcome"], told["replicas"]) == ("done", []), said
     for table in ("app.odd", "app.fires", "app.fired"):
@@ -246,3 +244,17 @@ def judge_replay(play: Rehearsal, elect: str, everything: str, fired: str, lost:
     assert not inside(play.lab, elect, gtids), "under names of their own"
     code, told, _ = play.command(*asked, "--yes")
     assert told["outcome"] == "failed", "their rows are there already"
+
+
+def judge_triggers(play: Rehearsal, elect: str, asked: tuple[str, ...], everything: str) -> None:
+    """Who may not see triggers replays nothing, and nobody replays into a table that has some."""
+    play.lab.sql(elect, "GRANT SELECT, INSERT, UPDATE, DELETE ON app.* TO failoverd@'%'")
+    code, told, _ = play.command(*asked, "--yes")
+    assert (code, told["outcome"]) == (1, "failed")
+    assert "does not see the triggers of app." in str(told["steps"])
+    play.lab.sql(elect, "GRANT TRIGGER ON app.* TO failoverd@'%'")
+    before = executed(play.lab, elect)
+    code, told, _ = play.command("rejoin", "shop", "db1", "--replay", everything, "--yes")
+    assert (code, told["outcome"]) == (1, "failed")
+    assert "app.fires has triggers" in str(told["steps"])
+    assert play.lab.sql(elect, f"SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '{before}')") == (("",),), "all or none"

@@ -139,7 +139,7 @@ def judge_noticed(play: Rehearsal) -> None:
     )
     assert [problem["id"] for problem in problems] == ["errant"]
     copies = Path(play.lab.folder)
-    (first, *_) = eventually(lambda: list(copies.glob("mgr1/state/divergence/*-db3/manifest.json")), bool, "a copy")
+    (first, *_) = eventually(lambda: list(copies.glob("*/state/divergence/*-db3/manifest.json")), bool, "a copy")
     assert json.loads(first.read_text())["lacking"] == ""
     assert json.loads((first.parent / "transactions.json").read_text())["transactions"]
 

@@ -6,8 +6,14 @@ from failoverd.execute.hands import Hands
 from failoverd.gtid import GtidSet
 from failoverd.model.divergence import ExportOrder
 from failoverd.model.errors import ServerError, StepFailed
-from failoverd.model.steps import CloseReturned, ExportDivergence, InjectEmpty, Replay
+from failoverd.model.sight import ServerState, Thread
+from failoverd.model.steps import CloseReturned, ExportDivergence, InjectEmpty, ProveAttached, Replay
 from failoverd.ports import ClaimedServer
+
+# While it is watched: how often it is looked at, how long one look may take, how often people hear of it (seconds).
+PROVE_PAUSE = 0.1
+PROVE_LOOK = 2.0
+PROVE_TOLD = 2.0
 
 
 def close_returned(step: CloseReturned, hands: Hands) -> str:
@@ -73,3 +79,46 @@ def on_primary(server: str, origin: str, gtids: GtidSet, hands: Hands) -> Claime
     if not state.writable or old is None or (old.name, old.server_uuid) != (server, state.server_uuid):
         raise StepFailed(f"{server} is not the primary any more", "nothing was written there")
     return claim
+
+
+def prove_attached(step: ProveAttached, hands: Hands) -> str:
+    """Its receiver has its source, it has executed all that the primary had at the first look, and nothing else.
+    StepFailed where time is up, or where the primary is missed, which matters more.
+    """
+    told_at = hands.clock.now()
+    end, goal = told_at + step.seconds, GtidSet()
+    while True:
+        state = looked_at(step.server, hands)  # before the primary, which grows
+        primary = looked_at(step.primary, hands)
+        if primary is None or not primary.writable:
+            raise StepFailed(f"{step.primary} does not take writes any more", "what it had is not asked for now")
+        goal = goal or primary.executed
+        why = lacking(step, state, goal, hands)
+        more = state.executed - primary.executed if state is not None else GtidSet()
+        if more:
+            raise StepFailed(f"{step.server} has executed what {step.primary} has not", more.shorten())
+        if not why:
+            return f"it follows {step.source} and has executed all {len(goal)} transactions; the sets nest"
+        now = hands.clock.now()
+        if now > end:
+            raise StepFailed(f"{step.server} is not there yet: {why}", "it goes on without being watched")
+        if now - told_at >= PROVE_TOLD:
+            told_at = now
+            hands.tell(f"{step.server}: {why}")
+        hands.clock.sleep(PROVE_PAUSE)
+
+
+def looked_at(server: str, hands: Hands) -> ServerState | None:
+    """What a server says now; None where it does not answer."""
+    sight = hands.servers.look(hands.cluster, server, PROVE_LOOK)
+    return sight if isinstance(sight, ServerState) else None
+
+
+def lacking(step: ProveAttached, state: ServerState | None, goal: GtidSet, hands: Hands) -> str:
+    """What is not as it should be yet; empty for nothing."""
+    if state is None:
+        return "it does not answer"
+    main, left = state.main, goal - state.executed
+    if main is None or main.receiver is not Thread.YES or main.source != hands.policy.server(step.source).endpoint:
+        return f"its receiver has not connected to {step.source}"
+    return f"{len(left)} of {len(goal)} transactions are not executed" if left else ""

@@ -78,6 +78,7 @@ HANDLERS: dict[type, Handler] = {
     s.InjectEmpty: rejoin.inject_empty,
     s.Replay: rejoin.replay,
     s.CloneData: clone.clone_data,
+    s.ProveAttached: rejoin.prove_attached,
 }
 
 # Errors that end the whole operation at once for this manager: somebody else is or may be active.

@@ -93,3 +93,24 @@ class Replay:
     def achieved(self, snapshot: TopologySnapshot) -> bool:
         """Never visible: they get names of their own."""
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class ProveAttached:
+    """Show that a server that was attached replicates: from `source`, and all that `primary` had at that time, within
+    so many seconds.
+    """
+
+    server: str
+    source: str
+    primary: str
+    seconds: float
+    stage = Stage.VERIFY
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"prove that {self.server} has what {self.primary} had"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Nothing that was seen before counts: it looks for itself."""
+        return False

@@ -23,6 +23,7 @@ from failoverd.model.recovery_steps import Splice as Splice  # noqa: PLC0414
 from failoverd.model.rejoin_steps import CloseReturned as CloseReturned  # noqa: PLC0414
 from failoverd.model.rejoin_steps import ExportDivergence as ExportDivergence  # noqa: PLC0414
 from failoverd.model.rejoin_steps import InjectEmpty as InjectEmpty  # noqa: PLC0414
+from failoverd.model.rejoin_steps import ProveAttached as ProveAttached  # noqa: PLC0414
 from failoverd.model.rejoin_steps import Replay as Replay  # noqa: PLC0414
 from failoverd.model.repair_steps import ApplyReadable as ApplyReadable  # noqa: PLC0414
 from failoverd.model.repair_steps import KeepLogs as KeepLogs  # noqa: PLC0414
@@ -262,6 +263,7 @@ Step = (
     | ExportDivergence
     | InjectEmpty
     | Replay
+    | ProveAttached
 )
 
 

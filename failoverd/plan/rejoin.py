@@ -13,6 +13,7 @@ from failoverd.model.steps import (
     ExportDivergence,
     IfItFails,
     InjectEmpty,
+    ProveAttached,
     ReleaseFence,
     Replay,
     Repoint,
@@ -24,7 +25,7 @@ from failoverd.model.steps import (
     Task,
 )
 from failoverd.model.verdict import Refusal
-from failoverd.plan.times import CLAIM, EXPORT, FOLLOW, STATEMENT
+from failoverd.plan.times import CLAIM, EXPORT, FOLLOW, PROVE, STATEMENT
 
 
 def plan_closing_it(policy: ClusterPolicy, primary: str, server: str, refusals: tuple[Refusal, ...] = ()) -> Plan:
@@ -63,6 +64,12 @@ def plan_attaching(snapshot: TopologySnapshot, policy: ClusterPolicy, primary: s
         task = Task(ReleaseFence(server), STATEMENT, IfItFails.GO_ON)
         groups.append(Group(Stage.FENCE, (task,)))
     return Plan(policy.name, Kind.REJOIN, primary, "", tuple(groups))
+
+
+def plan_proving(policy: ClusterPolicy, primary: str, server: str, source: str) -> Plan:
+    """On a server that was attached: look until it has what the primary had."""
+    task = Task(ProveAttached(server, source, primary, PROVE), 2 * PROVE, IfItFails.GO_ON)
+    return Plan(policy.name, Kind.REJOIN, primary, "", (Group(Stage.VERIFY, (task,)),))
 
 
 def plan_keeping(policy: ClusterPolicy, primary: str, server: str, judged: tuple[Judged, ...]) -> Plan:

@@ -29,7 +29,7 @@ from failoverd.plan.switchover import plan_completion, plan_taking_back
 from failoverd.plan.undo import plan_undo
 from failoverd.service.frozen import look_at_frozen
 from failoverd.service.operation import foresee, situation_of, wants_replay
-from failoverd.service.rejoin import connects, copying, judged_again, keeping, let_go_again, wish_for
+from failoverd.service.rejoin import connects, copying, judged_again, keeping, let_go_again, proving, wish_for
 from failoverd.service.repair import left_to_mend, unmended
 from failoverd.service.world import Occasion, World
 
@@ -190,6 +190,8 @@ def attach(world: World, occasion: Occasion, hands: Hands, request: Request | No
         course.replicas = (found,)
         course.result = Result.DONE if found.attached else Result.FAILED
         course.remarks += [f"{found.name} is not attached yet: {found.problem}"] if found.problem else []
+        if found.attached:
+            prove(world, hands, course)
     return course
 
 
@@ -207,6 +209,17 @@ def overwrite(world: World, occasion: Occasion, hands: Hands, wish: Request, cou
         return False
     hands.write(EntryKind.PLAN, dict(plan_json(course.plan)), wait=False)
     return execute(course.plan, hands, course).complete
+
+
+def prove(world: World, hands: Hands, course: Course) -> None:
+    """Show that what was attached has caught up; where that is not shown the report says it, and it stays attached."""
+    plan = proving(world, hands)
+    if plan is None:
+        return
+    course.plan = plan
+    hands.write(EntryKind.PLAN, dict(plan_json(plan)), wait=False)
+    for outcome in execute(plan, hands, course).outcomes:
+        course.remarks += [outcome.detail] if outcome.result is StepResult.FAILED else []
 
 
 def lets_go(plan: Plan) -> bool:

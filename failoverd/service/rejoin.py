@@ -15,7 +15,7 @@ from failoverd.model.errors import StepFailed
 from failoverd.model.plans import Kind, Plan, ReplicaResult, Request
 from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
-from failoverd.plan.rejoin import plan_amending, plan_attaching, plan_closing_it, plan_keeping
+from failoverd.plan.rejoin import plan_amending, plan_attaching, plan_closing_it, plan_keeping, plan_proving
 from failoverd.service.cloning import by_policy, cloning, with_sides
 from failoverd.service.errant import find, judged_tail
 from failoverd.service.operation import AUTOMATIC, foresee, situation_of
@@ -151,6 +151,15 @@ def keeping(world: World, hands: Hands) -> Plan | None:
     if not gtids or archive.kept(world.cluster, server, gtids):
         return None
     return plan_keeping(world.policy, primary, server, judged_tail(world, server, gtids))
+
+
+def proving(world: World, hands: Hands) -> Plan | None:
+    """The plan that shows what has become of a server that was attached; None where its source is no member."""
+    server, primary = hands.operation.to, hands.operation.plan.old_primary
+    state = look(world.eyes, world.policy, Interest()).state(server)
+    main = state.main if state is not None else None
+    names = [spec.name for spec in world.policy.servers if main is not None and spec.endpoint == main.source]
+    return plan_proving(world.policy, primary, server, names[0]) if names else None
 
 
 def connects(world: World, primary: str, server: str) -> ReplicaResult:

@@ -278,3 +278,59 @@ def test_an_attaching_that_was_left_open_is_begun_anew(whole: Whole) -> None:
     second.turns(4)
     assert follows(whole, "db1", "db2")
     assert [outcome for _, outcome in kinds(second)] == ["done", "undone", "done"]
+
+
+def steps_of(manager: Manager) -> dict[str, tuple[str, str]]:
+    """The steps of the newest operation: outcome and detail by title."""
+    shown = manager.coordination.operation(str(manager.coordination.operations(CLUSTER)[0]["operation"]))
+    assert shown is not None
+    steps = shown["steps"]
+    assert isinstance(steps, list)
+    return {str(step["title"]): (str(step["outcome"]), str(step["detail"])) for step in steps}
+
+
+def test_what_was_attached_is_proven_to_have_caught_up(whole: Whole) -> None:
+    manager = failed_over(whole)
+    start(whole, "db1")
+    manager.turns(3)
+    outcome, detail = steps_of(manager)["prove that db1 has what db2 had"]
+    assert outcome == "done"
+    count = len(whole.mysqlds["db2"].executed)
+    assert detail == f"it follows db2 and has executed all {count} transactions; the sets nest"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"applier": Thread.NO}, "2 of 15 transactions are not executed"),
+        ({"receiver": Thread.NO}, "its receiver has not connected to db2"),
+    ],
+    ids=["applier stands", "receiver stands"],
+)
+def test_what_does_not_catch_up_stays_attached_and_the_report_says_it(
+    whole: Whole, change: dict[str, Thread], why: str
+) -> None:
+    manager = failed_over(whole)
+    start(whole, "db1")
+
+    def stall() -> None:
+        whole.mysqlds["db1"].change("", **change)
+        whole.mysqlds["db2"].write(2)
+
+    at(manager, "before:ProveAttached", stall)
+    manager.turns(3)
+    assert kinds(manager)[0] == ("rejoin", "done")
+    outcome, detail = steps_of(manager)["prove that db1 has what db2 had"]
+    assert outcome == "failed"
+    assert why in detail
+
+
+def test_the_proof_is_given_up_when_the_primary_dies_and_that_is_dealt_with(whole: Whole) -> None:
+    manager = failed_over(whole)
+    start(whole, "db1")
+    at(manager, "before:ProveAttached", whole.mysqlds["db2"].kill)
+    begun = whole.clock.now()
+    while kinds(manager)[0][0] != "rejoin":
+        manager.turns(1)
+    assert whole.clock.now() - begun < 8.0, "no time is spent on it"
+    assert steps_of(manager)["prove that db1 has what db2 had"][0] == "failed"

@@ -25,7 +25,7 @@ from failoverd.model.steps import (
     Task,
 )
 from failoverd.model.verdict import Refusal
-from failoverd.plan.times import CLAIM, EXPORT, FOLLOW, PROVE, STATEMENT
+from failoverd.plan.times import CLAIM, EXPORT, FOLLOW, PROVE, PROVE_TO_PEOPLE, STATEMENT
 
 
 def plan_closing_it(policy: ClusterPolicy, primary: str, server: str, refusals: tuple[Refusal, ...] = ()) -> Plan:
@@ -66,9 +66,10 @@ def plan_attaching(snapshot: TopologySnapshot, policy: ClusterPolicy, primary: s
     return Plan(policy.name, Kind.REJOIN, primary, "", tuple(groups))
 
 
-def plan_proving(policy: ClusterPolicy, primary: str, server: str, source: str) -> Plan:
-    """On a server that was attached: look until it has what the primary had."""
-    task = Task(ProveAttached(server, source, primary, PROVE), 2 * PROVE, IfItFails.GO_ON)
+def plan_proving(policy: ClusterPolicy, primary: str, server: str, source: str, *, asked: bool) -> Plan:
+    """On a server that was attached: look until it has what the primary had; longer where a person has asked for it."""
+    seconds = PROVE_TO_PEOPLE if asked else PROVE
+    task = Task(ProveAttached(server, source, primary, seconds), 2 * seconds, IfItFails.GO_ON)
     return Plan(policy.name, Kind.REJOIN, primary, "", (Group(Stage.VERIFY, (task,)),))
 
 

@@ -13,8 +13,10 @@ FOLLOW = 10.0
 EXPORT = 60.0
 # A large server is copied for hours; how long it may stand still is watched while it is.
 CLONE = 86400.0
-# What a server that was attached still lacks is watched for so long; after that it goes on without being watched.
+# What a server that was attached still lacks is watched for so long; after that it goes on without being watched. For
+# a person who waits for it longer than where nobody has asked.
 PROVE = 10.0
+PROVE_TO_PEOPLE = 60.0
 # How long a good moment is waited for, before anything is frozen.
 READY = 3600.0
 # Replicas that were just repointed are registered within a second of connecting.

@@ -159,7 +159,8 @@ def proving(world: World, hands: Hands) -> Plan | None:
     state = look(world.eyes, world.policy, Interest()).state(server)
     main = state.main if state is not None else None
     names = [spec.name for spec in world.policy.servers if main is not None and spec.endpoint == main.source]
-    return plan_proving(world.policy, primary, server, names[0]) if names else None
+    asked = hands.operation.by != AUTOMATIC
+    return plan_proving(world.policy, primary, server, names[0], asked=asked) if names else None
 
 
 def connects(world: World, primary: str, server: str) -> ReplicaResult:

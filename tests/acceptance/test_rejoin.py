@@ -129,6 +129,37 @@ def test_a_killed_primary_stays_held_until_a_person_lets_it_go_and_is_attached_w
         play.settled(elect, (other, "db1"))
 
 
+def test_what_nobody_acknowledged_is_told_apart_when_a_lossless_primary_is_back(lab: LabFactory) -> None:
+    with rehearsal(lab(lossless=True)) as play:
+        play.begin()
+        for server in play.replicas():
+            play.lab.sql(server, "STOP REPLICA IO_THREAD FOR CHANNEL ''")
+        waiting = "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_wait_sessions'"
+        eventually(lambda: play.lab.sql("db1", waiting)[0][1], lambda n: n == "1", "a commit that waits")
+        play.lab.fault.link("db1", up=False)
+        eventually(lambda: play.logged("operation ended"), bool, "the end of the failover")
+        elect = str(play.operations()[0]["new_primary"])
+        (other,) = set(play.replicas()) - {elect}
+        play.go_on()
+        play.lab.fault.kill("db1")
+        play.lab.start_mysqld("db1")  # its recovery commits what had been waiting
+        play.lab.fault.link("db1", up=True)
+        eventually(lambda: operations(play)[0], lambda o: o == ("rejoin", "refused"), "the judgement")
+        code, told, _ = play.command("errant", "shop", "db1", "--export")
+        (one,) = told["servers"]
+        assert (code, one["transactions"]) == (1, 1)
+        (extra,) = one["shown"]
+        assert extra["acknowledged"] == "not-acknowledged", extra
+        assert extra["evidence"] == "fewer than 1 of those that acknowledge can have received it"
+        (number,) = (row["after"]["n"] for row in extra["rows"])
+        assert number not in {ack.number for ack in play.writer.account.acks}, "the client was told nothing"
+        code, told, said = play.command("rejoin", "shop", "db1", "--inject-empty", one["gtids"], "--yes")
+        assert (code, told["outcome"]) == (0, "done"), said
+        attached(play, "db1", elect)
+        assert play.lab.sql(elect, f"SELECT COUNT(*) FROM app.numbered WHERE n = {number}") == ((0,),)
+        play.settled(elect, (other,))
+
+
 def answers(play: Rehearsal, server: str) -> bool:
     """Whether its mysqld is up by now."""
     try:

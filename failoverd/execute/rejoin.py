@@ -99,6 +99,9 @@ def prove_attached(step: ProveAttached, hands: Hands) -> str:
             raise StepFailed(f"{step.server} has executed what {step.primary} has not", more.shorten())
         if not why:
             return f"it follows {step.source} and has executed all {len(goal)} transactions; the sets nest"
+        stands = standing_still(state)
+        if stands:
+            raise StepFailed(f"{step.server} stands still: {why}", stands, "failoverd status, failoverd errant")
         now = hands.clock.now()
         if now > end:
             raise StepFailed(f"{step.server} is not there yet: {why}", "it goes on without being watched")
@@ -112,6 +115,14 @@ def looked_at(server: str, hands: Hands) -> ServerState | None:
     """What a server says now; None where it does not answer."""
     sight = hands.servers.look(hands.cluster, server, PROVE_LOOK)
     return sight if isinstance(sight, ServerState) else None
+
+
+def standing_still(state: ServerState | None) -> str:
+    """Why no time helps: its applier does not run; empty where it does, or nobody knows."""
+    main = state.main if state is not None else None
+    if main is None or main.applier is not Thread.NO:
+        return ""
+    return main.applier_trouble.text or "its applier does not run"
 
 
 def lacking(step: ProveAttached, state: ServerState | None, goal: GtidSet, hands: Hands) -> str:

@@ -1,9 +1,10 @@
-"""What the page reads: published status, journals, reports of drills. No server is looked at, no lock is contended
-for.
+"""What the page reads: published status, journals, reports of drills; and how a person's wish gets to the managers.
+No server is looked at, no lock is contended for.
 """
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from failoverd.drill import catalog
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.files import kept_in
 from failoverd.drivers.tasks import ThreadTasks
+from failoverd.model.history import Pause
+from failoverd.model.plans import Request
 from failoverd.service import reading
 from failoverd.service.bells import Bells
 from failoverd.service.reading import Reading, Sources
@@ -28,7 +31,8 @@ class Reader:
 
     def __init__(self, config: Config) -> None:
         self.clock = SystemClock()
-        self._clusters = tuple(config.clusters)
+        self._servers = {name: tuple(s.name for s in found.servers) for name, found in config.clusters.items()}
+        self.host = socket.gethostname()
         self._reports = config.manager.state_dir / "drills"
         coordination = coordination_for(config, self.clock, ThreadTasks(), Bells({}))
         self._sources = Sources(coordination, self.clock, kept_in(config.manager.run_dir))
@@ -38,7 +42,7 @@ class Reader:
     @property
     def clusters(self) -> tuple[str, ...]:
         """The clusters of the configuration, in its order."""
-        return self._clusters
+        return tuple(self._servers)
 
     def cluster(self, name: str) -> Reading:
         """What is published of a cluster, at most half a second old."""
@@ -62,6 +66,32 @@ class Reader:
     def report(self, name: str) -> Path | None:
         """The page of the report in that folder, None where there is none: only folders that are listed are known."""
         return catalog.page_of(self._reports, name)
+
+    def servers(self, cluster: str) -> tuple[str, ...]:
+        """The servers of a cluster, in the order of the configuration."""
+        return self._servers[cluster]
+
+    def active(self, cluster: str) -> str | None:
+        """The active manager, None where there is none."""
+        return self._sources.coordination.holder(cluster)
+
+    def pause(self, cluster: str, pause: Pause) -> None:
+        """Record a pause."""
+        self._sources.coordination.pause(cluster, pause)
+        self._last.pop(cluster, None)
+
+    def unpause(self, cluster: str) -> None:
+        """End the pause of a cluster."""
+        self._sources.coordination.unpause(cluster, "")
+        self._last.pop(cluster, None)
+
+    def ask(self, request: Request) -> str:
+        """Hand a request to the active manager; its id."""
+        return self._sources.coordination.ask(request)
+
+    def answered(self, cluster: str, request: str) -> Document | None:
+        """What the active manager answered, None while it has not."""
+        return self._sources.coordination.answered(cluster, request)
 
     def close(self) -> None:
         """End the session with coordination."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from failoverd.config.install import Install
@@ -14,6 +15,14 @@ from failoverd.model.plans import Plan, Request
 from failoverd.service.errant import Wanted
 
 Document = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page beside the commands: how it is served, until a signal ends it, and a line for its list of people."""
+
+    serve: Callable[[Config], int]
+    line_of: Callable[[str, str], str]
 
 
 class App(Protocol):

@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from failoverd.cli.app import App
+from failoverd.cli.app import App, Page
 from failoverd.config.complaints import ConfigErrors, Wrong
 from failoverd.config.kinds import seconds_of
 from failoverd.config.load import DEFAULT_PATH, Loaded, read
@@ -35,9 +35,9 @@ ON_INTERRUPT: Final = ("detach", "abort")
 class Session:
     """One call: made by the entry point with what it needs from the machine, handed to every command."""
 
-    def __init__(self, open_app: Callable[[Config], App], clock: Clock, serve_page: Callable[[Config], int]) -> None:
+    def __init__(self, open_app: Callable[[Config], App], clock: Clock, open_page: Callable[[], Page]) -> None:
         self._open_app = open_app
-        self.serve_page = serve_page
+        self._open_page = open_page
         self._loaded: Loaded | None = None
         self.clock = clock
         self.path = DEFAULT_PATH
@@ -62,6 +62,11 @@ class Session:
     def app(self) -> App:
         """The application on this configuration."""
         return self._open_app(self.config)
+
+    @property
+    def page(self) -> Page:
+        """The page. Raises FailoverdError where its libraries are missing."""
+        return self._open_page()
 
     def cluster(self, name: str | None) -> str | None:
         """The name again if there is such a cluster; ConfigError where there is none."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from failoverd.config.schema import ClusterConfig, MysqlConfig, ReplicationConfig, ZookeeperTls
+from failoverd.config.web import BASIC, NONE, PROXY, WebConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +77,40 @@ CHECKS: Final = (
         lambda s: s.durability == "lossless" and s.semi_sync.wait_count >= len(s.servers),
         "is more than the servers that could acknowledge: every commit would wait for ever",
         "at most the number of servers less one; less still, if commits are to go on when a replica fails",
+    ),
+    Check(
+        WebConfig,
+        "listen",
+        lambda s: s.login == NONE and not s.loopback,
+        "is reached from other hosts, and anybody there would see addresses and operations: there is no login",
+        "listen on 127.0.0.1, or set web.login to proxy or basic",
+    ),
+    Check(
+        WebConfig,
+        "login",
+        lambda s: s.login == BASIC and s.tls is None and not s.loopback,
+        "'basic' without tls would send passwords over the network as they are",
+        "name web.tls.cert_file and key_file, or listen on 127.0.0.1",
+    ),
+    Check(
+        WebConfig,
+        "login",
+        lambda s: s.login == BASIC and s.password_file is None,
+        "'basic' needs a password_file",
+        "failoverd web --password USER prints its lines",
+    ),
+    Check(
+        WebConfig,
+        "login",
+        lambda s: s.login == PROXY and not s.trusted_proxies,
+        "'proxy' needs trusted_proxies: whoever may say who looks",
+        "trusted_proxies: [127.0.0.1]",
+    ),
+    Check(
+        WebConfig,
+        "actions",
+        lambda s: bool(s.actions) and s.login == NONE,
+        "need a login: nobody would know who asked",
+        "set web.login to proxy or basic",
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +11,11 @@ from typing import Any, Final, Protocol
 
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -21,22 +23,22 @@ from failoverd import __version__
 from failoverd.config.web import WebConfig
 from failoverd.model.documents import Document, writes_word
 from failoverd.model.errors import FailoverdError
-from failoverd.ports import Clock
+from failoverd.service import logs
 from failoverd.service.reading import Reading
 from failoverd.web import views, words
+from failoverd.web.actions import ACTIONS, Hand, Wish
+from failoverd.web.forms import COOKIE, Forms, fields_of
 from failoverd.web.guard import REPORT_POLICY, Guard
+from failoverd.web.login import login_of
 
 _HERE: Final = Path(__file__).resolve().parent
 _SHOWN: Final = 10  # operations on a cluster's page
+_REQUEST: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _LISTED: Final = 200  # operations on their own page
 
 
-class Source(Protocol):
+class Source(Hand, Protocol):
     """What the page reads: the composition root implements it, tests have a stand-in."""
-
-    @property
-    def clock(self) -> Clock:
-        """The time of day."""
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -57,14 +59,19 @@ class Source(Protocol):
     def report(self, name: str) -> Path | None:
         """The file of that report, None for a name that is not listed."""
 
+    def answered(self, cluster: str, request: str) -> Document | None:
+        """What the active manager answered to that request, None while it has not."""
+
 
 def make_app(source: Source, config: WebConfig) -> Starlette:
-    """The application on that source."""
-    pages = Pages(source)
+    """The application on that source. Raises ConfigError where its people cannot be read."""
+    pages = Pages(source, config)
     app = Starlette(
         routes=[
             Route("/", pages.front),
             Route("/clusters/{name}", pages.cluster),
+            Route("/clusters/{name}/requests/{request}", pages.request),
+            Route("/clusters/{name}/{action}", pages.act, methods=["POST"]),
             Route("/operations", pages.operations),
             Route("/operations/{name}", pages.operation),
             Route("/drills", pages.drills),
@@ -72,7 +79,7 @@ def make_app(source: Source, config: WebConfig) -> Starlette:
             Route("/health/live", lambda _: PlainTextResponse("live\n")),
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ],
-        middleware=[Middleware(Guard, names=config.names)],
+        middleware=[Middleware(Guard, names=config.names, login=login_of(config))],
         exception_handlers={FailoverdError: pages.failed, HTTPException: pages.missing},
     )
     app.router.redirect_slashes = False
@@ -91,8 +98,10 @@ class Said:
 class Pages:
     """Each method answers one path; whatever is published is escaped by the templates, without exception."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, config: WebConfig) -> None:
         self._source = source
+        self._actions = config.actions
+        self._forms = Forms(secure=config.tls is not None)
         self._templates = templates()
 
     def front(self, request: Request) -> Response:
@@ -116,6 +125,33 @@ class Pages:
             raise HTTPException(404, f"there is no cluster '{name}'")
         view = views.cluster_view(self._source.cluster(name))
         return self._page(request, "cluster.html.j2", view=view, history=self._history((name,)))
+
+    async def act(self, request: Request) -> Response:
+        """Do what a form asks for, where that is allowed; then back to the cluster, or to where its answer comes."""
+        fields = await fields_of(request)
+        return await run_in_threadpool(self._act, request, fields)
+
+    def _act(self, request: Request, fields: Mapping[str, str]) -> Response:
+        name, action = request.path_params["name"], request.path_params["action"]
+        self._forms.check(request, fields, request.state.user)
+        if name not in self._source.clusters or action not in ACTIONS:
+            raise HTTPException(404, f"there is no {action} of '{name}'")
+        if action not in self._actions:
+            raise HTTPException(403, f"{action} is not among web.actions")
+        asked = ACTIONS[action](self._source, Wish(name, request.state.user, fields))
+        logs.logger(cluster=name).info("asked for on the page", action=action, user=request.state.user, request=asked)
+        return RedirectResponse(f"/clusters/{name}{f'/requests/{asked}' if asked else ''}", 303)
+
+    def request(self, request: Request) -> Response:
+        """What has become of a request: it waits, was refused, or was done."""
+        name, asked = request.path_params["name"], request.path_params["request"]
+        if name not in self._source.clusters or _REQUEST.fullmatch(asked) is None:
+            raise HTTPException(404, "there is no such request")
+        answer = self._source.answered(name, asked)
+        reading = self._source.cluster(name)
+        running = views.operation_view(reading.operation) if reading.operation is not None else None
+        left = tuple(views.left_behind(answer)) if answer is not None else ()
+        return self._page(request, "request.html.j2", name=name, asked=asked, answer=answer, running=running, left=left)
 
     def operations(self, request: Request) -> Response:
         """What was done, newest first."""
@@ -170,15 +206,22 @@ class Pages:
             return {}
 
     def _page(self, request: Request, template: str, **values: Any) -> HTMLResponse:
+        browser = self._forms.browser(request) if self._actions else ""
+        user = getattr(request.state, "user", "")
         said = {
+            "actions": self._actions,
+            "token": self._forms.token(browser, user) if browser else "",
             "version": __version__,
             "here": f"/{request.url.path.split('/')[1]}",
             "live": True,
             "now": f"{datetime.fromtimestamp(self._source.clock.wall().timestamp()).astimezone():%H:%M:%S}",
-            "who": "",
+            "who": user,
             **values,
         }
-        return HTMLResponse(self._templates.get_template(template).render(said))
+        made = HTMLResponse(self._templates.get_template(template).render(said))
+        if browser and request.cookies.get(COOKIE) != browser:
+            self._forms.mark(made, browser)
+        return made
 
 
 def templates() -> Environment:

@@ -1,5 +1,5 @@
-"""What stands around every request: the headers that keep a browser from doing anything but showing the page, and the
-names that the page answers to.
+"""What stands around every request: the headers that keep a browser from doing anything but showing the page, the
+names that the page answers to, and who is let in.
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from failoverd.web.login import Login, Refused
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -28,6 +31,10 @@ HEADERS: Final = (
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
     ("Cache-Control", "no-store"),
 )
+# Browsers that have been here over TLS come back over TLS.
+_STRICT: Final = ("Strict-Transport-Security", "max-age=31536000")
+# A balancer asks this without a name; there is nothing in it to be seen.
+_OPEN: Final = frozenset({"/health/live"})
 
 
 class Guard:
@@ -35,8 +42,9 @@ class Guard:
     browser read this one under a name of its own.
     """
 
-    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, names: Iterable[str], login: Login) -> None:
         self._app = app
+        self._login = login
         self._names = frozenset(name.lower() for name in names) | {"localhost"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,18 +56,30 @@ class Guard:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS:
+                for name, value in (*HEADERS, *([_STRICT] if scope["scheme"] == "https" else [])):
                     headers.setdefault(name, value)
             await send(message)
 
-        host = Headers(scope=scope).get("host", "")
-        if not self.known(host):
-            refused = PlainTextResponse(
-                "This page is not served under that name: add it to web.names in failoverd's configuration.\n", 421
-            )
-            await refused(scope, receive, guarded)
+        refused = await self._refused(scope)
+        if refused is None:
+            await self._app(scope, receive, guarded)
             return
-        await self._app(scope, receive, guarded)
+        said = PlainTextResponse(f"{refused.sentence}\n", refused.status, dict(refused.headers))
+        await said(scope, receive, guarded)
+
+    async def _refused(self, scope: Scope) -> Refused | None:
+        """Why this request is not let through; None where it is, and who asks is noted in its state then."""
+        headers = Headers(scope=scope)
+        if not self.known(headers.get("host", "")):
+            return Refused(421, "This page is not served under that name: it is not among failoverd's web.names.", {})
+        if scope["path"] in _OPEN:
+            return None
+        peer = (scope.get("client") or ("", 0))[0]
+        who = await run_in_threadpool(self._login.who, peer, headers)
+        if isinstance(who, Refused):
+            return who
+        scope.setdefault("state", {})["user"] = who
+        return None
 
     def known(self, host: str) -> bool:
         """Whether a Host header names us: an address, localhost, or a configured name."""

@@ -25,6 +25,7 @@ def serve(config: Config) -> int:
     had.
     """
     logs.configure(config.manager.log_level)
+    tls = config.web.tls
     listening = bound(config.web)
     reader = Reader(config)
     try:
@@ -37,6 +38,8 @@ def serve(config: Config) -> int:
             limit_concurrency=_AT_ONCE,
             timeout_graceful_shutdown=_PARTING,
             lifespan="off",
+            ssl_certfile=tls.cert_file if tls else None,
+            ssl_keyfile=tls.key_file if tls else None,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # the server raises again what stopped it, once it has stopped

@@ -114,6 +114,7 @@ def describe(folder: Path) -> None:
     """What debhelper reads."""
     shutil.copytree(ROOT / "packaging/debian", folder)
     shutil.copy(ROOT / "conf/systemd/failoverd.service", folder)
+    shutil.copy(ROOT / "conf/systemd/failoverd-web.service", folder / "failoverd.failoverd-web.service")
     seconds = os.environ.get("SOURCE_DATE_EPOCH") or run(["git", "log", "-1", "--format=%ct"], ROOT, {}).strip()
     moment = datetime.fromtimestamp(float(seconds), UTC)
     write(

@@ -18,6 +18,7 @@ from failoverd.config.schema import Config
 from failoverd.drivers.clock import SystemClock
 from failoverd.lab import Lab
 from tests.acceptance.test_lab import eventually, gone
+from tests.unit.cli.stand_in import no_page
 
 NAME = f"t{os.getpid()}-0"
 Command = Callable[..., str]
@@ -28,7 +29,7 @@ def _no_application(config: Config) -> Any:
 
 
 def call(*words: str) -> Result:
-    return CliRunner().invoke(main, ["lab", *words], obj=Session(_no_application, SystemClock(), lambda _: 0))
+    return CliRunner().invoke(main, ["lab", *words], obj=Session(_no_application, SystemClock(), no_page))
 
 
 def do(*words: str) -> str:
@@ -178,7 +179,7 @@ def test_where_namespaces_are_not_permitted_it_says_so_in_one_sentence() -> None
         "from failoverd.cli.main import main\n"
         "from failoverd.cli.session import Session\n"
         "from failoverd.drivers.clock import SystemClock\n"
-        "main(['lab', 'up', '--name', 'refused'], obj=Session(lambda config: None, SystemClock(), lambda config: 0))\n"
+        "main(['lab', 'up', '--name', 'refused'], obj=Session(lambda config: None, SystemClock(), lambda: None))\n"
     )
     without = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-all", sys.executable, "-c", program]
     done = subprocess.run(without, capture_output=True, text=True, check=False, timeout=30)

@@ -15,6 +15,7 @@ from tests.package.machine import Machine
 
 pytestmark = pytest.mark.timeout(600)  # the first one builds the packages
 UNIT = "failoverd.service"
+PAGE = "failoverd-web.service"
 CONFIG = "/etc/failoverd/failoverd.yml"
 # Nobody listens there: the manager has nothing to act on, and its first look is done all the same.
 WATCHED = {
@@ -126,11 +127,30 @@ def test_the_quickstart_starts_it(watching: Machine) -> None:
     watching.run("systemctl", "stop", UNIT)
 
 
-def test_the_unit_is_right_and_its_walls_are_high(watching: Machine) -> None:
-    watching.run("systemd-analyze", "verify", "--man=no", f"/lib/systemd/system/{UNIT}")
-    judged = watching.say("systemd-analyze", "security", "--offline=true", f"/lib/systemd/system/{UNIT}")
+def test_the_page_is_a_unit_of_its_own(watching: Machine) -> None:
+    place = f"/etc/systemd/system/{PAGE}.d/test.conf"
+    watching.write(place, "[Service]\nLoadCredential=mysql:/etc/failoverd/mysql.secret\n")
+    watching.run("systemctl", "daemon-reload")
+    assert watching.say("systemctl", "is-enabled", PAGE) == "disabled"
+    watching.run("systemctl", "start", UNIT, PAGE)
+    shows = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8009/clusters/shop').read().decode())"
+    told = eventually(lambda: watching.say("python3", "-c", shows), lambda text: "<dt>primary</dt>" in text, "the page")
+    assert "hidden" not in told
+    pid = watching.say("systemctl", "show", "--value", "-p", "MainPID", PAGE)
+    assert watching.say("stat", "-c", "%U", f"/proc/{pid}") == "failoverd"
+    assert re.search(r"NoNewPrivs:\s+1\n", watching.say("cat", f"/proc/{pid}/status"))
+    watching.run("systemctl", "stop", UNIT)
+    assert watching.say("systemctl", "is-active", PAGE) == "active", "the page outlives the manager and says so"
+    assert "No active manager" in watching.say("python3", "-c", shows)
+    watching.run("systemctl", "stop", PAGE)
+    assert watching.say("systemctl", "show", "--value", "-p", "Result", PAGE) == "success"
+
+
+@pytest.mark.parametrize(("unit", "page"), [(UNIT, "security.md"), (PAGE, "web.md")])
+def test_the_units_are_right_and_their_walls_are_high(watching: Machine, unit: str, page: str) -> None:
+    watching.run("systemd-analyze", "verify", "--man=no", f"/lib/systemd/system/{unit}")
+    judged = watching.say("systemd-analyze", "security", "--offline=true", f"/lib/systemd/system/{unit}")
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", judged)
     assert found is not None, judged
     assert float(found[1]) <= 2.0, judged
-    page = (ROOT / "docs/security.md").read_text(encoding="utf-8")
-    assert f"`systemd-analyze security`: {found[1]}" in page
+    assert f"`systemd-analyze security`: {found[1]}" in (ROOT / "docs" / page).read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from failoverd.cli.app import App, Document
+from failoverd.cli.app import App, Document, Page
 from failoverd.cli.main import main
 from failoverd.cli.session import Session
 from failoverd.config.install import Install
@@ -129,13 +129,18 @@ class StillClock:
         self.time += seconds
 
 
+def no_page() -> Page:
+    """No test of another command opens the page."""
+    raise AssertionError
+
+
 @dataclass(frozen=True, slots=True)
 class Terminal:
     """A prepared folder with a configuration, and commands run on it."""
 
     folder: Path
     clock: StillClock = field(default_factory=StillClock)
-    served: Callable[[Config], int] = lambda _: 0
+    page: Callable[[], Page] = no_page
 
     def call(self, app: App, *words: str, typed: str | None = None) -> Result:
         """Run `failoverd WORDS` on the application."""
@@ -145,7 +150,7 @@ class Terminal:
             return app
 
         path = self.folder / "failoverd.yml"
-        session = Session(opened, self.clock, self.served)
+        session = Session(opened, self.clock, self.page)
         return CliRunner().invoke(main, ["-c", str(path), *words], input=typed, obj=session, prog_name="failoverd")
 
 

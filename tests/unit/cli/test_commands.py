@@ -12,7 +12,7 @@ from failoverd.config.install import Install
 from failoverd.model.errors import CoordinationError, FailoverdError, PlanRefused
 from failoverd.model.finding import Finding, Severity
 from failoverd.model.verdict import Refusal
-from tests.unit.cli.stand_in import EMPTY_PLAN, StandIn, Terminal, document, terminal
+from tests.unit.cli.stand_in import EMPTY_PLAN, StandIn, Terminal, document, no_page, terminal
 from tests.unit.config.folder import HEAD, SHOP
 
 SERVER = {
@@ -375,7 +375,7 @@ def test_the_configuration_is_found_by_the_environment(screen: Terminal, monkeyp
 
     from failoverd.cli.session import Session
 
-    result = CliRunner().invoke(main, ["config", "check"], obj=Session(lambda _: StandIn(), screen.clock, lambda _: 0))
+    result = CliRunner().invoke(main, ["config", "check"], obj=Session(lambda _: StandIn(), screen.clock, no_page))
     assert result.exit_code == 2
     assert "none.yml:1: there is no such file" in result.stderr
 

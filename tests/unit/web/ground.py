@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 
 from failoverd.config.web import WebConfig
 from failoverd.drill import catalog
+from failoverd.model.history import Pause
+from failoverd.model.plans import Request
 from failoverd.ports import Clock
 from failoverd.service import reading
 from failoverd.service.reading import Reading, Sources
@@ -19,6 +21,8 @@ from tests.fakes.coordination import FakeCoordination
 from tests.fakes.whole import CLUSTER, Whole
 
 Document = Mapping[str, object]
+PLACE = "http://127.0.0.1:8009"
+PEER = "10.1.2.3"
 
 
 class Shelf:
@@ -34,6 +38,8 @@ class Shelf:
     @property
     def clock(self) -> Clock:
         return self._whole.clock
+
+    host = "host1"
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -53,6 +59,24 @@ class Shelf:
     def reports(self) -> tuple[tuple[str, Document], ...]:
         return catalog.shelf(self._folder)
 
+    def servers(self, cluster: str) -> tuple[str, ...]:
+        return tuple(self._whole.mysqlds)
+
+    def active(self, cluster: str) -> str | None:
+        return self._coordination.holder(cluster)
+
+    def pause(self, cluster: str, pause: Pause) -> None:
+        self._coordination.pause(cluster, pause)
+
+    def unpause(self, cluster: str) -> None:
+        self._coordination.unpause(cluster, "")
+
+    def ask(self, request: Request) -> str:
+        return self._coordination.ask(request)
+
+    def answered(self, cluster: str, request: str) -> Document | None:
+        return self._coordination.answered(cluster, request)
+
     def report(self, name: str) -> Path | None:
         return catalog.page_of(self._folder, name)
 
@@ -64,7 +88,8 @@ class Ground:
         self.whole = Whole()
         self.manager = self.whole.manager()
         self.shelf = Shelf(self.whole, reports)
-        self.browser = TestClient(make_app(self.shelf, web), base_url="http://127.0.0.1:8009", follow_redirects=False)
+        app = make_app(self.shelf, web)
+        self.browser = TestClient(app, PLACE, client=(PEER, 50000), follow_redirects=False)
 
     def text(self, path: str = "/", status: int = 200) -> str:
         """The page at that path."""

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from failoverd.__main__ import open_page
+from failoverd.cli.app import Page
 from failoverd.config.schema import Config
 from failoverd.config.web import WebConfig
-from failoverd.model.errors import FailoverdError
+from failoverd.model.errors import ConfigError, FailoverdError
+from failoverd.web.passwords import line_of, read_people, right
 from failoverd.web.serve import bound
 from tests.unit.cli.stand_in import StandIn, terminal
 from tests.unit.config.folder import HEAD, SHOP, prepared
@@ -73,5 +76,48 @@ def test_the_command_hands_the_configuration_on(tmp_path: Path) -> None:
         served.append(config)
         return 3
 
-    assert replace(terminal(tmp_path), served=serve).call(StandIn(), "web").exit_code == 3
+    shell = replace(terminal(tmp_path), page=lambda: Page(serve, line_of))
+    assert shell.call(StandIn(), "web").exit_code == 3
     assert list(served[0].clusters) == ["shop"]
+
+
+def test_a_line_for_the_list_of_people_is_made_and_read_back(tmp_path: Path) -> None:
+    shell = replace(terminal(tmp_path), page=lambda: Page(lambda _: 0, line_of))
+    made = shell.call(StandIn(), "web", "--password", "anna", typed="correct horse\n")
+    assert made.exit_code == 0
+    assert "correct horse" not in made.output
+    people = read_people(prepared(tmp_path).put("people", f"# ours\n\n{made.stdout}"))
+    assert right(people, "anna", "correct horse")
+    assert not right(people, "anna", "correct horsf")
+    assert not right(people, "otto", "correct horse")
+    for name, password, says in (("a b", "correct horse", "is no name"), ("anna", "short", "too short")):
+        wrong = shell.call(StandIn(), "web", "--password", name, typed=f"{password}\n")
+        assert (wrong.exit_code, says in wrong.output) == (2, True), wrong.output
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "people names nobody"),
+        ("anna:secret-canary\n", "people:1 is no line of it"),
+        ("# fine\nanna:scrypt:short:short\n", "people:2 is no line of it"),
+        ("{line}\n{line}\n", "people:2 names anna a second time"),
+    ],
+)
+def test_a_list_of_people_that_is_wrong_is_told_by_line_and_without_what_stands_there(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    file = prepared(tmp_path).put("people", text.replace("{line}", line_of("anna", "correct horse")))
+    with pytest.raises(ConfigError) as told:
+        read_people(file)
+    assert says in told.value.what
+    assert "canary" not in str(told.value)
+
+
+def test_without_its_libraries_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("failoverd.web")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(FailoverdError) as told:
+        open_page()
+    assert "pip install 'failoverd[web]'" in told.value.hint

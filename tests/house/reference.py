@@ -100,6 +100,7 @@ def of_kind(kind: Kind) -> str:
 OTHERS = {
     Folder.__name__: "a folder",
     Limits.__name__: "status variables with limits, as `Threads_running=80,Threads_connected=500`",
+    "Network": "an address, or a network like 10.0.0.0/24",
     Patience.__name__: "`wait`, `abort` or `kill-after` with a time",
     Query.__name__: "one SELECT that only reads",
     SecretAt.__name__: "a file that only its owner may read, `${env:NAME}` or `${credential:NAME}`",

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import ipaddress
 import os
 import socket
+import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from failoverd.__main__ import open_page
 from failoverd.cli.app import Page
@@ -32,31 +44,66 @@ def free_port() -> int:
         return port
 
 
-def test_the_page_is_served_until_it_is_told_to_stop(tmp_path: Path) -> None:
+@contextmanager
+def served(folder: Path, web: str) -> Iterator[tuple[int, subprocess.Popen[str], socket.socket]]:
+    """The page as a process that is ready: its port, itself, and the socket on which it tells its readiness."""
     port = free_port()
-    text = f"manager: {{state_dir: state, run_dir: run}}\nweb: {{listen: '127.0.0.1:{port}'}}\n{HEAD}{SHOP}"
-    file = prepared(tmp_path).put("failoverd.yml", text, 0o644)
+    text = f"manager: {{state_dir: state, run_dir: run}}\nweb: {{listen: '127.0.0.1:{port}'{web}}}\n{HEAD}{SHOP}"
+    file = prepared(folder).put("failoverd.yml", text, 0o644)
     heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    heard.bind(str(tmp_path / "notify"))
+    heard.bind(str(folder / "notify"))
     heard.settimeout(_PATIENCE)
     process = subprocess.Popen(
         [sys.executable, "-m", "failoverd", "-c", str(file), "web"],
-        env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")},
+        env={**os.environ, "NOTIFY_SOCKET": str(folder / "notify")},
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
         assert heard.recv(1000).decode().startswith("READY=1")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=_PATIENCE) as answer:
-            assert "Nobody has published anything about this cluster yet" in answer.read().decode()
-        process.terminate()
-        assert heard.recv(1000).decode() == "STOPPING=1"
-        assert process.wait(_PATIENCE) == 0
+        yield port, process, heard
     finally:
         process.kill()
         _, said = process.communicate()
         heard.close()
     assert said == "", "nothing to say about a life without trouble"
+
+
+def test_the_page_is_served_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    with served(tmp_path, "") as (port, process, heard):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=_PATIENCE) as answer:
+            assert "Nobody has published anything about this cluster yet" in answer.read().decode()
+        process.terminate()
+        assert heard.recv(1000).decode() == "STOPPING=1"
+        assert process.wait(_PATIENCE) == 0
+
+
+def certificate(folder: Path) -> ssl.SSLContext:
+    """A certificate for 127.0.0.1 with its key in a folder, and what trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+    signed = made.add_extension(alternative, critical=False).sign(key, hashes.SHA256())
+    (folder / "cert").write_bytes(signed.public_bytes(Encoding.PEM))
+    prepared(folder).put("key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+    return ssl.create_default_context(cafile=str(folder / "cert"))
+
+
+def test_passwords_go_over_tls(tmp_path: Path) -> None:
+    trusting = certificate(tmp_path)
+    prepared(tmp_path).put("people", f"{line_of('anna', 'correct horse')}\n")
+    web = ", login: basic, password_file: people, tls: {cert_file: cert, key_file: key}"
+    with served(tmp_path, web) as (port, _, _):
+        place = f"https://127.0.0.1:{port}/"
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(place, timeout=_PATIENCE, context=trusting)
+        said = base64.b64encode(b"anna:correct horse").decode()
+        asked = urllib.request.Request(place, headers={"Authorization": f"Basic {said}"})
+        with urllib.request.urlopen(asked, timeout=_PATIENCE, context=trusting) as answer:
+            assert "anna" in answer.read().decode()
+            assert answer.headers["strict-transport-security"] == "max-age=31536000"
 
 
 def test_an_address_in_use_is_one_clear_error() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from failoverd.config.complaints import Complaint, Place, Wrong
+from failoverd.config.complaints import Complaint, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +82,35 @@ def parse(file: Path) -> Section | Complaint:
     try:
         item = Conversion(file).item(yaml.compose(text, Loader=yaml.SafeLoader), ())
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
         hint = "indentation is by blanks, never by tabs"
-        return Complaint("", Place(file, line), f"is not YAML: {error.problem}", hint)
-    except (yaml.YAMLError, Wrong, RecursionError) as error:
+        return Complaint("", Place(file, line_of(error)), f"is not YAML: {error.problem}", hint)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        return Complaint("", Place(file, line), f"is not YAML: the sign number {error.character} is no text")
+    except Unusable as error:
+        return error.complaint
+    except (yaml.YAMLError, RecursionError) as error:
         return Complaint("", Place(file, 1), f"is not YAML: {error}")
     if not isinstance(item, Section):
         return Complaint("", item.place, f"is {kind_of(item)} instead of sections with keys")
     return item
+
+
+def line_of(error: yaml.MarkedYAMLError) -> int:
+    """Where it went wrong: what never ends went wrong where it begins, and so did a line that is no key."""
+    found, begun = error.problem_mark, error.context_mark
+    endless = error.problem is not None and "end" in error.problem and "stream" in error.problem
+    if begun is not None and (found is None or endless or error.context == "while scanning a simple key"):
+        found = begun
+    return int(found.line) + 1 if found is not None else 1
+
+
+class Unusable(Exception):
+    """Something that YAML allows and that means nothing here."""
+
+    def __init__(self, place: Place, sentence: str) -> None:
+        super().__init__(sentence)
+        self.complaint = Complaint("", place, sentence)
 
 
 class Conversion:
@@ -100,17 +121,19 @@ class Conversion:
         self._known: dict[int, Item] = {}
 
     def item(self, found: Any, above: tuple[int, ...]) -> Item:
-        """The item; Wrong where an alias contains itself or a key is no plain text."""
+        """The item; Unusable where an alias contains itself or a key is no plain text."""
         if found is None:
             return Section(Place(self._file, 1), ())
         if id(found) in above:
-            raise Wrong(f"line {self._place(found).line}: an alias contains itself")
+            raise Unusable(self._place(found), "an alias contains itself")
         if id(found) not in self._known:
             self._known[id(found)] = self._new(found, (*above, id(found)))
         return self._known[id(found)]
 
     def _new(self, found: Any, above: tuple[int, ...]) -> Item:
         place = self._place(found)
+        if found.tag.startswith("!"):
+            raise Unusable(place, f"the tag {found.tag} means nothing here")
         if found.id == "scalar":
             return Scalar(place, found.value, found.tag.rpartition(":")[2])
         if found.id == "sequence":
@@ -120,7 +143,7 @@ class Conversion:
     def _entry(self, key: Any, item: Any, above: tuple[int, ...]) -> Entry:
         place = self._place(key)
         if key.id != "scalar":
-            raise Wrong(f"line {place.line}: a key must be plain text")
+            raise Unusable(place, "a key must be plain text")
         return Entry(key.value, place, self.item(item, above))
 
     def _place(self, found: Any) -> Place:

@@ -227,8 +227,20 @@ def findings(
         said = tuple(about_server(ground, spec.name))
         found += said
         if all(finding.severity is OK for finding in said):
-            found.append(Finding("ready", policy.name, spec.name, f"{spec.name} is ready", severity=OK))
+            found.append(Finding("ready", policy.name, spec.name, _evidence(snapshot, spec.name), severity=OK))
     return tuple(found)
+
+
+def _evidence(snapshot: TopologySnapshot, name: str) -> str:
+    """What the server was seen to be when nothing was found wrong with it."""
+    state = snapshot.state(name)
+    if state is None:
+        return f"{name} is ready"
+    follows = f"follows {state.main.source}" if state.main is not None else "follows nobody"
+    role = "takes writes" if state.writable else "closed"
+    return (
+        f"{name} is ready: version {state.version}, {role}, {follows}, {state.executed.count()} transactions executed"
+    )
 
 
 def about_cluster(ground: Ground, rows: tuple[ClusterRow, ...] = CLUSTER_ROWS) -> Iterator[Finding]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from failoverd import __version__
+from failoverd.drivers.ssh.zipapp import shipped_sha256
 from tests.house.pages import blocks
 from tests.package.conftest import ROOT, package
 from tests.package.machine import Machine
@@ -112,7 +114,6 @@ def test_the_quickstart_installs_both(machine: Machine, packages: Path) -> None:
 
 # The agent that the installed manager takes for its own.
 SHIPPED = """
-import sys
 sys.path.insert(0, "/usr/lib/failoverd")
 from failoverd.drivers.ssh.zipapp import shipped_sha256
 print(shipped_sha256())
@@ -172,11 +173,26 @@ def test_wheel_and_source_archive_hold_the_program(packages: Path, kind: str) ->
     assert not any(".venv" in name or "__pycache__" in name for name in names)
 
 
-def test_a_wheel_runs(packages: Path, tmp_path: Path) -> None:
-    (wheel,) = packages.glob("*.whl")
-    place = tmp_path / "place"
-    with zipfile.ZipFile(wheel) as opened:
-        opened.extractall(place)
-    script = f"import sys; sys.path.insert(0, {str(place)!r}); import failoverd.__main__ as m; print(m.__file__)"
-    said = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True).stdout
-    assert said.startswith(str(place))
+def test_source_and_wheel_are_installed_with_what_they_need_in_a_clean_environment(
+    packages: Path, tmp_path: Path
+) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    commands = tmp_path / "place/bin"
+    shipped = {path.stem for path in (ROOT / "conf/drills").glob("*.yml")}
+    agent = "from failoverd.drivers.ssh.zipapp import shipped_sha256 as sha256; print(sha256())"
+
+    def run(*words: object) -> str:
+        done = subprocess.run(
+            [str(word) for word in words], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("/usr/bin/python3", "-m", "venv", "place")
+    for archive, how in (("*.tar.gz", ()), ("*.whl", ("--no-deps", "--force-reinstall"))):
+        (built,) = packages.glob(archive)
+        run(commands / "pip", "install", "--quiet", "--disable-pip-version-check", *how, built)
+        assert run(commands / "failoverd", "--version").strip() == f"failoverd, version {__version__}"
+        drills = run(commands / "failoverd", "drill", "list").splitlines()
+        assert shipped <= {line.split()[0] for line in drills if line}
+        assert run(commands / "python", "-c", agent).strip() == shipped_sha256()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
+from failoverd import __version__
 from failoverd.cli.main import main
 from failoverd.config.install import Install
 from failoverd.model.errors import CoordinationError, FailoverdError, PlanRefused
@@ -137,6 +140,10 @@ def test_check_says_what_is_wrong_and_what_is_fine(screen: Terminal) -> None:
     assert "shop/db1  ready          db1 is ready" in result.stdout
     assert "turn it on" in result.stdout
     assert "not shown" not in result.stdout
+    assert f"failoverd {__version__} on " in result.stdout
+    assert "1 error, 0 warning, 1 ok" in result.stdout
+    assert result.stdout.index("turn it on") < result.stdout.index("not covered by this check of shop:")
+    assert "  clients: no address" in result.stdout
 
 
 def test_check_with_nothing_to_say_is_zero(screen: Terminal) -> None:
@@ -145,7 +152,15 @@ def test_check_with_nothing_to_say_is_zero(screen: Terminal) -> None:
 
 
 def test_check_as_a_document(screen: Terminal) -> None:
-    assert document(screen.call(StandIn(check=(BAD,)), "check", "--json")) == {
+    told = document(screen.call(StandIn(check=(BAD,)), "check", "--json"))
+    report: Any = told.pop("report")
+    assert (report["version"], report["host"]) == (__version__, socket.gethostname())
+    assert report["began"].endswith("Z")
+    assert report["began"] <= report["ended"]
+    (shop,) = report["clusters"]
+    assert (shop["name"], len(shop["settings"])) == ("shop", 64)
+    assert {row["id"] for row in shop["not_covered"]} == {"together", "fence", "rows", "unreceived", "clients"}
+    assert told == {
         "findings": [
             {
                 "id": "gtid-mode-off",

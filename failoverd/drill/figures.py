@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from math import ceil
 
 from failoverd.model.rehearsed import Document, Measured
 
@@ -125,6 +126,6 @@ def lost_seconds(measured: Measured) -> float:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value below which that share of them lies (nearest rank); 0.0 of none."""
+    """The least value that at least that share of them do not exceed (nearest rank); 0.0 of none."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+    return ordered[max(ceil(share * len(ordered)) - 1, 0)] if ordered else 0.0

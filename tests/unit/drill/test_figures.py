@@ -61,4 +61,6 @@ def test_the_time_that_is_lost_is_the_span_of_the_lost_rows() -> None:
 def test_errors_and_percentiles() -> None:
     assert figures.errors(GOOD) == {2013: 1, 2003: 1, 1290: 1}
     assert figures.percentile([3.0, 1.0, 2.0], 0.5) == 2.0
+    assert figures.percentile([2.0, 1.0], 0.5) == 1.0, "the median of two is not the worse one"
+    assert figures.percentile([float(number) for number in range(1, 11)], 0.9) == 9.0
     assert figures.percentile([], 0.5) == 0.0

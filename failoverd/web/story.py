@@ -9,7 +9,7 @@ from typing import Final
 from failoverd.model.documents import Document, part, parts, word
 from failoverd.model.stage import Stage
 from failoverd.verify.telling import LINES, MOMENTS, seconds_of
-from failoverd.web.words import BUSY, GOOD, UNKNOWN, outcome_mark, short
+from failoverd.web.words import BUSY, GOOD, LATER, outcome_mark, short
 
 # Wide enough for the shortest step to be seen, in hundredths of the line.
 _LEAST: Final = 0.8
@@ -67,7 +67,7 @@ def _passage(stage: str, now: str, seen: bool, failed: bool) -> Passage:
         return Passage(stage, BUSY, "going on")
     if failed:
         return Passage(stage, outcome_mark("failed"), "failed")
-    return Passage(stage, GOOD, "passed") if seen else Passage(stage, UNKNOWN, "to come")
+    return Passage(stage, GOOD, "passed") if seen else Passage(stage, LATER, "to come")
 
 
 _Told = tuple[float, float, Document, str]

@@ -12,6 +12,7 @@ from typing import Final
 
 from failoverd.gtid import GtidSet
 from failoverd.model.documents import Document, part, parts, word
+from failoverd.model.plans import Kind
 from failoverd.web.words import BAD, GOOD, UNKNOWN, WAIT, counted, lag
 
 # Pixels at which it is drawn; a narrow one has its tiers as indents, for telephones.
@@ -143,6 +144,8 @@ def _path(above: Box, below: Box, *, narrow: bool) -> str:
 
 def mark_of(server: Document) -> str:
     """The shape of a server: bad where it does not answer, or has problems as a primary; to be watched with others."""
+    if word(server, "replaced"):
+        return BAD if word(server, "replaced") == Kind.FAILOVER else WAIT
     if not server.get("reachable"):
         return BAD
     own = _ROLE_MARKS.get(word(server, "role"))
@@ -154,7 +157,9 @@ def mark_of(server: Document) -> str:
 
 
 def writes_said(server: Document) -> str:
-    """Whether it takes writes, in words."""
+    """Whether it takes writes, in words; of a primary whose place is being taken, that."""
+    if word(server, "replaced"):
+        return "failed: is being replaced" if word(server, "replaced") == Kind.FAILOVER else "is being replaced"
     if not server.get("reachable"):
         return "does not answer"
     return "closed for writes" if server.get("read_only") else "takes writes"

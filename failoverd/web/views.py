@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from failoverd.model.documents import Document, part, parts, word, words
+from failoverd.model.plans import Kind
 from failoverd.model.published import UNFENCED
 from failoverd.service.reading import Reading
 from failoverd.web import story
 from failoverd.web.topology import Drawing, draw
-from failoverd.web.words import BAD, UNKNOWN, WEIGHT, ago, refusal_hint, rule_hint, verdict_mark
+from failoverd.web.words import BAD, BUSY, UNKNOWN, WEIGHT, ago, refusal_hint, rule_hint, verdict_mark
 
 Values = Mapping[str, Any]
+_MOVING: Final = frozenset(str(kind) for kind in Kind if kind.moves)
+_BEFORE: Final = (
+    "Servers are shown as they were seen before this operation began; what has been done since stands above."
+)
 COORDINATION: Final[Mapping[str, str]] = {
     "ok": "ZooKeeper answers",
     "local": "a file lock on one host: there is no standby",
@@ -40,9 +45,26 @@ class Glance:
     operation: str
 
 
+def unseen(reading: Reading) -> bool:
+    """Whether an operation has begun since the last look: the manager publishes nothing while it is busy with one."""
+    return reading.operation is not None and not part(reading.document or {}, "operation")
+
+
+def as_it_stands(reading: Reading) -> Document:
+    """The document, with what the journal of an operation knows better: why it was begun, and whose place is taken."""
+    told, operation = reading.document or {}, reading.operation or {}
+    if not told or not unseen(reading):
+        return told
+    old = word(operation, "old_primary") if word(operation, "kind") in _MOVING else ""
+    servers = [
+        {**s, "replaced": word(operation, "kind") if word(s, "name") == old else ""} for s in parts(told, "servers")
+    ]
+    return {**told, "servers": servers, "sentence": word(operation, "cause"), "evidence": [], "rule": None}
+
+
 def glance(reading: Reading) -> Glance:
     """The line of a cluster; news that is old looks as if nothing were known, whatever it says."""
-    told = reading.document or {}
+    told = as_it_stands(reading)
     servers = parts(told, "servers")
     lags = [found for s in servers if isinstance(found := s.get("lag_seconds"), int | float)]
     running = reading.operation or {}
@@ -51,7 +73,7 @@ def glance(reading: Reading) -> Glance:
         mark_of(reading),
         verdict_said(reading),
         word(told, "primary"),
-        sum(bool(server.get("reachable")) for server in servers),
+        sum(bool(server.get("reachable")) and not word(server, "replaced") for server in servers),
         len(servers),
         f"{max(lags):g} s" if lags else "–",
         sum(len(parts(server, "problems")) for server in servers),
@@ -64,7 +86,9 @@ def glance(reading: Reading) -> Glance:
 
 
 def verdict_said(reading: Reading) -> str:
-    """The verdict; where it says nothing about now, that it is the last one known."""
+    """The verdict; where it says nothing about now, that it is the last one known, or what is going on since."""
+    if unseen(reading):
+        return f"{word(reading.operation or {}, 'kind')} going on"
     known = word(reading.document or {}, "verdict")
     if not known:
         return "nothing known"
@@ -73,6 +97,8 @@ def verdict_said(reading: Reading) -> str:
 
 def mark_of(reading: Reading) -> str:
     """The shape of a cluster: a good verdict counts only while it is fresh."""
+    if unseen(reading):
+        return BUSY
     if reading.document is None:
         return UNKNOWN
     mark = verdict_mark(word(reading.document, "verdict"))
@@ -106,7 +132,7 @@ class ClusterView:
 
 def cluster_view(reading: Reading) -> ClusterView:
     """A cluster's own page."""
-    told = reading.document or {}
+    told = as_it_stands(reading)
     coordination = word(told, "coordination")
     return ClusterView(
         reading.cluster,
@@ -122,7 +148,7 @@ def cluster_view(reading: Reading) -> ClusterView:
         tuple((refusal, refusal_hint(refusal.get("id"))) for refusal in parts(told, "refusals")),
         operation_view(reading.operation) if reading.operation is not None else None,
         ago(reading.age),
-        reading.warnings,
+        (*reading.warnings, *([_BEFORE] if unseen(reading) else [])),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from failoverd.decide.refusals import REFUSALS
 from failoverd.decide.rules import RULES
 
-GOOD, WAIT, BAD, UNKNOWN, BUSY = "good", "wait", "bad", "unknown", "busy"
+GOOD, WAIT, BAD, UNKNOWN, BUSY, LATER = "good", "wait", "bad", "unknown", "busy", "later"
 
 # What is not listed is shown as not known: a new word must never look like a good one.
 VERDICTS: Final[Mapping[str, str]] = {
@@ -36,7 +36,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "passed": GOOD,
 }
 # The worst first: what people must see without searching.
-WEIGHT: Final[Mapping[str, int]] = {BAD: 0, UNKNOWN: 1, WAIT: 2, BUSY: 3, GOOD: 4}
+WEIGHT: Final[Mapping[str, int]] = {BAD: 0, BUSY: 1, UNKNOWN: 2, WAIT: 3, GOOD: 4}
 
 _RULE_HINTS: Final = {rule.id: rule.hint for rule in RULES}
 _REFUSALS: Final = {row.id: row for row in REFUSALS}

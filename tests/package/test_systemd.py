@@ -135,7 +135,7 @@ def test_the_page_is_a_unit_of_its_own(watching: Machine) -> None:
     watching.run("systemctl", "start", UNIT, PAGE)
     shows = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8009/clusters/shop').read().decode())"
     told = eventually(lambda: watching.say("python3", "-c", shows), lambda text: "<dt>primary</dt>" in text, "the page")
-    assert "hidden" not in told
+    assert "hidden\n" not in told
     pid = watching.say("systemctl", "show", "--value", "-p", "MainPID", PAGE)
     assert watching.say("stat", "-c", "%U", f"/proc/{pid}") == "failoverd"
     assert re.search(r"NoNewPrivs:\s+1\n", watching.say("cat", f"/proc/{pid}/status"))

@@ -22,34 +22,42 @@ CHROMIUM = (
 PICTURES = Path(__file__).parents[2] / "build/screenshots"
 _DEADLINE = 120
 
+# What is wrong with how a page lies there: texts over one another (letters of neighbouring lines reach into others'
+# boxes, so three pixels are none), things beyond the edge, things to act on without a name.
+SEEN = """function seen(document) {
+  const texts = [], shown = one => one.checkVisibility({ visibilityProperty: true });
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.data.trim(), around = walker.currentNode.parentElement;
+    if (!text || !shown(around) || around.closest(".heard, .skip")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    for (const box of range.getClientRects()) {
+      if (box.width > 0 && box.height > 0) texts.push([text.slice(0, 40), box.left, box.top, box.right, box.bottom]);
+    }
+  }
+  const overlaps = [];
+  for (let i = 0; i < texts.length; i++) for (let j = i + 1; j < texts.length; j++) {
+    const [a, al, at, ar, ab] = texts[i], [b, bl, bt, br, bb] = texts[j];
+    const wide = Math.min(ar, br) - Math.max(al, bl), tall = Math.min(ab, bb) - Math.max(at, bt);
+    if (wide > 1 && tall > 3) overlaps.push(a + " | " + b);
+  }
+  const edge = document.defaultView.innerWidth + 1;
+  const outside = [...document.querySelectorAll("body *")].filter(one => shown(one) && !one.closest(".wide")
+    && one.getBoundingClientRect().right > edge).map(one => one.tagName);
+  const named = one => one.textContent.trim() || one.getAttribute("aria-label") || one.closest("label");
+  const nameless = [...document.querySelectorAll("a, button, input, select, svg[role=img]")]
+    .filter(one => shown(one) && one.type !== "hidden" && !named(one)).length;
+  const all = document.documentElement;
+  return { overlaps, outside, nameless, width: all.scrollWidth, height: all.scrollHeight, texts: texts.length,
+    ground: getComputedStyle(document.body).backgroundColor, ink: getComputedStyle(document.body).color };
+}"""
+
 # A window of a browser cannot be as narrow as a telephone: so the page stands in a frame of that width.
 _FRAME = """<!doctype html><html><head><meta charset="utf-8"><style>body {{ margin: 0 }} iframe {{ border: 0 }}</style>
 </head><body>{frames}<pre id="found">nothing</pre>
 <script>
-function seen(document) {{
-  const texts = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {{
-    const text = walker.currentNode.data.trim();
-    if (!text) continue;
-    const range = document.createRange();
-    range.selectNodeContents(walker.currentNode);
-    for (const box of range.getClientRects()) {{
-      if (box.width > 0 && box.height > 0) texts.push([text.slice(0, 40), box.left, box.top, box.right, box.bottom]);
-    }}
-  }}
-  const overlaps = [];
-  for (let i = 0; i < texts.length; i++) for (let j = i + 1; j < texts.length; j++) {{
-    const [a, al, at, ar, ab] = texts[i], [b, bl, bt, br, bb] = texts[j];
-    const wide = Math.min(ar, br) - Math.max(al, bl), tall = Math.min(ab, bb) - Math.max(at, bt);
-    if (wide > 1 && tall > {tolerance}) overlaps.push(a + " | " + b);
-  }}
-  const outside = [...document.querySelectorAll("body *")].filter(one =>
-    one.getBoundingClientRect().right > {width} + 1 && !one.closest(".wide")).map(one => one.tagName);
-  const all = document.documentElement;
-  return {{ overlaps, outside, width: all.scrollWidth, height: all.scrollHeight, texts: texts.length,
-    ground: getComputedStyle(document.body).backgroundColor, ink: getComputedStyle(document.body).color }};
-}}
+{seen}
 window.onload = () => {{
   const all = [...document.querySelectorAll("iframe")].map(frame => [frame.id, seen(frame.contentDocument)]);
   document.getElementById("found").textContent = JSON.stringify(Object.fromEntries(all));
@@ -85,8 +93,7 @@ def _framed(pages: Mapping[str, str], width: int, heights: Mapping[str, int], fo
         f' srcdoc="{html.escape(page, quote=True)}"></iframe>'
         for name, page in pages.items()
     )
-    tolerance = 3  # pixels: letters of neighbouring lines reach into each other's boxes
-    file.write_text(_FRAME.format(frames=frames, width=width, tolerance=tolerance), encoding="utf-8")
+    file.write_text(_FRAME.format(frames=frames, seen=SEEN), encoding="utf-8")
     return file.as_uri()
 
 

@@ -29,9 +29,32 @@
     for (const one of fresh.attributes) {
       if (old.getAttribute(one.name) !== one.value) old.setAttribute(one.name, one.value);
     }
-    const was = [...old.childNodes], is = [...fresh.childNodes];
-    is.forEach((one, place) => (was[place] ? become(was[place], one) : old.append(one)));
-    was.slice(is.length).forEach((one) => one.remove());
+    children(old, [...fresh.childNodes]);
+  }
+
+  // What has an id is found again wherever it has gone; everything else is matched in its order.
+  function children(old, fresh) {
+    const kept = new Set(fresh.map((one) => one.id).filter(Boolean));
+    let place = old.firstChild;
+    for (const one of fresh) {
+      const same = one.id && [...old.children].find((known) => known.id === one.id);
+      if (same) {
+        if (same !== place) old.insertBefore(same, place);
+        place = same.nextSibling;
+        become(same, one);
+      } else if (place && !kept.has(place.id)) {
+        const next = place.nextSibling;
+        become(place, one);
+        place = next;
+      } else {
+        old.insertBefore(one, place);
+      }
+    }
+    while (place) {
+      const next = place.nextSibling;
+      place.remove();
+      place = next;
+    }
   }
 
   function say(text) {

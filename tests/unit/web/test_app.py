@@ -82,6 +82,10 @@ def test_an_operation_is_shown_while_it_runs(ground: Ground) -> None:
     records.pop()  # as it was just before its end
     told = plain(ground.text(f"/clusters/{CLUSTER}"))
     assert "REPOINT going on" in told
+    assert "failover going on" in told
+    assert "failed: is being replaced" in told
+    assert "db1 answers" not in told, "what was seen before is not told as news"
+    assert "shown as they were seen before this operation began" in told
     assert "VERIFY to come" in told
     assert "open db2 for writes" in told
 

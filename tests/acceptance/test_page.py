@@ -81,7 +81,7 @@ def test_a_failover_is_watched_without_loading_the_page_again(lab: LabFactory, t
         goes_on(browser)
         go.touch()
         has_a_new_primary(browser)
-        browser.ask("document.querySelector('a[href^=\"/operations/\"]').click()")
+        browser.open(browser.ask("document.querySelector('a[href^=\"/operations/\"]').href"))
         eventually(browser.text, lambda text: "What happened" in text and "open db2 for writes" in text, "the story")
         looks_well(browser, "operation")
         assert browser.errors == [], "no policy is broken, no script fails"

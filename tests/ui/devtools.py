@@ -26,6 +26,7 @@ class Browser:
         self._buffer = b""
         self._number = 0
         self._session = ""
+        self._loaded = False
         self.errors: list[str] = []
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -44,6 +45,7 @@ class Browser:
         return result
 
     def _heed(self, told: dict[str, Any]) -> None:
+        self._loaded |= told.get("method") == "Page.loadEventFired"
         if told.get("method") == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
             self.errors.append(str(told["params"]["entry"]["text"]))
         if told.get("method") == "Runtime.exceptionThrown":
@@ -64,11 +66,10 @@ class Browser:
 
     def open(self, place: str) -> None:
         """Go there, and wait until it is loaded."""
+        self._loaded = False
         self.send("Page.navigate", url=place)
-        end = time.monotonic() + _DEADLINE
-        while self.ask("document.readyState + location.href") != f"complete{place}":
-            assert time.monotonic() < end, f"{place} is not loaded"
-            time.sleep(0.05)
+        while not self._loaded:
+            self._heed(self._next())
 
     def ask(self, script: str) -> Any:
         """What an expression is on the page; a promise is waited for."""

@@ -36,11 +36,18 @@ def situation_of(world: World, occasion: Occasion, request: Request | None) -> S
     return Situation(occasion.snapshot, occasion.history, world.policy, now, wall, request)
 
 
+def asked_anew(world: World, occasion: Occasion, server: str) -> Occasion:
+    """Where a server does not answer its host is asked again: what was said lately, or not heard, may be mended since."""
+    if occasion.snapshot.state(server) is not None:
+        return occasion
+    hosts = look(world.eyes, world.policy, Interest(hosts=True)).hosts
+    return replace(occasion, snapshot=replace(occasion.snapshot, hosts=hosts))
+
+
 def foresee(world: World, occasion: Occasion, kind: Kind, request: Request | None) -> Plan:
     """The whole plan as it would be now, with every refusal that stands: people see it, and it opens the journal."""
-    if kind is Kind.REJOIN and request is not None and occasion.snapshot.state(request.to) is None:
-        hosts = look(world.eyes, world.policy, Interest(hosts=True)).hosts  # what was said lately may be mended since
-        occasion = replace(occasion, snapshot=replace(occasion.snapshot, hosts=hosts))
+    if kind is Kind.REJOIN and request is not None:
+        occasion = asked_anew(world, occasion, request.to)
     situation = situation_of(world, occasion, request)
     if kind is Kind.REPAIR and request is not None:
         return plan_reading(world.policy, situation.recorded.name, request.to, forbidden(situation, kind))

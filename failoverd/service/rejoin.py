@@ -18,7 +18,7 @@ from failoverd.observe.look import Interest, look
 from failoverd.plan.rejoin import plan_amending, plan_attaching, plan_closing_it, plan_keeping, plan_proving
 from failoverd.service.cloning import by_policy, cloning, with_sides
 from failoverd.service.errant import find, judged_tail
-from failoverd.service.operation import AUTOMATIC, foresee, situation_of
+from failoverd.service.operation import AUTOMATIC, asked_anew, foresee, situation_of
 from failoverd.service.world import Again, Memory, Occasion, World
 
 # What could not be attached is tried again after this, each time later (seconds).
@@ -66,6 +66,7 @@ def later(before: Again, now: float, why: str) -> Again:
 
 def foretell(world: World, occasion: Occasion, request: Request) -> Plan:
     """All of it as it would be now, with everything that stands against it; for people, never executed."""
+    occasion = asked_anew(world, occasion, request.to)
     situation = situation_of(world, occasion, request)
     refusals = forbidden(situation, Kind.REJOIN)
     if held(situation) is not None:

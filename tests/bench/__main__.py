@@ -19,6 +19,7 @@ from tests.bench import (
     main_job,
     many,
     repointing,
+    returning,
     switchover,
     takeover,
 )
@@ -34,6 +35,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "repointing": repointing.main,
     "takeover": takeover.main,
     "divergence": divergence.main,
+    "returning": returning.main,
     "clients": clients.main,
     "many": many.main,
 }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from failoverd.model.errors import AgentError
+from failoverd.service import desk
+from failoverd.service.rejoin import foretell
 from tests.fakes.archive import FakeArchive
 from tests.fakes.moments import Died, at, dies
 from tests.fakes.whole import CLUSTER, Manager, Whole
@@ -51,6 +54,15 @@ def test_it_is_let_go_and_attached_when_it_is_up(whole: Whole) -> None:
     manager.turns(4)
     assert follows(whole, "db1", "db2")
     assert kinds(manager)[:2] == [("rejoin", "done"), ("rejoin", "done")]
+
+
+def test_a_host_that_was_not_heard_in_the_first_look_is_asked_again(whole: Whole) -> None:
+    manager = failed_over(whole)
+    whole.mysqlds["db1"].starts_closed = True
+    memory, snapshot = desk.own_look(manager.world)
+    occasion = desk.occasion_of(manager.world, memory, replace(snapshot, hosts={}), desk.NoLease())
+    plan = foretell(manager.world, occasion, wish(manager, "db1"))
+    assert (plan.refusals, len(plan.groups)) == ((), 1)
 
 
 @pytest.mark.parametrize("closed", [None, False], ids=["unknown", "open"])

@@ -37,7 +37,7 @@ def situation_of(world: World, occasion: Occasion, request: Request | None) -> S
 
 
 def asked_anew(world: World, occasion: Occasion, server: str) -> Occasion:
-    """Where a server does not answer its host is asked again: what was said lately, or not heard, may be mended since."""
+    """Where a server does not answer, its host is asked again: what was said lately, or not heard, may have changed."""
     if occasion.snapshot.state(server) is not None:
         return occasion
     hosts = look(world.eyes, world.policy, Interest(hosts=True)).hosts

@@ -74,7 +74,8 @@ def taken(lab: Lab, row: Row, words: dict[str, str]) -> Iterator[None]:
     """Without that right."""
     host = lab.hosts["db1"]
     if row.capability:
-        keeping.ask(host, "stop", service="sshd", signal=signal.SIGTERM)
+        keeping.ask(host, "stop", service="sshd", signal=signal.SIGKILL)
+        eventually(lambda: keeping.service_pid(host, "sshd"), lambda number: number == 0, "the end of sshd")
         pid = f"{host.folder}/walled.pid"
         sshd = f"/usr/sbin/sshd -f {host.folder}/sshd_config -o PidFile={pid}"
         run(lab, f"setpriv --bounding-set=-{row.capability} {sshd}", {})
@@ -82,7 +83,8 @@ def taken(lab: Lab, row: Row, words: dict[str, str]) -> Iterator[None]:
         try:
             yield
         finally:
-            run(lab, f"kill $(cat {pid}); rm -f {pid}", {})
+            run(lab, f"kill $(cat {pid})", {})
+            eventually(Path(pid).exists, lambda there: not there, "the end of the walled sshd")
             keeping.ask(host, "start", service="sshd")
         return
     run(lab, row.take, words)

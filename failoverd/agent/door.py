@@ -14,7 +14,7 @@ import subprocess
 import time
 from typing import Any, Callable
 
-from failoverd.agent import addresses, breaking, fields, folders, guard, keeping, processes, splicing
+from failoverd.agent import addresses, breaking, fields, folders, guard, keeping, processes, splicing, standin
 from failoverd.agent.binlog.places import LogPlace
 from failoverd.agent.conversation import Call, Op
 from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault
@@ -58,6 +58,12 @@ def start_guard(call: Call) -> dict[str, Any]:
     if not os.path.isfile(call.args["mark"]):
         raise Fault(NOT_FOUND, "there is no mark to guard for", call.args["mark"])
     return {"pid": guard.start(call.args["datadir"], call.args["server_uuid"], call.args["mark"])}
+
+
+def stand_in(call: Call) -> dict[str, Any]:
+    """Wait for the end of a mysqld, and start it again as it was started."""
+    args = call.args
+    return {"pid": standin.begin(args["datadir"], args["server_uuid"], args["mark"])}
 
 
 def stop_guard(call: Call) -> dict[str, Any]:
@@ -260,6 +266,7 @@ OPS = {
     "look": Op(look, {"datadir": Field(fields.path)}),
     "kill": Op(kill, _DATADIR),
     "start_guard": Op(start_guard, {**_DATADIR, "mark": Field(fields.path)}),
+    "stand_in": Op(stand_in, {**_DATADIR, "mark": Field(fields.path)}),
     "stop_guard": Op(
         stop_guard, {"datadir": Field(fields.path), "pid": Field(fields.whole(2, 2**31)), "mark": Field(fields.path)}
     ),

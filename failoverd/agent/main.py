@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 
-from failoverd.agent import PROTOCOL, VERSION, breaking, broken, door, fencing, following, guard, wire
+from failoverd.agent import PROTOCOL, VERSION, breaking, broken, door, fencing, following, guard, standin, wire
 from failoverd.agent.conversation import Conversation
 from failoverd.agent.doorway import Doorway
 from failoverd.agent.home import Home
@@ -29,6 +29,7 @@ def main() -> None:
     guarding = ways.add_parser("guard")
     for name in ("datadir", "server_uuid", "mark"):
         guarding.add_argument(name)
+    ways.add_parser("stand-in").add_argument("words", nargs=5)
     ways.add_parser("broken").add_argument("words", nargs=6)
     words = parser.parse_args()
     os.umask(0o027)
@@ -38,6 +39,8 @@ def main() -> None:
         conversation = Conversation(door.OPS, 0, 1)
         conversation.say({"hello": {"protocol": PROTOCOL, "version": VERSION, "pid": os.getpid()}})
         _converse(conversation)
+    elif words.way == "stand-in":
+        standin.run(words.words)
     elif words.way == "broken":
         breaking.run(words.words)
     else:

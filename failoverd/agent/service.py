@@ -68,6 +68,7 @@ class Agent:
             "trim": self._changing(self._trim, {**SERVER, "name": Field(fields.links), "held": Field(fields.gtid_set)}),
             "kept": Op(self._kept, SERVER),
             "fence": self._changing(self._fence, fenced),
+            "stand_in": self._changing(self._stand_in, {**SERVER, "server_uuid": Field(fields.uuid)}),
             "take_address": self._changing(self._take_address, address),
             "leave_address": self._changing(self._leave_address, address),
             "break": self._changing(
@@ -210,6 +211,11 @@ class Agent:
             args["vip"],
         )
         return fencing.fence(self._home, self._doorway, order, call.deadline)
+
+    def _stand_in(self, call: Call) -> dict[str, Any]:
+        args = {"datadir": self._server(call).datadir, "server_uuid": call.args["server_uuid"]}
+        mark = self._home.mark_path(call.cluster, call.args["server"])
+        return self._doorway.call("stand_in", {**args, "mark": mark}, call.deadline)
 
     def _take_address(self, call: Call) -> dict[str, Any]:
         mark = self._home.load(self._home.mark_path(call.cluster, call.args["server"]))

@@ -13,7 +13,8 @@ import click
 from failoverd import __version__
 from failoverd.cli.render import findings_view, show
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option
-from failoverd.decide.grants import ABOUT_GRANTS, statements
+from failoverd.config.schema import ClusterConfig
+from failoverd.decide.grants import ABOUT_GRANTS, rows_for, statements
 from failoverd.decide.uncovered import uncovered
 from failoverd.model.finding import Finding, Severity
 from failoverd.model.published import time_text
@@ -34,7 +35,7 @@ def check(session: Session, cluster: str | None, grants: bool) -> None:
     session.cluster(cluster)
     began = session.clock.wall()
     found = session.app().check(cluster)
-    wanted = {name: statements(session.config.cluster(name).mysql.user) for name in chosen(session, cluster)}
+    wanted = {name: statements_for(session.config.cluster(name)) for name in chosen(session, cluster)}
     if grants:
         found = tuple(finding for finding in found if finding.id in ABOUT_GRANTS)
     if session.as_json:
@@ -90,6 +91,11 @@ def counted(findings: tuple[Finding, ...]) -> str:
     """How many findings of each kind, in a line."""
     numbers = Counter(finding.severity for finding in findings)
     return ", ".join(f"{numbers[severity]} {severity}" for severity in Severity)
+
+
+def statements_for(cluster: ClusterConfig) -> tuple[str, ...]:
+    """The statements for one cluster; cloning needs more rights, and is asked for by configuration."""
+    return statements(cluster.mysql.user, rows_for(cluster.rejoin == "clone"))
 
 
 def chosen(session: Session, cluster: str | None) -> tuple[str, ...]:

@@ -62,12 +62,17 @@ def for_clone(part: str) -> tuple[Privilege, ...]:
     return tuple(privilege for privilege in FOR_CLONE if privilege.used_for == part)
 
 
-def statements(user: str) -> tuple[str, ...]:
-    """The statements that grant everything in the table; the account's host is for people to narrow."""
+def rows_for(clones: bool) -> tuple[Privilege, ...]:
+    """What is wanted in a cluster whose manager clones servers by itself, or does not."""
+    return (*PRIVILEGES, *FOR_CLONE) if clones else PRIVILEGES
+
+
+def statements(user: str, rows: tuple[Privilege, ...] = PRIVILEGES) -> tuple[str, ...]:
+    """The statements that grant everything in these rows; the account's host is for people to narrow."""
     account = f"'{user}'@'{ACCOUNT_HOST}'"
     made = []
     for on, newer in (("*.*", False), ("*.*", True), (_PERFORMANCE_SCHEMA, False)):
-        names = ", ".join(p.name for p in PRIVILEGES if p.on == on and dynamic(p.name) is newer)
+        names = ", ".join(p.name for p in rows if p.on == on and dynamic(p.name) is newer)
         made.append(f"GRANT {names} ON {on} TO {account};")
     return tuple(made)
 

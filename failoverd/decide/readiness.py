@@ -285,7 +285,8 @@ def about_rights(ground: Ground, name: str) -> Iterator[Finding]:
             sentence, hint = f"what our account may do on {name} could not be read", "SHOW GRANTS as our account"
             yield Finding(grants.UNREAD_GRANTS, cluster, name, sentence, hint, WARNING)
         return
-    lacking = grants.lacking(ground.held[name])
+    rows = grants.rows_for(ground.situation.policy.rejoin == "clone")
+    lacking = grants.lacking(ground.held[name], rows)
     if not lacking:
         yield Finding(grants.ALL_GRANTED, cluster, name, f"our account on {name} has every right it needs", severity=OK)
     for privilege in lacking:

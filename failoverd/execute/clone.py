@@ -8,11 +8,12 @@ from failoverd.execute.hands import Hands
 from failoverd.model.cloning import UNFINISHED, CloneData, CloneProgress
 from failoverd.model.errors import AgentError, ServerError, StepFailed
 from failoverd.model.host import HostFacts
+from failoverd.model.plans import EntryKind
 from failoverd.model.sight import ServerState
 from failoverd.ports import ClaimedServer
 
-# Between two lines about the progress (seconds).
-TELL_EVERY = 2.0
+# Between two lines about the progress (seconds), and the part of the time so far: what takes hours is told less often.
+TELL_EVERY, TELL_PART = 2.0, 0.05
 # Flushing what was copied moves no bytes; longer than this it hangs (seconds without progress).
 STILL = 600.0
 # A supervisor starts a mysqld that has ended within this, or there is none (seconds).
@@ -26,6 +27,7 @@ LOOK = 2.0
 def clone_data(step: CloneData, hands: Hands) -> str:
     """Copy; then wait until it is up again, closed, with the donor's data and settings of replication."""
     watch = Watch(step, hands)
+    stand_in(step.server, hands)
     try:
         hands.claimed(step.server).clone_from(step.source, watch.heed)
     except BaseException:
@@ -38,6 +40,15 @@ def clone_data(step: CloneData, hands: Hands) -> str:
         claim.close_writes(lock_wait=1.0)
     claim.stay_closed()
     return f"{copied}; it is up again, closed, with the accounts of {step.donor}"
+
+
+def stand_in(server: str, hands: Hands) -> None:
+    """Where nothing starts a mysqld that has ended, its agent does; where that cannot be had, a person has to."""
+    uuid = hands.claimed(server).read().server_uuid
+    try:
+        hands.agents.stand_in(hands.cluster, server, uuid, hands.lease)
+    except AgentError as error:
+        hands.tell(f"{server}: without a supervisor its mysqld has to be started by hand: {error}")
 
 
 class Watch:
@@ -60,10 +71,12 @@ class Watch:
         if found.total and now - self._moved > STILL:
             raise StepFailed(f"the copy to {self._step.server} stands still", f"{now - self._moved:.0f} s")
         self.guard()
-        if now - self._told >= TELL_EVERY:
+        if now - self._told >= max(TELL_EVERY, TELL_PART * (now - self._begun)):
             self._told = now
-            self._hands.tell(f"{self._step.server}: {self.progress(now)}")
-            self._hands.conduct.tell(self.progress(now))
+            text = f"{self._step.server}: {self.progress(now)}"
+            self._hands.tell(text)
+            self._hands.write(EntryKind.PROGRESS, {"server": self._step.server, "text": text}, wait=False)
+            self._hands.conduct.tell(text)
             self._hands.conduct.attend()
 
     def guard(self) -> None:
@@ -113,9 +126,11 @@ def came_back(step: CloneData, hands: Hands, watch: Watch) -> ClaimedServer:
         with contextlib.suppress(ServerError):
             hands.claim(step.server, LOOK)
             claim = hands.claimed(step.server)
-            main = claim.read().main
-            if main is None or main.source.host != UNFINISHED.host:
+            state = claim.read()
+            if state.main is None or state.main.source.host != UNFINISHED.host:
                 return claim
+            if state.started_at > begun:  # it ended in the middle, and somebody has started it
+                raise StepFailed(f"{step.server} holds half of a copy", "its mysqld ended meanwhile", "clone it anew")
         hands.drop(step.server)
         now = hands.clock.now()
         gone_since = now if runs(step, hands) else gone_since

@@ -246,6 +246,7 @@ class EntryKind(StrEnum):
     WITHDRAWN = "withdrawn"  # the elect was proven closed under a later epoch: its intent is void
     RESUMED = "resumed"  # another manager, or the same one after an error, goes on with the operation
     NEEDS_PERSON = "needs-person"  # why it stays open until somebody has looked
+    PROGRESS = "progress"  # how far a step is that takes long
     HOOK = "hook"  # a hook is about to run
     HOOK_ENDED = "hook-ended"  # how it ended, and the beginning of what it said
     END = "end"  # the report

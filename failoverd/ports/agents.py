@@ -68,6 +68,11 @@ class Agents(Protocol):
     def release(self, cluster: str, server: str, lease: Lease) -> None:
         """End the hold of a fence with an equal or lower epoch."""
 
+    def stand_in(self, cluster: str, server: str, server_uuid: str, lease: Lease) -> None:
+        """Start its mysqld again as it runs now, once, when it has ended and no supervisor does it. Raises FencedOut or
+        AgentError.
+        """
+
     def take_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
         """Bring the virtual address there, tell the neighbours; whether it was away. FencedOut, AgentError (fenced)."""
 

@@ -12,7 +12,7 @@ from failoverd.model.errors import CoordinationError, FailoverdError
 from failoverd.model.history import EPOCHS_UNSEEN, Pause
 from failoverd.model.host import HostFacts
 from failoverd.model.pace import Pace
-from failoverd.model.plans import Kind, Plan, Report, Request, Verb
+from failoverd.model.plans import EntryKind, Kind, Plan, Report, Request, Verb
 from failoverd.model.published import report_json, requester_json, running_json
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.status import paces_told, with_pauses
@@ -261,7 +261,7 @@ def begun_for(world: World, request: Request) -> str:
 def follow(world: World, request_id: str, tell: Tell, told: int = 0) -> Document:
     """Wait for the answer of the active manager, telling the steps as they are journalled."""
     clock = world.eyes.clock
-    glance = clock.now()
+    glance, heard = clock.now(), ""
     end = glance + ANSWER_SECONDS
     while clock.now() < end:
         answer = None
@@ -270,6 +270,7 @@ def follow(world: World, request_id: str, tell: Tell, told: int = 0) -> Document
             if answer is None and clock.now() >= glance:
                 glance = clock.now() + GLANCE
                 told = tell_steps(world, told, tell)
+                heard = tell_progress(world, heard, tell)
                 if world.coordination.open_operation(world.cluster) and world.coordination.holder(world.cluster):
                     end = clock.now() + ANSWER_SECONDS  # it may be held for as long as people like
         if answer is not None and "error" in answer:
@@ -285,6 +286,17 @@ def tell_steps(world: World, told: int, tell: Tell) -> int:
     """Tell the steps of the open operation that have not been told yet; how many are told by now."""
     open_id = world.coordination.open_operation(world.cluster)
     return tell_more(world.coordination.operation(open_id) if open_id else None, told, tell)
+
+
+def tell_progress(world: World, heard: str, tell: Tell) -> str:
+    """Tell how far a long step of the open operation is, where that has changed; what was told last."""
+    open_id = world.coordination.open_operation(world.cluster)
+    shown = world.coordination.operation(open_id) if open_id else None
+    entries = shown.get("entries") if shown else None
+    told = [one["body"]["text"] for one in entries or () if one["kind"] == EntryKind.PROGRESS]  # type: ignore[attr-defined]
+    if told and told[-1] != heard:
+        tell(told[-1])
+    return told[-1] if told else heard
 
 
 def tell_more(shown: Document | None, told: int, tell: Tell) -> int:

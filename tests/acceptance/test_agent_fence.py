@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from failoverd.agent.build import build
-from failoverd.agent.processes import state_of
+from failoverd.agent.processes import argv_of, state_of
 from tests.acceptance.agent_process import AgentProcess, AgentRefused
 from tests.acceptance.real_mysqld import RealMysqld
 
@@ -369,3 +369,53 @@ def wait_until(done: Callable[[], bool]) -> None:
 
 def is_gone(pid: int) -> bool:
     return state_of(pid) is None
+
+
+def ended(host: Host) -> tuple[int, list[bytes] | None]:
+    """Let its mysqld end in good order, as after a clone; which one that was, and its command line."""
+    (pid,) = host.mysqld()["pids"]
+    words = argv_of(pid)
+    os.kill(pid, signal.SIGTERM)
+    if host.server.process is not None:
+        host.server.process.wait(30)
+    return pid, words
+
+
+def test_a_mysqld_that_ends_is_started_once_as_it_was_whoever_asked_is_gone(host: Host) -> None:
+    host.agent.call("stand_in", {"server": "db1", "server_uuid": host.uuid}, epoch=1)
+    host.agent.close()
+    host.agent = host.open_agent()
+    copied = host.server.datadir / "mysql.ibd.#clone"
+    copied.touch()
+    before, words = ended(host)
+    try:
+        assert comes_back(host)
+        (after,) = host.mysqld()["pids"]
+        assert after != before
+        assert argv_of(after) == words
+        assert os.stat(f"/proc/{after}").st_uid == SERVER_UID
+        if host.supervisor is None:
+            ended(host)
+            until = time.monotonic() + 30
+            while host.mysqld()["alive"] and time.monotonic() < until:
+                time.sleep(0.1)
+            assert stays_away(host, 5.0), "once is enough"
+    finally:
+        for pid in host.mysqld()["pids"]:
+            if host.supervisor is None:
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("fenced", [True, False], ids=["fenced", "nothing copied"])
+def test_nobody_stands_in_where_it_is_held_or_was_ended_by_people(ground: Ground, fenced: bool) -> None:
+    host = Host(ground, supervised=False)
+    try:
+        host.agent.call("stand_in", {"server": "db1", "server_uuid": host.uuid}, epoch=1)
+        if fenced:
+            (host.server.datadir / "mysql.ibd.#clone").touch()
+            host.fence(epoch=2)
+        else:
+            ended(host)
+        assert stays_away(host, 5.0)
+    finally:
+        host.close()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from tests.bench import (
     bringing,
     clients,
+    cloning,
     detection,
     divergence,
     hard_switchover,
@@ -38,6 +39,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "returning": returning.main,
     "clients": clients.main,
     "many": many.main,
+    "cloning": cloning.main,
 }
 
 

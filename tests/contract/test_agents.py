@@ -200,6 +200,17 @@ def test_a_manager_that_lost_its_lease_changes_nothing(world: World) -> None:
     assert facts(world).highest_epoch == 0
 
 
+def test_whoever_stands_in_for_a_supervisor_needs_a_living_mysqld_and_the_epoch(world: World) -> None:
+    world.remember()
+    with pytest.raises(AgentError) as refused:
+        world.agents.stand_in("shop", "db1", UUID, FakeLease(7))
+    assert refused.value.code == "NOT_FOUND"
+    world.start("db1")
+    world.agents.stand_in("shop", "db1", UUID, FakeLease(7))
+    with pytest.raises(FencedOut):
+        world.agents.stand_in("shop", "db1", UUID, FakeLease(6))
+
+
 def test_a_fence_refuses_the_wrong_server(world: World) -> None:
     world.remember()
     world.start("db1")

@@ -60,6 +60,7 @@ class FakeHost:
     unreadable: GtidSet = field(default_factory=GtidSet)
     behind: GtidSet = field(default_factory=GtidSet)
     addresses: set[str] = field(default_factory=set)
+    stands_in: bool = False
 
     def begin(self) -> None:
         """mysqld is started by whoever starts it; a held host kills it at once."""
@@ -210,6 +211,13 @@ class FakeAgents:
         host = self._host(server)
         host.accept(lease)
         host.fenced = None
+
+    def stand_in(self, cluster: str, server: str, server_uuid: str, lease: Lease) -> None:
+        host = self._host(server)
+        host.accept(lease)
+        if not host.alive:
+            raise AgentError("there is no single mysqld to wait for", code="NOT_FOUND")
+        host.stands_in = True
 
     def take_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
         host = self._host(server)

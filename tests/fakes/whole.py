@@ -111,6 +111,10 @@ class WholeAgents(FakeAgents):
         self._cluster.mysqlds[server].kill()
         return proof
 
+    def stand_in(self, cluster: str, server: str, server_uuid: str, lease: Lease) -> None:
+        super().stand_in(cluster, server, server_uuid, lease)
+        self._cluster.mysqlds[server].restarts = True
+
 
 class Whole:
     """One primary and its replicas, and any number of managers that share them."""

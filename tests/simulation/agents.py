@@ -109,6 +109,10 @@ class Host:
         return self.mysqld.executed if kind is LogKind.BINARY else gtids_of(self.logs(kind))
 
 
+# How long an agent waits for a supervisor before it does that part itself (seconds).
+STANDS_IN = 3.0
+
+
 class SimAgents:
     """Implements `ports.Agents` for one manager. `acted` hears of every change: server, epoch, what."""
 
@@ -267,6 +271,17 @@ class SimAgents:
 
         lease.check()
         self._ask(server, "clean", clean, PATIENCE, changes=True)
+
+    def stand_in(self, cluster: str, server: str, server_uuid: str, lease: Lease) -> None:
+        def stand_in(host: Host) -> None:
+            known(server, host)
+            if host.mysqld.uuid != server_uuid or not host.mysqld.alive:
+                raise AgentError("there is no single mysqld to wait for", code="NOT_FOUND")
+            self._accept(server, host, lease.epoch, "stand in")
+            host.restarts = host.restarts or STANDS_IN
+
+        lease.check()
+        self._ask(server, "stand in", stand_in, PATIENCE, changes=True)
 
     def fence(self, cluster: str, server: str, server_uuid: str, lease: Lease, operation: str) -> FenceProof:
         def fence(host: Host) -> tuple[int, ...]:

@@ -20,10 +20,12 @@ from failoverd.model.sight import Channel, Endpoint, ServerState, Thread
 from failoverd.model.steps import NOWHERE, SPLICE_CHANNEL
 
 MAIN = ""
-_STOP_INCOMPLETE = 1875
+_STOP_INCOMPLETE = frozenset({1875, 1876})  # the applier or the receiver has not stopped in time, and will
 _NO_CHANNEL = frozenset({1200, 3074})
 _POLL = 0.01
 _STOP_PATIENCE = 10.0
+# A receiver that looks up a name stops when its resolver has given up.
+_RESOLVER_PATIENCE = 45.0
 _SLOWEST_READ = 20e6  # bytes a second that a server reads of files that it adopts
 
 
@@ -63,7 +65,7 @@ class Channels:
 
     def mark_unfinished(self) -> None:
         """Let the default channel say, also after a crash, that the server's data is being overwritten."""
-        self._stop(statements.STOP_CHANNEL, MAIN, _STOP_PATIENCE)
+        self._stop(statements.STOP_CHANNEL, MAIN, _RESOLVER_PATIENCE)
         self._send({"SOURCE_HOST": UNFINISHED.host, "SOURCE_PORT": UNFINISHED.port})
 
     def follow(self, source: Endpoint, keep: Callable[[], None]) -> GtidSet:
@@ -270,7 +272,7 @@ class Channels:
         except ServerError as error:
             if error.code in _NO_CHANNEL:
                 return self._session.read()
-            if error.code != _STOP_INCOMPLETE:
+            if error.code not in _STOP_INCOMPLETE:
                 raise
             state = self._session.read()
         whole = statement is statements.STOP_CHANNEL

@@ -318,6 +318,11 @@ class SshAgents:
         asked = Ask("release", {"server": server}, cluster, lease.epoch)
         self._fenced(lambda: self._call(access, asked, access.fencing_timeout))
 
+    def stand_in(self, cluster: str, server: str, server_uuid: str, lease: Lease) -> None:
+        """Start its mysqld again, once, when it has ended by itself. Raises FencedOut, LockLost or AgentError."""
+        access = self._access(cluster, server)
+        self._change(access, "stand_in", {"server_uuid": server_uuid}, lease, access.fencing_timeout)
+
     def take_address(self, cluster: str, server: str, vip: Vip, lease: Lease) -> bool:
         """Bring the virtual address there; whether it was not there. Raises FencedOut, LockLost or AgentError."""
         return bool(self._move_address("take_address", cluster, server, vip, lease)["taken"])

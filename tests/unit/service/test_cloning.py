@@ -61,6 +61,27 @@ def test_a_diverged_server_is_kept_then_overwritten_from_a_replica_then_follows(
     assert answer["replicas"] == [{"name": "db1", "attached": True, "problem": None}]
 
 
+def test_how_far_it_is_stands_in_the_journal(whole: Whole) -> None:
+    manager, _ = diverged(whole, FakeArchive())
+    answer = asked(manager, "db1")
+    shown = manager.coordination.operation(str(answer["operation"]))
+    assert shown is not None
+    told = [one["body"]["text"] for one in shown["entries"] if one["kind"] == "progress"]  # type: ignore[attr-defined]
+    assert told
+    assert all(text.startswith("db1: ") for text in told)
+
+
+def test_whoever_follows_it_hears_how_far_it_is(whole: Whole) -> None:
+    manager, _ = diverged(whole, FakeArchive())
+    heard: list[str] = []
+    at(manager, "after:CloneData", lambda: desk.tell_progress(manager.world, "", heard.append))
+    asked(manager, "db1")
+    (line,) = heard
+    assert line.startswith("db1: ")
+    assert desk.tell_progress(manager.world, line, heard.append) == line
+    assert heard == [line], "it is told once"
+
+
 def test_the_plan_shows_whose_data_comes(whole: Whole) -> None:
     manager, _ = diverged(whole, FakeArchive())
     plan = desk.rejoin_plan(manager.world, replace(wish(manager, "db1"), clone=DISCARD))
@@ -135,13 +156,23 @@ def test_a_mysqld_that_nobody_starts_is_attached_when_somebody_does(whole: Whole
     manager, tail = diverged(whole, FakeArchive())
     old = whole.mysqlds["db1"]
     old.restarts = False
+    manager.turns(2)
+    whole.hosts["db1"].silent = "unreachable"
     answer = asked(manager, "db1")
     assert answer["outcome"] == "failed"
     assert "start its mysqld" in str(answer["steps"])
+    whole.hosts["db1"].silent = ""
     start(whole, "db1")
     manager.turns(4)
     assert follows(whole, "db1", "db2")
     assert not tail & old.executed
+
+
+def test_an_agent_stands_in_for_a_supervisor(whole: Whole) -> None:
+    manager, _ = diverged(whole, FakeArchive())
+    whole.mysqlds["db1"].restarts = False
+    assert asked(manager, "db1")["outcome"] == "done"
+    assert whole.hosts["db1"].stands_in
 
 
 def test_half_a_copy_is_nobodys_replica_and_is_copied_anew(whole: Whole) -> None:

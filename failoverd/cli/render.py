@@ -127,6 +127,7 @@ def manager_words(cluster: Document) -> Iterator[str]:
         yield f"{word(server, 'name')} paused by {word(found, 'by')}: {word(found, 'reason')}" if found else ""
     operation = part(cluster, "operation")
     yield f"{word(operation, 'kind')} {word(operation, 'id')} at {word(operation, 'stage')}" if operation else ""
+    yield word(operation, "progress")
     problem = word(operation, "problem")
     yield f"{problem} (failoverd ops show)" if problem else ""
 

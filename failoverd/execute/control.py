@@ -55,6 +55,11 @@ class Conduct:
         return self._controls.wishes()
 
     @property
+    def standing(self) -> Standing:
+        """Where it stands."""
+        return self._standing
+
+    @property
     def limits(self) -> SwitchoverPolicy:
         """The limits in force now."""
         return self.wishes.within(self._standing.limits)

@@ -18,7 +18,7 @@ from failoverd.ports import ClaimedServer
 # A good moment is given up after this (seconds); the plan's own limit is longer.
 PATIENCE = 600.0
 # So often it is told meanwhile that this manager is there (seconds): who answers for it must not seem to be gone.
-ATTENDING = 5.0
+ATTENDING = 1.0
 # One wait for the candidate while nothing is frozen, and the rest between two (seconds).
 SLICE = 0.5
 REST = 0.1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from failoverd.decide.controlling import progress
+from failoverd.execute.control import Conduct
 from failoverd.execute.hands import Hands
 from failoverd.execute.hooks import run_ending
 from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut
@@ -112,15 +114,17 @@ def operate(world: World, memory: Memory, occasion: Occasion, kind: Kind, reques
         world.log.info("step", operation=operation.id, epoch=operation.epoch, text=text)
 
     hands = hands_for(world, occasion, operation, tell, request.settings if request else ())
-    hands.conduct.attend = lambda: attend(world, memory)
+    hands.conduct.attend = lambda: attend(world, memory, hands.conduct)
     try:
         return conducted(world, memory, occasion, hands, request)
     finally:
+        memory.progress = ""
         hands.conduct.close()
 
 
-def attend(world: World, memory: Memory) -> None:
-    """An operation that waits for people or for calm is no reason to tell them nothing of their servers."""
+def attend(world: World, memory: Memory, conduct: Conduct) -> None:
+    """An operation that waits for people or for calm is no reason to tell them nothing: of it, and of their servers."""
+    memory.progress = progress(conduct.wishes, conduct.standing, world.eyes.clock.now())
     memory.publish(look(world.eyes, world.policy, Interest()))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from failoverd.model.errors import CoordinationError, FailoverdError
 from failoverd.model.history import EPOCHS_UNSEEN, Pause
 from failoverd.model.host import HostFacts
 from failoverd.model.pace import Pace
-from failoverd.model.plans import EntryKind, Kind, Plan, Report, Request, Verb
+from failoverd.model.plans import Kind, Plan, Report, Request, Verb
 from failoverd.model.published import report_json, requester_json, running_json
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.status import paces_told, with_pauses
@@ -23,6 +22,7 @@ from failoverd.ports import Lease
 from failoverd.service import act
 from failoverd.service.cycle import look_and_judge, with_epochs
 from failoverd.service.errant import Wanted, told
+from failoverd.service.following import POLL, Following, Tell
 from failoverd.service.operation import AUTOMATIC, foresee
 from failoverd.service.phases import Phase
 from failoverd.service.publish import contenders, describe, holder
@@ -33,18 +33,13 @@ from failoverd.service.repair import foretell
 from failoverd.service.world import Memory, Occasion, World
 
 Document = Mapping[str, object]
-Tell = Callable[[str], None]
 
 # A command opens its sessions anew: one look may take longer than in a manager whose lines are warm (seconds).
 COLD_TIMEOUT = 2.0
-# How long a command waits for the lock when no manager has it, and for an answer of the manager that has it (seconds).
+# How long a command waits for the lock when no manager has it (seconds).
 LOCK_SECONDS = 15.0
-ANSWER_SECONDS = 600.0
 # How long a command waits with an open operation whose servers do not answer.
 WAIT_SECONDS = 30.0
-POLL = 0.1
-# How often it reads the whole journal for what to tell: each time costs the manager, too, where both share a processor.
-GLANCE = 1.0
 
 
 def patient(world: World) -> World:
@@ -211,28 +206,15 @@ def failover(world: World, request: Request, tell: Tell, gives_up: Callable[[], 
     if active is None:
         return alone(world, request, tell)
     tell(f"handed to the active manager {active}")
-    asked, told = world.coordination.ask(request), Told(tell)
+    following = Following(world, world.coordination.ask(request), tell)
     while True:
         try:
-            return follow(world, asked, told, told.count)
+            return following.answer()
         except KeyboardInterrupt:
             if not gives_up():
                 why = f"the {request.kind} goes on without this command, by manager {active}"
                 raise FailoverdError("detached", why, "failoverd ops attach, failoverd ops show") from None
             take_back(world, request, tell)
-
-
-class Told:
-    """Tells, and counts what was told."""
-
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-        self.count = 0
-
-    def __call__(self, text: str) -> None:
-        """Tell it."""
-        self.count += 1
-        self._tell(text)
 
 
 def take_back(world: World, request: Request, tell: Tell) -> None:
@@ -256,57 +238,6 @@ def begun_for(world: World, request: Request) -> str:
     shown = world.coordination.operation(open_id) if open_id else None
     ours = {"kind": str(request.kind), "requested_by": requester_json(request.by)}
     return open_id if shown is not None and {key: shown.get(key) for key in ours} == ours else ""
-
-
-def follow(world: World, request_id: str, tell: Tell, told: int = 0) -> Document:
-    """Wait for the answer of the active manager, telling the steps as they are journalled."""
-    clock = world.eyes.clock
-    glance, heard = clock.now(), ""
-    end = glance + ANSWER_SECONDS
-    while clock.now() < end:
-        answer = None
-        with contextlib.suppress(CoordinationError):  # the operation goes on without us: its answer is asked for again
-            answer = world.coordination.answered(world.cluster, request_id)
-            if answer is None and clock.now() >= glance:
-                glance = clock.now() + GLANCE
-                told = tell_steps(world, told, tell)
-                heard = tell_progress(world, heard, tell)
-                if world.coordination.open_operation(world.cluster) and world.coordination.holder(world.cluster):
-                    end = clock.now() + ANSWER_SECONDS  # it may be held for as long as people like
-        if answer is not None and "error" in answer:
-            raise FailoverdError("the active manager did not do it", str(answer["error"]))
-        if answer is not None:
-            tell_more(answer, told, tell)
-            return answer
-        clock.sleep(POLL)
-    raise CoordinationError("the active manager did not answer", f"within {ANSWER_SECONDS:g} s", "failoverd ops show")
-
-
-def tell_steps(world: World, told: int, tell: Tell) -> int:
-    """Tell the steps of the open operation that have not been told yet; how many are told by now."""
-    open_id = world.coordination.open_operation(world.cluster)
-    return tell_more(world.coordination.operation(open_id) if open_id else None, told, tell)
-
-
-def tell_progress(world: World, heard: str, tell: Tell) -> str:
-    """Tell how far a long step of the open operation is, where that has changed; what was told last."""
-    open_id = world.coordination.open_operation(world.cluster)
-    shown = world.coordination.operation(open_id) if open_id else None
-    entries = shown.get("entries") if shown else None
-    told = [one["body"]["text"] for one in entries or () if one["kind"] == EntryKind.PROGRESS]  # type: ignore[attr-defined]
-    if told and told[-1] != heard:
-        tell(told[-1])
-    return told[-1] if told else heard
-
-
-def tell_more(shown: Document | None, told: int, tell: Tell) -> int:
-    """Tell the steps behind those that have been told; how many are told by now."""
-    steps = shown.get("steps") if shown else None
-    if not isinstance(steps, list):
-        return told
-    for step in steps[told:]:
-        tell(f"{step['stage']} {step['title']}: {step['outcome']} ({step['detail']})")
-    return max(told, len(steps))
 
 
 def alone(world: World, request: Request, tell: Tell) -> Document:

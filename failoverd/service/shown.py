@@ -21,6 +21,7 @@ def operation_shown(memory: Memory) -> dict[str, object] | None:
         "stage": memory.left.stage,
         "outcome": str(Result.NEEDS_PERSON) if halted else None,
         "problem": memory.left.problem,
+        "progress": memory.progress or None,
     }
 
 

@@ -129,7 +129,8 @@ class Shelf:
 class Memory:
     """What this manager remembers of one cluster; used by one thread only.
 
-    `publish` tells everybody a look that was taken in the middle of a turn. `asked` tells when we asked the standbys
+    `publish` tells everybody a look that was taken in the middle of a turn, `progress` how an operation that waits gets
+    on. `asked` tells when we asked the standbys
     which question (our clock), `answered` is the last that we answered as a standby ourselves.
     """
 
@@ -142,6 +143,7 @@ class Memory:
         self.detected_at: float | None = None
         self.proven_at: float | None = None
         self.operation: Operation | None = None
+        self.progress = ""
         self.last_report: Report | None = None
         self.hosts: Mapping[str, HostSight] = {}
         self.remembered: dict[str, str] = {}

@@ -17,9 +17,11 @@ from failoverd.model.plans import Kind, Request, Requester, StepResult
 from failoverd.model.sight import Thread
 from failoverd.service import desk
 from failoverd.service.board import FRESH
+from failoverd.service.following import Following
 from failoverd.service.publish import Published
 from failoverd.service.shown import elsewhere
 from tests.fakes.controls import FakeRooms
+from tests.fakes.glances import at_a_glance, glance
 from tests.fakes.moments import at
 from tests.fakes.whole import CLUSTER, InTurn, Manager, StillClock, T, Whole
 from tests.unit.service.test_switchover import PERSON, answer, ask, cluster, switched, watched, whole_again
@@ -384,3 +386,19 @@ def test_whoever_asks_about_the_cluster_hears_of_it_while_it_is_held() -> None:
     assert switched(whole, manager)["outcome"] == "done"
     assert len(kept) > 10
     assert max(later - sooner for sooner, later in pairwise(kept)) < FRESH / 2
+
+
+def test_whoever_follows_hears_how_it_gets_on_while_it_waits() -> None:
+    whole = cluster()
+    manager, rooms = attended(whole)
+    told: list[str] = []
+
+    def look() -> None:
+        glance(Following(at_a_glance(manager.world), "nobody's", told.append))
+
+    talked(whole, manager, {300: look, 600: lambda: rooms.room.say("go")})
+    at(manager, "before:GetReady", lambda: rooms.room.say("hold"))
+    assert switched(whole, manager)["outcome"] == "done"
+    assert told[-1].startswith("held: CHECK wait until db2 is right behind"), told
+    assert "waiting for go (held)" in told[-1]
+    assert manager.memory.progress == ""

@@ -14,7 +14,7 @@ from failoverd.model.hooks import Point
 from failoverd.model.plans import Kind, Request, Requester, Verb
 from failoverd.model.policy import LongTransactions, SwitchoverPolicy
 from failoverd.model.sight import Channel, Thread
-from failoverd.service import desk
+from failoverd.service.following import Following
 from tests.fakes.hooks import FakeHooks
 from tests.fakes.moments import Died, at, dies
 from tests.fakes.whole import CLUSTER, Manager, StillClock, Whole, uuid_of
@@ -419,7 +419,7 @@ def test_whoever_asked_is_answered_after_a_moment_without_coordination() -> None
     whole.store.away = True
     world = replace(manager.world, eyes=replace(manager.world.eyes, clock=Returning(whole)))
     told: list[str] = []
-    document = desk.follow(world, asked, told.append)
+    document = Following(world, asked, told.append).answer()
     assert document["outcome"] == "done"
     assert isinstance(document["steps"], list)
     assert len(told) == len(document["steps"]), "also those that nobody has told while it went on"

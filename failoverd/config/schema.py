@@ -51,6 +51,9 @@ _ZNODE: Final = Text(re.compile(r"(/[A-Za-z0-9._-]+)+"), "a path like /failoverd
 _ACCOUNT: Final = Text(re.compile(r"[^\s'\"`\\]+"), "an account's name", most=32)
 _LOGIN: Final = Text(re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*"), "a login name", most=32)
 _ABSOLUTE: Final = Text(re.compile(r"/[A-Za-z0-9._/+-]*"), "an absolute path of letters, digits and . _ + - /")
+_NO_COMMAND: Final = Text(
+    re.compile(r"(?!)"), "null: name its unit in mysqld.service, or put a program into hooks_dir, at fence", null=True
+)
 _ABSOLUTE_OR_NULL: Final = Text(_ABSOLUTE.form, _ABSOLUTE.says, null=True)
 _UNIT: Final = Text(re.compile(r"[A-Za-z0-9@:._-]+"), "the name of a systemd unit", null=True)
 _PORT: Final = Whole(1, 65535)
@@ -170,6 +173,7 @@ class MysqldConfig:
 
     datadir: Annotated[str | None, _ABSOLUTE_OR_NULL, "Its data directory; without it, what the server says."] = None
     service: Annotated[str | None, _UNIT, "Its systemd unit, held while fenced; else the agent stands guard."] = None
+    stop_command: Annotated[str | None, _NO_COMMAND, "Always null: agents run no command of anybody's."] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +239,9 @@ class FailoverConfig:
     relax_durability: Annotated[
         bool, Switch(), "Whether the candidate may catch up without forcing each commit to its disk."
     ] = False
+    allow_site_change: Annotated[
+        bool, Switch(), "Whether a server on another site than the primary's may be chosen unnamed."
+    ] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +363,7 @@ def failover_policy(section: FailoverConfig) -> FailoverPolicy:
         fencing_timeout=section.fencing_timeout,
         kill_blockers=section.kill_blockers,
         relax_durability=section.relax_durability,
+        allow_site_change=section.allow_site_change,
     )
 
 

@@ -109,7 +109,7 @@ class Walk:
                 return field.default
             return self._list(typing.get_args(shape)[0], kind, entry, at)
         if kind is None:
-            if optional and entry is None:
+            if optional and (entry is None or (isinstance(entry.item, Scalar) and entry.item.guess == "null")):
                 self.values[at.path], self.origins[at.path] = None, Origin(None, at.path)
                 return None
             return self._within(shape, entry.item if entry else Section(at.place, ()), at)

@@ -23,13 +23,17 @@ OWN_CHANNELS = frozenset({"", SPLICE_CHANNEL})
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One listed server in the election; `state` is None where it did not answer."""
+    """One listed server in the election; `state` is None where it did not answer.
+
+    `away_from` is the old primary's site where the policy keeps the primary there and this server stands elsewhere.
+    """
 
     spec: ServerSpec
     state: ServerState | None
     why_silent: str = ""
     errant: GtidSet = field(default_factory=GtidSet)
     holes: GtidSet = field(default_factory=GtidSet)
+    away_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,12 @@ OBSTACLES: tuple[Obstacle, ...] = (
         "it must never be promoted by configuration",
         lambda c: _when(c.spec.promote is Promote.NEVER),
         "another value of promote, if it may",
+    ),
+    Obstacle(
+        "other-site",
+        "it is not on site {detail}, which the primary must not leave",
+        lambda c: c.away_from or None,
+        "name it with --to, or say failover.allow_site_change: true",
     ),
     Obstacle(
         "gtid-off",
@@ -167,6 +177,11 @@ class Field:
     target: GtidSet
     known: GtidSet
 
+    @property
+    def site(self) -> str:
+        """Where the old primary stands; empty where that is not said."""
+        return next((spec.site for spec in self.policy.servers if spec.name == self.old), "")
+
     def reach(self, state: ServerState) -> GtidSet:
         """What this server can have executed in the end: its own part and all that can be brought to it."""
         whole = can_execute(state)
@@ -197,7 +212,7 @@ def rank(
     for spec in policy.servers:
         if spec.name == ground.old:
             continue
-        contender = enter(ground, spec)
+        contender = enter(ground, spec, named=spec.name == wanted)
         found = hindrances(contender, obstacles, overrides)
         if found:
             stopped[spec.name] = found
@@ -229,13 +244,15 @@ def survey(snapshot: TopologySnapshot, history: History, policy: ClusterPolicy) 
     )
 
 
-def enter(ground: Field, spec: ServerSpec) -> Contender:
-    """One server as the obstacles see it."""
+def enter(ground: Field, spec: ServerSpec, *, named: bool) -> Contender:
+    """One server as the obstacles see it; one that is named may stand on any site."""
     state = ground.snapshot.state(spec.name)
     missed = ground.snapshot.missed(spec.name)
     if state is None:
         return Contender(spec, None, missed.text or str(missed.why))
-    return Contender(spec, state, "", ground.errant.get(spec.name, GtidSet()), holes(ground, state))
+    bound = not (named or ground.policy.failover.allow_site_change or spec.site == ground.site)
+    away_from = ground.site if bound else ""
+    return Contender(spec, state, "", ground.errant.get(spec.name, GtidSet()), holes(ground, state), away_from)
 
 
 def holes(ground: Field, state: ServerState) -> GtidSet:
@@ -272,10 +289,9 @@ def precedence(ground: Field, state: ServerState) -> tuple[bool, bool, int, bool
     """
     specs = ground.policy.servers
     spec = ground.policy.server(state.name)
-    site = next((s.site for s in specs if s.name == ground.old), "")
     has = len(can_execute(state) & ground.target)
     last = spec.promote is Promote.AVOID, state.main is not None and bool(state.main.damage)
-    return *last, -has, spec.promote is not Promote.PREFER, spec.site != site, specs.index(spec)
+    return *last, -has, spec.promote is not Promote.PREFER, spec.site != ground.site, specs.index(spec)
 
 
 def result(

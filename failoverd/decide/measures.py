@@ -18,6 +18,8 @@ from failoverd.model.ranking import Ranking
 RETRY_PAUSE = 30.0
 # How long a manager says that its settings differ from those in force before it acts by itself (seconds).
 SETTINGS_PAUSE = 60.0
+# A journal that could not be written is tried again this soon (seconds): after more than a turn, so that it is told.
+UNWRITABLE_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,13 @@ def config_differs(c: Case) -> Measured | None:
     waited = c.s.since(history.settings_since)
     detail = f"{history.settings_of} had others until {waited:.0f} s ago"
     return Measured(f"{waited:.0f} s", f"{SETTINGS_PAUSE:g} s", detail) if waited < SETTINGS_PAUSE else None
+
+
+def journal_unwritable(c: Case) -> Measured | None:
+    """What cannot be written down must not be begun: nobody could end it after us. It is tried again."""
+    history = c.s.history
+    ago = c.s.since(history.unwritable_at)
+    return Measured(detail=history.unwritable) if history.unwritable and ago < UNWRITABLE_PAUSE else None
 
 
 def epoch_behind(c: Case) -> Measured | None:

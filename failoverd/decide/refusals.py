@@ -190,6 +190,14 @@ REFUSALS: tuple[Row, ...] = (
         "failoverd config check on both managers; after a minute the settings in force are these",
     ),
     Row(
+        "journal-unwritable",
+        "the journal cannot be written: {detail}",
+        _ALL,
+        m.journal_unwritable,
+        "look at ZooKeeper: room on its disk, quota, ACL; it is tried again every second",
+        overridable=False,
+    ),
+    Row(
         "epoch-behind",
         "agents remember epoch {detail}: failoverd init --adopt",
         _OWN,

@@ -104,7 +104,8 @@ class History:
     of those in which nothing was committed. `unwritten` is what the write probe tells. `crashes` are
     the looks that found the primary started anew without having been stopped by order. `disk` is what its agent says of
     the file system below its data. `failing_since` is when this cluster's primary failed and `others_failing` when
-    those of other clusters did, in wall-clock seconds and as all managers know it.
+    those of other clusters did, in wall-clock seconds and as all managers know it. `unwritable` is why we could not
+    write down what we were about to do, though we had the lock, at `unwritable_at`.
     """
 
     recorded: Recorded | None = None
@@ -136,6 +137,8 @@ class History:
     unwritten: Unwritten | None = None
     failing_since: float | None = None
     others_failing: tuple[tuple[str, float], ...] = ()
+    unwritable: str = ""
+    unwritable_at: float | None = None
 
     @property
     def behind(self) -> bool:

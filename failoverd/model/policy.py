@@ -88,6 +88,7 @@ class FailoverPolicy:
     fencing_timeout: float = 3.0
     kill_blockers: bool = True
     relax_durability: bool = False
+    allow_site_change: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from failoverd.decide.judge import judge
 from failoverd.decide.testimony import proven_at
-from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut, LockRefused
+from failoverd.model.errors import CoordinationError, FailoverdError, FencedOut, LockLost, LockRefused
 from failoverd.model.flight import Moment
 from failoverd.model.history import History
 from failoverd.model.host import HostFacts
@@ -200,8 +200,12 @@ def act_as_allowed(world: World, memory: Memory, snapshot: TopologySnapshot, ver
         memory.phase = after(memory.phase, seen)
     try:
         act.respond(world, memory, occasion)
-    except (CoordinationError, FencedOut) as error:
+    except (LockLost, FencedOut) as error:
         world.log.warning("this manager was deposed", why=str(error), epoch=lease.epoch)
+    except CoordinationError as error:
+        world.log.warning("the journal cannot be written", why=str(error), epoch=lease.epoch)
+        now = world.eyes.clock.now()
+        memory.history = replace(memory.history, unwritable=str(error), unwritable_at=now)
     except FailoverdError as error:
         world.log.warning("could not act", why=str(error))
     if memory.phase is Phase.OPERATING:  # an error met its very end, the report or the record of it: it is still open

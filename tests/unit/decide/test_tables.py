@@ -57,7 +57,7 @@ def test_overrides_take_away_what_they_name_and_no_firm_row() -> None:
     found = tuple(Refusal(row.id, "") for row in REFUSALS)
     every = frozenset(row.id for row in REFUSALS)
     assert {r.id for r in standing(found, every)} == {
-        *("primary-alive", "no-candidate", "epoch-behind"),
+        *("primary-alive", "no-candidate", "epoch-behind", "journal-unwritable"),
         *("primary-open", "reopen-unsafe"),
         *(
             "rejoin-impossible",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from failoverd.gtid import GtidSet
-from failoverd.model.errors import AgentError, StepFailed, TimedOut
+from failoverd.model.errors import AgentError, CoordinationError, StepFailed, TimedOut
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.host import FenceProof, Spliced
 from failoverd.model.plans import Kind, Request, Requester
@@ -378,3 +378,26 @@ def test_what_ran_beside_a_fence_that_failed_is_taken_back_too() -> None:
     (shown,) = manager.coordination.operations(CLUSTER)
     assert shown["outcome"] == "undone"
     assert [whole.mysqlds[name].channels[""].receiver for name in ("db2", "db3")] == [Thread.CONNECTING] * 2
+
+
+def test_what_cannot_be_written_down_is_not_begun_and_tried_again(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = watching(whole)
+    begin, said = manager.coordination.begin, CoordinationError("the operation cannot be written", "quota reached")
+
+    def full(*_: object) -> None:
+        raise said
+
+    monkeypatch.setattr(manager.coordination, "begin", full)
+    whole.mysqlds["db1"].kill()
+    manager.turns(2)
+    assert manager.memory.verdict is not None
+    assert [refusal.id for refusal in manager.memory.verdict.refusals] == ["journal-unwritable"]
+    assert "quota reached" in manager.memory.verdict.refusals[0].sentence
+    assert writable(whole) == []
+    assert whole.hosts["db1"].fenced is None
+    monkeypatch.setattr(manager.coordination, "begin", begin)
+    whole.clock.sleep(1.0)
+    manager.turns(3)
+    assert writable(whole) == ["db2"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from failoverd.model.documents import part, parts, word
 from failoverd.model.plans import (
     EntryKind,
     Operation,
@@ -232,7 +233,15 @@ def running_json(shown: Mapping[str, object]) -> Json:
     stage = steps[-1]["stage"] if isinstance(steps, list) and steps else str(Stage.CHECK)
     told = {key: shown.get(key) for key in ("operation", "kind", "cause", "started", "outcome")}
     more = {"id": shown.get("operation"), "stage": stage, "problem": "", "hook_pending": hook_pending(shown)}
-    return {**told, **more}
+    return {**told, **more, "progress": journalled_progress(shown) or None}
+
+
+def journalled_progress(shown: Mapping[str, object]) -> str:
+    """How far its long step had come when it was last written down; empty where it has none."""
+    told = [
+        word(part(one, "body"), "text") for one in parts(shown, "entries") if word(one, "kind") == EntryKind.PROGRESS
+    ]
+    return told[-1] if told else ""
 
 
 def hook_pending(shown: Mapping[str, object]) -> list[str]:

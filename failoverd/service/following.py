@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from failoverd.model.documents import part, parts, word
 from failoverd.model.errors import CoordinationError, FailoverdError
-from failoverd.model.plans import EntryKind
+from failoverd.model.published import journalled_progress
 from failoverd.service.world import World
 
 Document = Mapping[str, object]
@@ -60,7 +60,7 @@ class Following:
         shown = coordination.operation(open_id) or {}
         self._more(shown)
         waits = word(part(coordination.status(cluster) or {}, "operation"), "progress")
-        now = (waits, *(word(part(one, "body"), "text") for one in of_long_steps(shown)[-1:]))
+        now = (waits, journalled_progress(shown))
         for text in now:
             if text and text not in self._progress:
                 self._tell(text)
@@ -73,8 +73,3 @@ class Following:
         for step in steps[self._steps :]:
             self._tell(f"{step['stage']} {step['title']}: {step['outcome']} ({step['detail']})")
         self._steps = max(self._steps, len(steps))
-
-
-def of_long_steps(shown: Document) -> tuple[Document, ...]:
-    """What was journalled of how far long steps had come."""
-    return tuple(one for one in parts(shown, "entries") if word(one, "kind") == EntryKind.PROGRESS)

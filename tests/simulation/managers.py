@@ -140,7 +140,7 @@ class Place:
     sent: Callable[[int, Statement], None]
     done: Witness
     acted: Callable[[str, int, int, str], None]
-    refused: Callable[[str], None]
+    refused: Callable[[int, str], None]
     tell: Callable[[str], None] | None = None
 
 

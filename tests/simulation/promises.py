@@ -149,9 +149,12 @@ class Witness:
         ):
             self.say("no failover without evidence", "an operation was opened while the primary served its clients")
 
-    def refused(self, why: str) -> None:
-        """An active manager was refused the session lock by a server that answers."""
-        self.say("the active manager gets its servers", why)
+    def refused(self, epoch: int, why: str) -> None:
+        """A manager was refused the session lock by a server that answers; one that was frozen over its time is active
+        no more.
+        """
+        if self.tree.holds_lock(epoch):
+            self.say("the active manager gets its servers", why)
 
     def acted(self, server: str, epoch: int, highest: int, what: str) -> None:
         """An agent has changed something."""

@@ -47,7 +47,7 @@ class Viewpoint:
     clock: Clock
     sent: Callable[[int, Statement], None]
     done: Witness
-    refused: Callable[[str], None]
+    refused: Callable[[int, str], None]
 
 
 class SimSession:
@@ -244,7 +244,7 @@ class SimServers:
             session = Claimer(doors, self.manager, self.may_evict).claim(access, lease, timeout)
         except ServerError as error:
             if type(error) is ServerError and self.may_evict:
-                eyes.refused(str(error))
+                eyes.refused(lease.epoch, str(error))
             raise
         replication = ReplicationAccess("repl", "replicate", tune=False)
         claimed = Claimed(access, replication, session, lease, doors)

@@ -37,4 +37,5 @@ def restore(step: RestoreDurability, hands: Hands) -> str:
     found = claim.durability()
     if found != was:
         raise StepFailed(f"{step.server} does not keep {was}", f"it has {found}", "set it by hand")
+    del hands.relaxed[step.server]
     return f"sync_binlog = {was.sync_binlog}, innodb_flush_log_at_trx_commit = {was.flush_log}, read back"

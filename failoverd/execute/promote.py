@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
+from failoverd.execute.durability import restore
 from failoverd.execute.hands import Hands
+from failoverd.model.durability import RestoreDurability
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.history import Recorded, started_anew
 from failoverd.model.plans import EntryKind, Kind
@@ -31,6 +33,8 @@ def open_writes(step: OpenWrites, hands: Hands) -> str:
         return reopen_old(claim, hands)
     if hands.left(1.0) <= 0:
         raise StepFailed(f"{step.server} is not opened", "the freeze budget is over", "everything is taken back")
+    if step.server in hands.relaxed:  # whoever let it off could not give it back
+        restore(RestoreDurability(step.server), hands)
     before = hands.looks.pop(step.server, None) or claim.read()
     intent: dict[str, object] = {
         "elect": step.server,

@@ -34,7 +34,9 @@ from failoverd.model.steps import (
     RunHooks,
     Stage,
     StartApplier,
+    StartReceiver,
     Step,
+    StopReceiver,
     StopWaiting,
     Task,
 )
@@ -188,5 +190,7 @@ def plan_taking_back(policy: ClusterPolicy, old: str, done: tuple[Step, ...]) ->
     endpoint = policy.server(old).endpoint
     again = [Task(Acknowledge(name), STATEMENT, IfItFails.GO_ON) for name in sorted(waiting)]
     again += [Task(Repoint(name, old, endpoint), FOLLOW, IfItFails.GO_ON) for name in sorted(back)]
+    silent = {step.server for step in done if isinstance(step, StopReceiver)} - back
+    again += [Task(StartReceiver(name), STATEMENT, IfItFails.GO_ON) for name in sorted(silent)]
     groups = filled([Group(Stage.FREEZE, tuple(first)), Group(Stage.REPOINT, tuple(again))])
     return Plan(policy.name, Kind.SWITCHOVER, old, "", groups)

@@ -20,16 +20,12 @@ from failoverd.model.host import LogKind
 from failoverd.model.journal import Intent, Unfinished
 from failoverd.model.plans import EntryKind, Group, Kind, Operation, Plan, Report, Request, Result, StepResult, Verb
 from failoverd.model.published import report_json
-from failoverd.model.sight import ServerState, Thread
+from failoverd.model.sight import ServerState
 from failoverd.model.steps import (
-    NOWHERE,
-    DisarmSource,
     FenceHost,
-    GetReady,
     IfItFails,
     RestoreDurability,
     Stage,
-    Step,
     Task,
 )
 from failoverd.observe.look import Interest, look
@@ -41,6 +37,7 @@ from failoverd.service.operation import hands_for, situation_of
 from failoverd.service.phases import Event, after
 from failoverd.service.records import catch_up
 from failoverd.service.results import account
+from failoverd.service.traces import traces
 from failoverd.service.world import Left, Memory, Occasion, World
 
 
@@ -66,7 +63,7 @@ class Case:
         operation = self.found.operation
         plan = Plan(operation.cluster, operation.kind, operation.plan.old_primary, elect, ())
         begun = self.found.begun()
-        return Course(plan, self.found.outcomes(), (*begun, *disarmed(self.occasion, operation, begun)))
+        return Course(plan, self.found.outcomes(), (*begun, *traces(self.occasion, operation, begun)))
 
 
 def resume(world: World, memory: Memory, occasion: Occasion, wish: Verb | None = None) -> Report | None:
@@ -219,21 +216,6 @@ def request_of(operation: Operation) -> Request | None:
         operation.accept_loss,
         operation.overrides,
         operation.asked_at,
-    )
-
-
-def disarmed(occasion: Occasion, operation: Operation, begun: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Disarmed servers: the record of that step is sent, not awaited, so it may be missing; the server shows it.
-
-    Who was made ready for a switchover shows by a stopped receiver that it was begun.
-    """
-    if not operation.kind.moves:
-        return ()
-    ready = {step.server for step in begun if isinstance(step, GetReady)}
-    return tuple(
-        DisarmSource(s.name)
-        for s in occasion.snapshot.reached()
-        if s.main and (s.main.source.host == NOWHERE.host or (s.name in ready and s.main.receiver is Thread.NO))
     )
 
 

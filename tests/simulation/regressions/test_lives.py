@@ -63,6 +63,12 @@ SEEDS: tuple[tuple[str, Script, str], ...] = (
     ("426", script_of(426), "a claim that came after its operation had ended killed the manager"),
     ("6130", script_of(6130), "what took effect though its answer was lost was not taken back by the undo"),
     ("475", script_of(475), "two histories, told as such"),
+    (
+        "61467",
+        script_of(61467),
+        "an undo left a replica standing still that was stopped by a word not on record",
+    ),
+    ("61572", script_of(61572), "an elect was opened that forced nothing to its disk: giving it back had failed once"),
     ("40814", script_of(40814), "a manager frozen over its lease counted as an active one that a server had refused"),
     (
         "4160",

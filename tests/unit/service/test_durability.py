@@ -12,6 +12,7 @@ from failoverd.model.host import Spliced
 from failoverd.model.plans import EntryKind
 from failoverd.model.policy import Promote
 from failoverd.model.sight import Thread
+from failoverd.service import resume
 from tests.fakes.moments import Died, at, dies
 from tests.fakes.whole import CLUSTER, Manager, Whole
 from tests.unit.service.test_resume import behind
@@ -101,6 +102,23 @@ def test_the_next_manager_gives_it_back_first(moment: str, *, same: bool) -> Non
     (listed,) = second.coordination.operations(CLUSTER)
     assert (listed["outcome"], listed["new_primary"]) == ("done", "db2" if same else "db3")
     assert [whole.mysqlds[name].durability for name in ("db2", "db3")] == [HAD, HAD]
+
+
+def test_nobody_is_opened_who_could_not_be_given_it_back_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Whole(relax_durability=True)
+    letting_off(whole)
+    first, second = whole.manager("m1").turns(4), whole.manager("m2").turns(2)
+    behind(whole)
+    at(first, "before:RestoreDurability", dies)
+    with pytest.raises(Died):
+        first.turns(3)
+    monkeypatch.setattr(resume, "give_back", lambda _, relaxed: tuple(relaxed))  # it did not answer just then
+    whole.store.depose(CLUSTER)
+    seen = relaxed_at(whole, second, "after:promote-intent")
+    second.turns(4)
+    assert seen == [HAD]
+    (listed,) = second.coordination.operations(CLUSTER)
+    assert (listed["outcome"], listed["new_primary"]) == ("done", "db2")
 
 
 def out_of_reach(whole: Whole) -> Manager:

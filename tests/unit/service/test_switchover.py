@@ -274,6 +274,14 @@ def test_an_elect_whose_receiver_was_stopped_by_a_word_that_is_not_on_record_fol
     whole_again(whole, second, "db1")
 
 
+def test_another_replica_that_was_stopped_by_a_word_that_is_not_on_record_follows_again() -> None:
+    whole = cluster(lossless=True)
+    second = died_at(whole, "after:DisarmSource")
+    whole.mysqlds["db3"].change("", receiver=Thread.NO)
+    second.turns(4)
+    whole_again(whole, second, "db1")
+
+
 def test_a_person_takes_back_what_was_chosen_and_never_opened() -> None:
     whole = cluster()
     first, second = watched(whole), whole.manager("m2")

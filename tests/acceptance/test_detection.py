@@ -55,7 +55,8 @@ def by_rule(name: str) -> Callable[[Mapping[str, Any]], bool]:
 
 def test_links_of_the_manager(lab: LabFactory) -> None:
     with served(lab) as play:
-        active = str(play.managers.status()["active_manager"])
+        status = play.managers.status()
+        active, (standby,) = str(status["active_manager"]), status["standby_managers"]
         play.lab.fault.cut(active, "db1")
         told = goes_on(play, "a veto with the link cut both ways", by_rule("vetoed"))
         assert {e["what"] for e in told["evidence"]} >= {"alive", "misses"}
@@ -65,6 +66,10 @@ def test_links_of_the_manager(lab: LabFactory) -> None:
         healthy(play)
         for server in play.lab.servers:
             play.lab.fault.cut(active, server)
+        told = play.managers.wait_for("a veto by the standby", by_rule("vetoed"), PATIENCE)
+        assert f"standby {standby}" in {e["route"] for e in told["evidence"]}
+        for server in play.lab.servers:
+            play.lab.fault.cut(standby, server)
         told = goes_on(play, "blindness", lambda s: s["verdict"] == "blind")
         assert told["rule"] == "no-second-route"
         healthy(play)

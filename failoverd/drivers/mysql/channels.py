@@ -136,7 +136,8 @@ class Channels:
         if self._session.read().main is None:
             return
         self._must_be_executed(self.stop_receiver(_STOP_PATIENCE), MAIN)
-        partial.end()
+        if not partial.end():
+            partial.end_unbegun()
         self._stop(statements.STOP_CHANNEL, MAIN, _STOP_PATIENCE, meanwhile=partial.end_begun)
         self._session.change(statements.FORGET_CHANNEL, MAIN)
 

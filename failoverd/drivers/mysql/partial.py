@@ -5,7 +5,7 @@ Stopping the applier instead takes a minute, and until then the locks fail clien
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.claim_session import ClaimSession
@@ -18,6 +18,7 @@ _PAUSE = 0.02
 _CALM_PATIENCE = 5.0
 _ROLLBACK_PATIENCE = 10.0
 _CALM = 3  # readings in a row: a worker may still be about to take what the coordinator has just handed out
+_APPLIER = "system user"
 _READ_ALL = "Replica has read all relay log"
 # States of an applier that waits for the next event, with and without workers.
 _WAITING = frozenset(
@@ -55,13 +56,31 @@ class Partial:
             self._session.clock.sleep(_PAUSE)
         return 0
 
+    def end_unbegun(self) -> int:
+        """End a coordinator that no worker has taken the beginning from, all else executed; 1, or 0 where that is not
+        so. A STOP would wait a minute for the rest. Call it after `end`, and only where the applier may stop for good.
+
+        Whose coordinator one is cannot be told beside another channel, so nothing is ended there.
+        """
+        state = self._session.read()
+        if not _receiver_off(state) or state.main is None or state.main.queueing == "" or len(state.channels) > 1:
+            return 0
+        if state.main.applier is Thread.NO or not state.received <= state.executed:
+            return 0
+        found = (row for row in self._session.rows(statements.READ_SESSIONS) if row["User"] == _APPLIER)
+        waiting = frozenset(int(row["Id"]) for row in found if str(row["State"]).startswith(_READ_ALL))
+        return self._end_sessions(waiting)
+
     def end_begun(self) -> int:
         """End the workers that are in it now; how many."""
         state = self._session.read()
         return self._end(state) if _receiver_off(state) else 0
 
     def _end(self, state: ServerState) -> int:
-        killed = frozenset(number for number in self._workers(state) if self._kill(number))
+        return self._end_sessions(self._workers(state))
+
+    def _end_sessions(self, numbers: Iterable[int]) -> int:
+        killed = frozenset(number for number in numbers if self._kill(number))
         self._await_end(killed)
         return len(killed)
 

@@ -14,6 +14,7 @@ from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.sight import ServerState, Thread
 from failoverd.model.steps import SPLICE_CHANNEL
 from failoverd.ports import ClaimedServer
+from tests.contract.mysql.narrow import narrow
 from tests.contract.mysql.troubles import half_received
 from tests.contract.mysql.worlds import CLUSTER, RealWorld, unasked, within
 from tests.fakes.coordination import FakeLease
@@ -127,6 +128,34 @@ def test_forgetting_the_source_of_a_half_received_transaction_does_not_hang(real
     claimed = real.servers().claim(CLUSTER, "db2", FakeLease(5), LONG)
     claimed.forget_source()
     assert claimed.read().main is None
+
+
+@pytest.mark.parametrize("server", ["db2", "db3"])
+def test_forgetting_a_source_does_not_hang_where_no_worker_has_begun_what_was_half_received(
+    real: RealWorld, server: str
+) -> None:
+    replica, source = real.mysqlds[server], real.mysqlds["db1"]
+    with narrow(source.port) as line:
+        replica.rows("STOP REPLICA", f"CHANGE REPLICATION SOURCE TO SOURCE_PORT={line.port}", "START REPLICA")
+        real.write("db1")
+        within(LONG, lambda: real.executed(server) == real.executed("db1"), "the replica caught up")
+        line.left = 1 << 20
+        # its text is an event, and goes ahead of the rows: the coordinator alone has what arrives before that
+        text = f"INSERT INTO app.t (body) VALUES ('y') /* {'y' * (8 << 20)} */"
+        source.rows("SET binlog_rows_query_log_events = ON", text)
+        within(LONG, lambda: line.left == 0, "the beginning arrived")
+        claimed = real.servers().claim(CLUSTER, server, FakeLease(5), LONG)
+        claimed.stop_receiver(LONG)
+    state = claimed.read()
+    assert state.main is not None
+    assert state.main.queueing
+    assert claimed.kill_partial() == 0
+    claimed.disarm_source()
+    claimed.open_writes()
+    claimed.forget_source()
+    after = claimed.read()
+    assert after.main is None
+    assert after.executed == state.executed
 
 
 def delay(real: RealWorld, seconds: int) -> None:

@@ -12,6 +12,7 @@ from failoverd.cli.errant import lines_of_one
 from failoverd.cli.session import Session, examples, person
 from failoverd.gtid import GtidSet, GtidSyntaxError
 from failoverd.model.cloning import CloneWish
+from failoverd.model.comparing import MOST_TABLES, parted
 from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.errors import ConfigError, PlanRefused
 from failoverd.model.plans import Kind, Request
@@ -29,12 +30,26 @@ def read_gtids(ctx: click.Context, option: click.Parameter, value: str | None) -
         raise click.BadParameter(str(error), ctx, option) from error
 
 
+def read_tables(ctx: click.Context, option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """An option's tables, each once, in the order in which they are said."""
+    names = tuple(dict.fromkeys(name.strip() for text in value for name in text.split(",")))
+    try:
+        for name in names:
+            parted(name)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, option) from error
+    if len(names) > MOST_TABLES:
+        raise click.BadParameter(f"{len(names)} tables are too many: name up to {MOST_TABLES}", ctx, option)
+    return names
+
+
 @click.command(
     epilog=examples(
         "rejoin shop db1 --dry-run",
         "rejoin shop db1 --reason 'new disk' --yes",
         "rejoin shop db1 --replay 3e11fa47-71ca-11e1-9e33-c80aa9429562:7-9 --dry-run",
         "rejoin shop db1 --clone --discard-errant --reason 'its tail was replayed'",
+        "rejoin shop db1 --checksums app.orders,app.customers",
         "rejoin shop db1 --override durability-unproven --reason 'only the process died'",
     )
 )
@@ -45,6 +60,9 @@ def read_gtids(ctx: click.Context, option: click.Parameter, value: str | None) -
 @click.option("--inject-empty", callback=read_gtids, metavar="GTIDS", help="Count these as executed everywhere.")
 @click.option("--clone", is_flag=True, help="Overwrite all its data with that of another server.")
 @click.option("--discard-errant", is_flag=True, help="With --clone: also what only it has, once that is kept.")
+@click.option(
+    "--checksums", callback=read_tables, multiple=True, metavar="TABLES", help="At the end, compare schema.table, ... ."
+)
 @acting
 @click.pass_obj
 def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: Any) -> None:
@@ -56,6 +74,9 @@ def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: 
     One that a fence holds is let go, if it is certain to start closed. --inject-empty gives the primary empty
     transactions of the named ones: what they did stays on that server alone. --replay makes their changes on the
     primary, all of them or none; the server is not attached by that. --clone overwrites the server, which then follows.
+
+    --checksums compares tables with the primary's once it has caught up. Where one differs it stays attached: exit
+    code 1.
     """
     session.config.server(cluster, server)
     clone = clone_of(said.pop("clone"), said.pop("discard_errant"))
@@ -68,7 +89,10 @@ def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: 
         overrides=frozenset(said.pop("override")),
         resolution=resolution,
         clone=clone,
+        checksums=said.pop("checksums"),
     )
+    if request.checksums and resolution is not None and resolution.cure is Cure.REPLAY:
+        raise ConfigError("--checksums goes with attaching it", "a replay does not attach it", "leave one of them out")
     if clone is not None and resolution is not None:
         raise ConfigError("--clone leaves nothing to be attached with", "", "replay or inject first, then clone")
     if resolution is not None:

@@ -169,6 +169,7 @@ def request_from(data: Mapping[str, Any]) -> Request:
         settings=tuple(str(line) for line in data.get("settings", ())),
         resolution=resolution_from(data.get("resolution")),
         clone=clone_from(data.get("clone")),
+        checksums=tuple(str(name) for name in data.get("checksums", ())),
     )
 
 

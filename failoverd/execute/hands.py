@@ -78,8 +78,11 @@ class Hands:
     when it was closed (wall seconds), `known_start` when it had been started as we last saw it take writes,
     `barred` whether another manager has a server that is never taken from it, `given_up_for` why no other attempt is
     made, `asleep` the events that the new primary keeps disabled, `looks` what each server showed right before its
-    present step.
+    present step, `uncompared` why tables that people named could not be compared.
     """
+
+    closed_at: float | None
+    known_start: float | None
 
     def __init__(
         self, means: Means, lease: Lease, policy: ClusterPolicy, operation: Operation, tell: Callable[[str], None]
@@ -105,14 +108,14 @@ class Hands:
         self.relaxed: dict[str, Durability] = {}
         self.refusals: list[Refusal] = []
         self.hooked: set[str] = set()
+        self.uncompared: list[str] = []
         self.stage_told: Stage | None = None
         self.intended = self.beside = self.barred = False
         self.opened_at: float | None = None
         self.opened_with = self.final = GtidSet()
         self.given_up_for = ""
         self.asleep: tuple[Event, ...] = ()
-        self.closed_at: float | None = None
-        self.known_start: float | None = None
+        self.closed_at = self.known_start = None
         self._frozen_until: float | None = None
 
     def begin_freeze(self) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from failoverd.execute import (
     clone,
+    comparing,
     durability,
     fence,
     freeze,
@@ -79,6 +80,7 @@ HANDLERS: dict[type, Handler] = {
     s.Replay: rejoin.replay,
     s.CloneData: clone.clone_data,
     s.ProveAttached: rejoin.prove_attached,
+    s.CompareTable: comparing.compare_table,
 }
 
 # Errors that end the whole operation at once for this manager: somebody else is or may be active.

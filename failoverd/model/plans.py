@@ -125,7 +125,8 @@ class Request:
 
     A verb other than `begin` is about the open `operation`. `asked_at` is wall-clock seconds: a request that was not
     served in its time is not served later. `settings` are words for its controls, as they are said at them;
-    `resolution` is what is to be done about a diverged tail, `clone` that the server's data is to be overwritten.
+    `resolution` is what is to be done about a diverged tail, `clone` that the server's data is to be overwritten,
+    `checksums` the tables that are compared at the end.
     """
 
     cluster: str
@@ -140,6 +141,7 @@ class Request:
     settings: tuple[str, ...] = ()
     resolution: Resolution | None = None
     clone: CloneWish | None = None
+    checksums: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from failoverd.model.cloning import CloneData as CloneData  # noqa: PLC0414
+from failoverd.model.comparing import CompareTable as CompareTable  # noqa: PLC0414
 from failoverd.model.durability import RelaxDurability as RelaxDurability  # noqa: PLC0414
 from failoverd.model.durability import RestoreDurability as RestoreDurability  # noqa: PLC0414
 from failoverd.model.fence_steps import FenceHost as FenceHost  # noqa: PLC0414
@@ -264,6 +265,7 @@ Step = (
     | InjectEmpty
     | Replay
     | ProveAttached
+    | CompareTable
 )
 
 

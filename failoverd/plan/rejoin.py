@@ -10,6 +10,7 @@ from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.steps import (
     ClaimServer,
     CloseReturned,
+    CompareTable,
     ExportDivergence,
     IfItFails,
     InjectEmpty,
@@ -25,7 +26,7 @@ from failoverd.model.steps import (
     Task,
 )
 from failoverd.model.verdict import Refusal
-from failoverd.plan.times import CLAIM, EXPORT, FOLLOW, PROVE, PROVE_TO_PEOPLE, STATEMENT
+from failoverd.plan.times import CLAIM, COMPARE, EXPORT, FOLLOW, PROVE, PROVE_TO_PEOPLE, STATEMENT
 
 
 def plan_closing_it(policy: ClusterPolicy, primary: str, server: str, refusals: tuple[Refusal, ...] = ()) -> Plan:
@@ -71,6 +72,13 @@ def plan_proving(policy: ClusterPolicy, primary: str, server: str, source: str, 
     seconds = PROVE_TO_PEOPLE if asked else PROVE
     task = Task(ProveAttached(server, source, primary, seconds), 2 * seconds, IfItFails.GO_ON)
     return Plan(policy.name, Kind.REJOIN, primary, "", (Group(Stage.VERIFY, (task,)),))
+
+
+def plan_comparing(policy: ClusterPolicy, primary: str, server: str, tables: tuple[str, ...]) -> Plan:
+    """On a server that has caught up: the tables that a person has named, one after the other."""
+    steps = (CompareTable(server, primary, table, COMPARE) for table in tables)
+    tasks = tuple(Task(step, 2 * COMPARE, IfItFails.GO_ON) for step in steps)
+    return Plan(policy.name, Kind.REJOIN, primary, "", (Group(Stage.VERIFY, tasks),))
 
 
 def plan_keeping(policy: ClusterPolicy, primary: str, server: str, judged: tuple[Judged, ...]) -> Plan:

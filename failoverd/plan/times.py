@@ -17,6 +17,8 @@ CLONE = 86400.0
 # a person who waits for it longer than where nobody has asked.
 PROVE = 10.0
 PROVE_TO_PEOPLE = 60.0
+# Comparing one table that a person has named: it is read on both servers, again where those were at different sets.
+COMPARE = 60.0
 # How long a good moment is waited for, before anything is frozen.
 READY = 3600.0
 # Replicas that were just repointed are registered within a second of connecting.

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from failoverd.gtid import GtidSet
 from failoverd.model.cloning import CloneProgress, CloneSide
+from failoverd.model.comparing import TableSum
 from failoverd.model.divergence import Change
 from failoverd.model.durability import Durability
 from failoverd.model.events import Event
@@ -171,6 +172,11 @@ class Servers(Protocol):
 
     def clone_side(self, cluster: str, server: str, timeout: float) -> CloneSide:
         """What it has for a clone. Never raises for what a server does."""
+
+    def table_sum(self, cluster: str, server: str, table: str, heed: Callable[[float], None]) -> TableSum:
+        """The checksum of a table, read whole; `heed` hears for how many seconds that has gone on, and what it raises
+        ends it there, too. Never raises for what a server does.
+        """
 
     def claim(self, cluster: str, server: str, lease: Lease, timeout: float) -> ClaimedServer:
         """Take the session lock; FencedOut where a higher epoch holds it, ServerError where it cannot be had."""

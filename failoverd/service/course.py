@@ -24,7 +24,7 @@ from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen
 from failoverd.plan.finishing import plan_finishing
-from failoverd.plan.rejoin import plan_amending
+from failoverd.plan.rejoin import plan_amending, plan_comparing
 from failoverd.plan.switchover import plan_completion, plan_taking_back
 from failoverd.plan.undo import plan_undo
 from failoverd.service.frozen import look_at_frozen
@@ -191,7 +191,7 @@ def attach(world: World, occasion: Occasion, hands: Hands, request: Request | No
         course.result = Result.DONE if found.attached else Result.FAILED
         course.remarks += [f"{found.name} is not attached yet: {found.problem}"] if found.problem else []
         if found.attached:
-            prove(world, hands, course)
+            prove(world, hands, course, wish.checksums)
     return course
 
 
@@ -211,15 +211,26 @@ def overwrite(world: World, occasion: Occasion, hands: Hands, wish: Request, cou
     return execute(course.plan, hands, course).complete
 
 
-def prove(world: World, hands: Hands, course: Course) -> None:
-    """Show that what was attached has caught up; where that is not shown the report says it, and it stays attached."""
+def prove(world: World, hands: Hands, course: Course, tables: tuple[str, ...]) -> None:
+    """Show that what was attached has caught up, and what people want compared; where that is not shown the report
+    says it, and it stays attached.
+    """
     plan = proving(world, hands)
-    if plan is None:
-        return
+    if plan is not None and shown(plan, hands, course) and tables:
+        old = hands.operation.plan.old_primary
+        shown(plan_comparing(world.policy, old, hands.operation.to, tables), hands, course)
+        course.remarks += hands.uncompared
+    elif tables:
+        course.remarks.append(f"not compared: {', '.join(tables)}")
+
+
+def shown(plan: Plan, hands: Hands, course: Course) -> bool:
+    """Run a plan that only looks; whether all of it was as it should be, else the report says what was not."""
     course.plan = plan
     hands.write(EntryKind.PLAN, dict(plan_json(plan)), wait=False)
-    for outcome in execute(plan, hands, course).outcomes:
-        course.remarks += [outcome.detail] if outcome.result is StepResult.FAILED else []
+    bad = [outcome.detail for outcome in execute(plan, hands, course).outcomes if outcome.result is StepResult.FAILED]
+    course.remarks += bad
+    return not bad
 
 
 def lets_go(plan: Plan) -> bool:
@@ -244,6 +255,8 @@ def let_go(world: World, occasion: Occasion, hands: Hands, wish: Request, course
         if not execute(plan, hands, course).complete:
             return course
     course.result = Result.DONE
+    if wish.checksums:
+        course.remarks.append(f"not compared: {', '.join(wish.checksums)}: {wish.to} is not attached yet")
     hands.tell(f"{wish.to} is not held any more: start it; when it is up, it is judged and attached")
     return course
 

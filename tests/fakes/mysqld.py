@@ -60,6 +60,9 @@ class FakeMysqld:
     clone_side: CloneSide | None = None
     restarts: bool = True
     stops_cloning: Exception | None = None
+    sums: dict[str, list[int]] = field(default_factory=dict)
+    unreadable_tables: frozenset[str] = frozenset()
+    busy: bool = False
 
     def state(self, now: float) -> ServerState:
         """What a read of the server says."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from failoverd.gtid import GtidSet
 from failoverd.model.cloning import UNFINISHED, CloneProgress, CloneSide
+from failoverd.model.comparing import TableSum
 from failoverd.model.divergence import Change
 from failoverd.model.durability import Durability
 from failoverd.model.errors import ConnectFailed, FailoverdError, FencedOut, HeldElsewhere, ServerError, StepFailed
@@ -84,6 +85,22 @@ class FakeServers:
         if not mysqld.alive:
             return CloneSide(server, problem=f"{server}: nobody listens")
         return mysqld.clone_side or CloneSide(server, "9.7.4", loaded=True, grants=CLONES, size=1000)
+
+    def table_sum(self, cluster: str, server: str, table: str, heed: Callable[[float], None]) -> TableSum:
+        """What a test has set; a second passes, in which it may be written."""
+        mysqld = self.mysqlds[server]
+        if not mysqld.alive:
+            return TableSum(problem=f"{server}: nobody listens")
+        before = mysqld.executed
+        self.clock.sleep(1.0)
+        heed(1.0)
+        if mysqld.busy:
+            mysqld.write(1)
+        if table in mysqld.unreadable_tables:
+            return TableSum(problem=f"{server} lacks SELECT on {table}")
+        sums = mysqld.sums.get(table, [])
+        checksum = sums.pop(0) if len(sums) > 1 else next(iter(sums), None)
+        return TableSum(before, mysqld.executed, checksum)
 
     def try_write(self, cluster: str, server: str, probe: WriteProbe, uuid: str, lease: Lease) -> Unwritten | None:
         """A write of the probe: at once, or as long as the server hangs."""

@@ -12,6 +12,7 @@ from failoverd.drivers.mysql.claims import Claimer
 from failoverd.drivers.mysql.session import Doors
 from failoverd.drivers.mysql.statements import TAKE_LOCK, Said, Statement
 from failoverd.model.cloning import CloneSide
+from failoverd.model.comparing import TableSum
 from failoverd.model.errors import ConnectFailed, ServerError, TimedOut
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
 from failoverd.model.writing import Unwritten, WriteProbe
@@ -230,6 +231,10 @@ class SimServers:
     def clone_side(self, cluster: str, server: str, timeout: float) -> CloneSide:
         """No simulated server is overwritten."""
         return CloneSide(server, problem="the clone plugin is not simulated")
+
+    def table_sum(self, cluster: str, server: str, table: str, heed: Callable[[float], None]) -> TableSum:
+        """No simulated server has rows."""
+        return TableSum(problem="rows are not simulated")
 
     def try_write(self, cluster: str, server: str, probe: WriteProbe, uuid: str, lease: Lease) -> Unwritten | None:
         """No simulated cluster is given a write probe."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from failoverd.drivers.mysql import failures, rows, statements, wire
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.claimed import Claimed
 from failoverd.drivers.mysql.claims import Claimer
+from failoverd.drivers.mysql.comparing import table_sum
 from failoverd.drivers.mysql.reader import Growth, Reader
 from failoverd.drivers.mysql.session import Doors, Doorstep, Row, Session
 from failoverd.drivers.mysql.tables import Tables
@@ -18,6 +19,7 @@ from failoverd.drivers.mysql.watcher import Watcher
 from failoverd.drivers.mysql.writing import Writer
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.model.cloning import CloneSide
+from failoverd.model.comparing import TableSum
 from failoverd.model.errors import ConfigError, ConnectFailed, FailoverdError, ServerError, TimedOut
 from failoverd.model.features import Features
 from failoverd.model.sight import Endpoint, Follower, Sight, Unreachable, Why
@@ -128,6 +130,10 @@ class MysqlServers:
             return CloneSide(server, problem=str(error))
         lines = tuple(str(value) for row in grants for value in row.values())
         return CloneSide(server, str(version["version"]), bool(plugin), lines, int(size["bytes"]))
+
+    def table_sum(self, cluster: str, server: str, table: str, heed: Callable[[float], None]) -> TableSum:
+        """The checksum of a table, on a session of its own; what `heed` raises ends it there, too."""
+        return table_sum(self._doors, self._monitor(cluster, server).access, table, heed)
 
     def tables(self, cluster: str, server: str, timeout: float) -> Tables:
         """A session of its own for reading tables there; the caller ends it. Raises ServerError."""

@@ -332,6 +332,12 @@ def count_rows(schema: str, table: str, key: Row, images: Mapping[str, Row]) -> 
     return one.say(*(value for row in (*images.values(), key) for value in compared(row)))
 
 
+def checksum(schema: str, table: str) -> Said:
+    """The checksum of all rows of a table, which the server reads for it; nothing is written or logged."""
+    one = Statement(f"CHECKSUM TABLE {quoted(schema)}.{quoted(table)}", "compute the checksum of a table")
+    return one.say()
+
+
 def same(row: Row, *, by_index: bool = False) -> list[str]:
     """A condition for each column: texts count with their case and their blanks, unless an index is to find them.
 

@@ -111,6 +111,35 @@ def test_a_clone_is_asked_for(screen: Terminal, words: tuple[str, ...], wanted: 
     assert request.clone == wanted
 
 
+def test_tables_are_named_with_commas_or_again(screen: Terminal) -> None:
+    app = StandIn(rejoin_plan=PLAN, failover=DONE)
+    words = ("--checksums", "app.a, app.b", "--checksums", "app-2.c", "--checksums", "app.a")
+    assert screen.call(app, "rejoin", "shop", "db2", "--yes", *words).exit_code == 0
+    (request,) = (asked[1] for asked in app.asked if asked[0] == "failover")
+    assert isinstance(request, Request)
+    assert request.checksums == ("app.a", "app.b", "app-2.c")
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        ("orders", "'orders' is no table: say schema.table"),
+        ("app.orders,", "'' is no table: say schema.table"),
+        ("app.or`ders", "is no table: say schema.table"),
+        ("a.b.c", "is no table: say schema.table"),
+        ("MySQL.user", "each server's own"),
+        (",".join(f"app.t{number}" for number in range(21)), "21 tables are too many"),
+    ],
+    ids=["no schema", "empty", "a quote", "three parts", "its own", "too many"],
+)
+def test_what_is_no_table_is_named_before_anything_is_asked(screen: Terminal, tables: str, told: str) -> None:
+    app = StandIn(rejoin_plan=PLAN)
+    result = screen.call(app, "rejoin", "shop", "db2", "--yes", "--checksums", tables)
+    assert result.exit_code == 2
+    assert told in " ".join(result.stderr.split())
+    assert app.asked == []
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -118,8 +147,9 @@ def test_a_clone_is_asked_for(screen: Terminal, words: tuple[str, ...], wanted: 
         ("--replay", TAIL, "--inject-empty", TAIL),
         ("--discard-errant",),
         ("--clone", "--replay", TAIL),
+        ("--checksums", "app.t", "--replay", TAIL),
     ],
-    ids=["no set", "both", "nothing to discard for", "clone and replay"],
+    ids=["no set", "both", "nothing to discard for", "clone and replay", "nothing to compare"],
 )
 def test_a_wish_that_makes_no_sense_is_refused_before_anything_is_asked(
     screen: Terminal, words: tuple[str, ...]

@@ -23,6 +23,8 @@ def through_json(data: object) -> dict[str, object]:
 def test_a_request_comes_back_whole() -> None:
     wish = Request("shop", Kind.FAILOVER, PERSON, "db2", 0, frozenset({"cooldown", "errant-candidate"}))
     assert codec.request_from(through_json(codec.plain(wish))) == wish
+    wish = Request("shop", Kind.REJOIN, PERSON, "db2", checksums=("app.a", "app.b"))
+    assert codec.request_from(through_json(codec.plain(wish))) == wish
 
 
 def test_what_is_recorded_comes_back() -> None:

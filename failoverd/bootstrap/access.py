@@ -8,7 +8,7 @@ from pathlib import Path
 from failoverd.config.install import Install
 from failoverd.config.schema import Access, Config
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
-from failoverd.drivers.ssh.agents import Account, AgentAccess
+from failoverd.drivers.ssh.access import Account, AgentAccess
 from failoverd.drivers.ssh.connection import SshAccess
 from failoverd.drivers.ssh.install import Order
 

@@ -10,7 +10,7 @@ from failoverd.bootstrap.access import agent_access
 from failoverd.bootstrap.application import Application
 from failoverd.config.schema import Config
 from failoverd.drill.ground import Ground
-from failoverd.drivers.ssh.agents import AgentAccess
+from failoverd.drivers.ssh.access import AgentAccess
 from failoverd.lab.on_cluster import ClusterGround
 from failoverd.lab.rehearsing import LabGround
 from failoverd.model.rehearsed import Document

@@ -15,7 +15,7 @@ from failoverd.config.load import read
 from failoverd.config.schema import ClusterConfig, Config
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.mysql.application import ApplicationSession
-from failoverd.drivers.ssh.agents import AgentAccess
+from failoverd.drivers.ssh.access import AgentAccess
 from failoverd.drivers.ssh.breaking import break_server, mend_server
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.lab.compare import compared

@@ -16,6 +16,8 @@ SUSPECTED = 0.1
 FRESH = 2.0
 # While nothing is wrong the agents are asked this often, so that a missing one is known before it is needed.
 HOSTS_EVERY = 5.0
+# Those of replicas' hosts, where hosts are so many that their channels are not kept open.
+OTHERS_EVERY = 300.0
 # However long a look took, the next one begins this part of the interval later.
 LEAST_REST = 0.1
 
@@ -25,6 +27,7 @@ class Heartbeat:
 
     def __init__(self) -> None:
         self._hosts_asked_at = float("-inf")
+        self._others_asked_at = float("-inf")
 
     def hosts_due(self, now: float, cluster: str) -> bool:
         """Whether this look should ask the agents too; answering yes counts as having asked. The clusters of a manager,
@@ -36,9 +39,19 @@ class Heartbeat:
         self._hosts_asked_at = now - (HOSTS_EVERY * share_of(cluster) if first else 0.0)
         return True
 
+    def others_due(self, now: float, cluster: str) -> bool:
+        """Whether a look that asks the agent of the primary's host should ask all others too, where their channels have
+        to be opened for it; answering yes counts as having asked.
+        """
+        if now - self._others_asked_at < OTHERS_EVERY:
+            return False
+        first = self._others_asked_at == float("-inf")
+        self._others_asked_at = now - (OTHERS_EVERY * share_of(cluster) if first else 0.0)
+        return True
+
     def ask_soon(self) -> None:
         """Let the next look ask the agents: they know more than before."""
-        self._hosts_asked_at = float("-inf")
+        self._hosts_asked_at = self._others_asked_at = float("-inf")
 
 
 def share_of(cluster: str) -> float:

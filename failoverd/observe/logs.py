@@ -17,6 +17,8 @@ from failoverd.observe.fanout import GRACE
 
 # The share of the time-out that a silent host gets to tell what its logs hold.
 LAST_WORD = 0.2
+# Seconds for a replica's host whose channel may still be on its way to be opened, because hosts are many.
+OPENING = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def scan_logs(
     the look.
     """
     asked, limit = questions(snapshot, old_primary), policy.failover.salvage_timeout
+    few = eyes.agents.keep_open(policy.name, None)
     lacking = asked[0].lacking
 
     def answers(server: str) -> bool:
@@ -67,7 +70,9 @@ def scan_logs(
 
     def patience(question: Question) -> float:
         # A host whose agent was silent in every look since is asked once more, but clients wait for that.
-        return limit if answers(question.server) else policy.detection.timeout * LAST_WORD
+        if answers(question.server):
+            return limit
+        return policy.detection.timeout * LAST_WORD if few or question.server == old_primary else OPENING
 
     def call(question: Question) -> Callable[[], Holding]:
         wait = patience(question)

@@ -27,13 +27,15 @@ NO_TIME = 0.05
 @dataclass(frozen=True, slots=True)
 class Interest:
     """What a look is about: the recorded primary, in how many looks in a row it was missed, whether agents are asked
-    anyway. `proven_at` is when the silence of the others will mean something, by our clock.
+    anyway: with `alone` that of the primary's host only. `proven_at` is when the silence of the others will mean
+    something, by our clock.
     """
 
     primary: str | None = None
     misses: int = 0
     hosts: bool = False
     proven_at: float | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def look(eyes: Eyes, policy: ClusterPolicy, interest: Interest) -> TopologySnaps
         if primary is not None and speaks(found.sights.get(primary)):
             routes = ask_routes(eyes, policy, primary)
         elif interest.hosts:
-            routes = ask_hosts(eyes, policy)
+            routes = ask_hosts(eyes, policy, primary if interest.alone else None)
     sights, seconds = MappingProxyType(dict(found.sights)), MappingProxyType(dict(found.seconds))
     return TopologySnapshot(policy.name, started, sights, routes.hosts, routes.probes, answered_in=seconds)
 

@@ -41,9 +41,9 @@ def ask_routes(eyes: Eyes, policy: ClusterPolicy, primary: str, patience: float 
     return Routes(MappingProxyType(hosts), probes)
 
 
-def ask_hosts(eyes: Eyes, policy: ClusterPolicy) -> Routes:
-    """What the agents say, and nothing else."""
-    names = [spec.name for spec in policy.servers]
+def ask_hosts(eyes: Eyes, policy: ClusterPolicy, only: str | None = None) -> Routes:
+    """What the agents say, or that of this server's host alone, and nothing else."""
+    names = [spec.name for spec in policy.servers if only in (spec.name, None)]
     timeout = policy.detection.timeout
     answers = ask_all(eyes.tasks, names, lambda name: eyes.agents.facts(policy.name, name, timeout), timeout)
     now = eyes.clock.now()

@@ -20,6 +20,11 @@ Progress = Callable[[int, int], None]  # bytes done, bytes in all
 class Agents(Protocol):
     """The agents on the database hosts."""
 
+    def keep_open(self, cluster: str, primary: str | None) -> bool:
+        """Keep the way to the primary's host open, or with None those to all hosts of the cluster; whether hosts are
+        few, so that all are kept anyway. Does not wait.
+        """
+
     def facts(self, cluster: str, server: str, timeout: float) -> HostSight:
         """What is true on that host now. Never raises for what a host does."""
 

@@ -20,7 +20,7 @@ from failoverd.model.history import History
 from failoverd.model.host import HostFacts
 from failoverd.model.pace import Track
 from failoverd.model.snapshot import TopologySnapshot
-from failoverd.model.verdict import Verdict
+from failoverd.model.verdict import Verdict, VerdictName
 from failoverd.observe.heartbeat import rest_after
 from failoverd.observe.look import Interest, look
 from failoverd.ports import Lease
@@ -126,7 +126,8 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
     recorded = memory.history.recorded
     doubtful = memory.history.disk is not None or memory.history.stuck_since is not None
     name = recorded.name if recorded else None
-    interest = Interest(name, memory.history.misses, hosts=due or doubtful, proven_at=memory.proven_at)
+    alone = due and not doubtful and not others_due(world, memory, name)
+    interest = Interest(name, memory.history.misses, due or doubtful, memory.proven_at, alone)
     snapshot = with_hosts(look(world.eyes, world.policy, interest), memory, interest.primary)
     memory.comings = memory.comings.after(snapshot)
     memory.tracks = {s.name: memory.tracks.get(s.name, Track()).after(s) for s in snapshot.reached()} | {
@@ -135,6 +136,7 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
     memory.history = with_epochs(memory, memory.history.after(snapshot))
     missed = memory.history.misses > 0
     if missed:
+        world.eyes.agents.keep_open(world.cluster, None)
         snapshot = heard(world, memory, snapshot)
     memory.proven_at = proven_at(snapshot.reached(), recorded.server_uuid) if missed and recorded else None
     if missed and memory.detected_at is None:
@@ -149,12 +151,24 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
     return snapshot, verdict
 
 
+def others_due(world: World, memory: Memory, primary: str | None) -> bool:
+    """Whether agents beside that of the primary's host are asked while it answers: always, unless hosts are so many
+    that the others' channels are opened on suspicion, and nothing at all is wrong here.
+    """
+    before = memory.verdict
+    well = before is not None and before.name is VerdictName.HEALTHY and not before.problems
+    quiet = well and world.policy.traffic.vip is None
+    few = world.eyes.agents.keep_open(world.cluster, primary if quiet else None)
+    return memory.heartbeat.others_due(world.eyes.clock.now(), world.cluster) or few or not quiet
+
+
 def with_hosts(snapshot: TopologySnapshot, memory: Memory, primary: str | None) -> TopologySnapshot:
     """The look with what agents said lately: while the primary answers they are not asked every time. What is old
     shows its age.
     """
     if snapshot.hosts:
-        memory.hosts = snapshot.hosts
+        told = {**memory.hosts, **snapshot.hosts}
+        memory.hosts = {name: told[name] for name in snapshot.sights if name in told}
     answers = primary is None or snapshot.state(primary) is not None
     return replace(snapshot, hosts=memory.hosts) if answers else snapshot
 

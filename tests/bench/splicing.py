@@ -10,7 +10,8 @@ from dataclasses import replace
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.mysql.servers import Manager, MysqlServers
-from failoverd.drivers.ssh.agents import Account, AgentAccess, SshAgents
+from failoverd.drivers.ssh.access import Account, AgentAccess
+from failoverd.drivers.ssh.agents import SshAgents
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.drivers.wakeups import Bell
 from failoverd.execute.hands import Hands, Means

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from failoverd.drivers.clock import SystemClock
-from failoverd.drivers.ssh.agents import Account, AgentAccess, SshAgents
+from failoverd.drivers.ssh.access import Account, AgentAccess
+from failoverd.drivers.ssh.agents import SshAgents
 from failoverd.drivers.ssh.connection import SshAccess
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.gtid import GtidSet
@@ -52,11 +53,20 @@ class World(Protocol):
         """End everything."""
 
 
-def ssh_agents(server: SshServer, lease: FakeLease | None, ssh: SshAccess | None = None, sha256: str = "") -> SshAgents:
-    """Agents for db1 and db2, both on the host of that sshd."""
+def ssh_agents(
+    server: SshServer,
+    lease: FakeLease | None,
+    ssh: SshAccess | None = None,
+    sha256: str = "",
+    hosts: tuple[str, ...] = (),
+) -> SshAgents:
+    """Agents for db1 and db2, both on the host of that sshd; or for these, as if each had a host of its own."""
     here, account = Endpoint("127.0.0.1", 1), Account("u", "canary")
     plain = AgentAccess("shop", "db1", ssh or server.access(), here, account, str(server.agent_dir))
-    accesses = (plain, replace(plain, server="db2"))
+    accesses: tuple[AgentAccess, ...] = (plain, replace(plain, server="db2"))
+    if hosts:
+        ways = [(name, server.access(timeout=20.0 + number)) for number, name in enumerate(hosts)]
+        accesses = tuple(replace(plain, server=name, ssh=way) for name, way in ways)
     return SshAgents(accesses, sha256 or server.sha256, SystemClock(), ThreadTasks(), lambda _: lease)
 
 

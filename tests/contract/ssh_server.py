@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from failoverd.agent.build import build
-from failoverd.drivers.ssh.agents import ZIPAPP, serve_command
+from failoverd.drivers.ssh.access import ZIPAPP, serve_command
 from failoverd.drivers.ssh.connection import SshAccess
 from tests.contract.zookeeper_server import free_port
 

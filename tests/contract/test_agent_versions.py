@@ -13,7 +13,8 @@ import pytest
 
 from failoverd.agent import PROTOCOL, VERSION
 from failoverd.agent.build import build
-from failoverd.drivers.ssh.agents import ZIPAPP, SshAgents
+from failoverd.drivers.ssh.access import ZIPAPP
+from failoverd.drivers.ssh.agents import SshAgents
 from failoverd.model.errors import AgentError
 from failoverd.model.host import AgentSilent, HostFacts
 from tests.contract.agent_worlds import ssh_agents

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,40 @@ def test_channels_of_long_transfers_open_during_the_first_short_one(
     rest = replace(wanted, missing=wanted.missing - laid.gtids)
     assert agents.transfer("shop", "db2", rest, unheard, Lot(0, aside=True)).gtids == rest.missing
     assert line._others == opened
+
+
+def test_from_so_many_hosts_on_only_the_primarys_channel_is_kept_and_the_others_open_on_suspicion(
+    sshd: SshServer, db1: PretendedMysqld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("db1", "db2", "db3", "db4")
+    agents = ssh_agents(sshd, None, hosts=names)
+    assert agents.keep_open("shop", "db1")
+    monkeypatch.setattr("failoverd.drivers.ssh.lines.REST", 1.0)
+    lines = dict(zip(names, agents._lines.values(), strict=True))
+    for name in names:
+        agents.remember("shop", replace(db1.state(), name=name))
+    until(lambda: all(time.monotonic() - line._used_at > 1.0 for line in lines.values()), "a while unused")
+    assert not any(line._unused() for line in lines.values())
+    monkeypatch.setattr("failoverd.drivers.ssh.agents.MANY", len(names))
+    assert not agents.keep_open("shop", "db2")
+    rest = [line for name, line in lines.items() if name != "db2"]
+    channels = {name: line._channel for name, line in lines.items()}
+    until(lambda: not any(line._started for line in rest), "the channels of the others to be let go")
+    assert not any(channel.alive for name, channel in channels.items() if channel is not None and name != "db2")
+    assert lines["db2"]._channel is channels["db2"]
+    print(f"cold: {took(agents, ('db1', 'db3', 'db4')):.0f} ms, warm: {took(agents, ('db1', 'db3', 'db4')):.1f} ms")
+    until(lambda: not any(line._started for line in rest), "the channels of the others to be let go again")
+    agents.keep_open("shop", None)
+    until(lambda: all(line._channel is not None for line in rest), "all channels, with nobody asking anything")
+    agents.close()
+
+
+def took(agents: SshAgents, names: tuple[str, ...]) -> float:
+    """Milliseconds until all of them have told their facts, asked side by side."""
+    begun = time.perf_counter()
+    told = ThreadTasks().gather({name: partial(facts, agents, name) for name in names}, 30.0)
+    assert all(isinstance(one, HostFacts) for one in told.values()), told
+    return (time.perf_counter() - begun) * 1000
 
 
 def test_damaged_files_are_named_and_what_is_sound_travels(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from failoverd.drivers.ssh.agents import ZIPAPP, Account, AgentAccess
+from failoverd.drivers.ssh.access import ZIPAPP, Account, AgentAccess
 from failoverd.drivers.ssh.install import Order, install
 from failoverd.drivers.ssh.zipapp import shipped
 from failoverd.model.sight import Endpoint

@@ -87,8 +87,16 @@ class FakeAgents:
     def __init__(self, hosts: dict[str, FakeHost], lease_of: Callable[[str], Lease | None]) -> None:
         self.hosts = hosts
         self._lease_of = lease_of
+        self.few = True
+        self.kept_open: str | None = None
+        self.asked: list[str] = []
+
+    def keep_open(self, cluster: str, primary: str | None) -> bool:
+        self.kept_open = primary
+        return self.few
 
     def facts(self, cluster: str, server: str, timeout: float) -> HostSight:
+        self.asked.append(server)
         try:
             host = self._host(server)
         except AgentError as error:

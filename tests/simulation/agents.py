@@ -130,6 +130,9 @@ class SimAgents:
         self._lease_of = lease_of
         self._acted = acted
 
+    def keep_open(self, cluster: str, primary: str | None) -> bool:
+        return True
+
     def facts(self, cluster: str, server: str, timeout: float) -> HostSight:
         try:
             return self._ask(server, "facts", lambda host: self._facts(server, host), timeout)

@@ -90,6 +90,11 @@ class AgentChannel:
         threading.Thread(target=self._read, name=f"agent {access.host}", daemon=True).start()
         self.hello = self._greeted()
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is on its way."""
+        return bool(self._waiting)
+
     def call(self, ask: Ask, timeout: float) -> Mapping[str, Any]:
         """Ask and wait for the reply. Raises AgentError with the agent's own code, or TIMEOUT, or how the channel
         ended.

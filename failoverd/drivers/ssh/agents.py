@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
+import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from failoverd.drivers.ssh.access import AgentAccess
 from failoverd.drivers.ssh.agent_client import AgentChannel, Ask
 from failoverd.drivers.ssh.answers import fault_words, fence_proof, holding, host_facts, silence, verified
 from failoverd.drivers.ssh.connection import SshAccess
@@ -29,56 +30,19 @@ from failoverd.model.host import (
     Spliced,
     Verified,
 )
-from failoverd.model.sight import Endpoint, ServerState
+from failoverd.model.sight import ServerState
 from failoverd.model.steps import SPLICE_CHANNEL
 from failoverd.model.traffic import Vip
 from failoverd.ports import Clock, Lease, Progress, Tasks
 
-ZIPAPP = "failoverd-agent.pyz"
 ASIDE = "fo_next"  # what names the files of a copy that waits for the splice channel
 EVERYTHING = Lot()
+MANY = 50  # hosts: from here on only those of primaries have a channel that is kept open unused
 # What is linked at the first sign of trouble: files and bytes of the newest of each kind. Of the primary few, because
 # links hold room that a purge there was to give back; relay logs are purged as soon as they are executed.
 MOST_KEPT = {LogKind.BINARY: (8, 8 << 30), LogKind.RELAY: (256, 64 << 30)}
 _PROBE_SHARE = 0.8  # of the time we have; the rest is for the way there and back, so that "hung" is still heard
 _OWN_CHANNEL_OVER = 16 * 1024 * 1024  # bytes: a longer transfer would keep quick questions waiting on the warm channel
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """How a probe logs into a server; the password lives in memory only."""
-
-    user: str
-    password: str = field(repr=False)
-    tls: str = "preferred"
-
-
-@dataclass(frozen=True, slots=True)
-class AgentAccess:
-    """One server and the agent on its host. `hold` is how a fence keeps mysqld from coming back; times are seconds."""
-
-    cluster: str
-    server: str
-    ssh: SshAccess
-    endpoint: Endpoint
-    account: Account
-    dir: str = "/var/lib/failoverd-agent"
-    datadir: str | None = None
-    hold: str = "guard"
-    salvage_timeout: float = 30.0
-    fencing_timeout: float = 3.0
-    vip: Vip | None = None
-
-    @property
-    def command(self) -> str:
-        """What starts the agent; a forced command does so whatever is asked for."""
-        return serve_command(self.dir)
-
-
-def serve_command(folder: str) -> str:
-    """The command that an SSH key is bound to."""
-    quoted = shlex.quote(folder)
-    return f"/usr/bin/python3 -I -S {quoted}/{ZIPAPP} serve --dir {quoted}"
 
 
 class SshAgents:
@@ -99,6 +63,8 @@ class SshAgents:
         self._lease_of = lease_of
         self._accesses: Mapping[tuple[str, str], AgentAccess] = {}
         self._lines: Mapping[tuple[SshAccess, str], Line] = {}
+        self._primaries: dict[str, str | None] = {}
+        self._settling = threading.Lock()
         self._sha256, self._tasks = sha256, tasks
         self.configure(accesses)
 
@@ -114,11 +80,40 @@ class SshAgents:
         for key, line in before.items():
             if key not in kept:
                 line.close()
+        with self._settling:
+            self._keep_wanted()
 
     def keep_warm(self) -> None:
         """Begin to open a channel to every host; does not wait."""
         for line in self._lines.values():
             line.warm()
+
+    def keep_open(self, cluster: str, primary: str | None) -> bool:
+        """Keep the channel to the primary's host open, or with None those to all hosts of the cluster; whether hosts
+        are few, so that all are kept anyway.
+        """
+        with self._settling:
+            if self._primaries.get(cluster, "") != primary:
+                self._primaries[cluster] = primary
+                self._keep_wanted()
+        return self._few
+
+    @property
+    def _few(self) -> bool:
+        return len(self._lines) < MANY
+
+    def _keep_wanted(self) -> None:
+        """Where hosts are few nothing is let go, and nothing is begun here."""
+        if self._few:
+            wanted = frozenset(self._lines)
+        else:
+            wanted = frozenset(
+                (access.ssh, access.dir)
+                for (cluster, server), access in self._accesses.items()
+                if self._primaries.get(cluster, "") in (server, None)
+            )
+        for key, line in self._lines.items():
+            line.keep(key in wanted, open_it=not self._few)
 
     def close(self) -> None:
         """End all channels."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from failoverd.drivers.ssh.access import AgentAccess
 from failoverd.drivers.ssh.agent_client import AgentChannel, Ask
-from failoverd.drivers.ssh.agents import AgentAccess
 from failoverd.drivers.ssh.connection import connect
 
 _TIME = 15.0

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import paramiko
 
+from failoverd.drivers.ssh.access import ZIPAPP, AgentAccess, serve_command
 from failoverd.drivers.ssh.agent_client import AgentChannel
-from failoverd.drivers.ssh.agents import ZIPAPP, AgentAccess, serve_command
 from failoverd.drivers.ssh.connection import SshAccess, connect, open_key, translated
 from failoverd.model.errors import AgentError
 

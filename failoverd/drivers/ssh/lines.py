@@ -1,5 +1,5 @@
 """A warm line to the agent of one host: opened in the background, opened again when it breaks, known to be down
-meanwhile.
+meanwhile. Where hosts are many it is let go when nobody has used it for a while, and opened by the next call.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from failoverd.ports import Tasks
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 3.0
+REST = 60.0  # seconds without a call after which a line that need not be kept is let go
 
 Connect = Callable[[SshAccess], paramiko.SSHClient]
 
@@ -38,6 +39,8 @@ class Line:
         self._down: AgentError | None = None
         self._started = False
         self._ended = False
+        self._kept = True
+        self._used_at = time.monotonic()
 
     def warm(self) -> None:
         """Begin to keep it open; does not wait."""
@@ -45,15 +48,25 @@ class Line:
             if self._started or self._ended:
                 return
             self._started = True
+            self._used_at = time.monotonic()
         self._tasks.start(f"line to {self.access.host}", self._keep)
+
+    def keep(self, kept: bool, open_it: bool) -> None:
+        """Whether it stays open unused; if so it can begin to be opened at once. Does not wait."""
+        with self._changed:
+            self._kept = kept
+        if kept and open_it:
+            self.warm()
 
     def channel(self, timeout: float) -> AgentChannel:
         """The live channel. Raises AgentError: why it is down, or TIMEOUT while it is still being opened."""
-        self.warm()
         until = time.monotonic() + timeout
         with self._changed:
+            self._used_at = time.monotonic()
+            self.warm()
             while True:
                 if self._channel is not None and self._channel.alive:
+                    self._used_at = time.monotonic()
                     return self._channel
                 if self._down is not None:
                     raise self._down
@@ -106,6 +119,8 @@ class Line:
                 with self._changed:
                     self._changed.wait_for(lambda: self._ended, pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
+            if self._let_go():
+                return
 
     def _open(self) -> bool:
         client = None
@@ -122,6 +137,7 @@ class Line:
         channel.on_end = self._noticed
         with self._changed:
             self._client, self._channel, self._down = client, channel, None
+            self._used_at = time.monotonic()  # opening may have taken longer than a line rests
             self._changed.notify_all()
         return True
 
@@ -141,9 +157,25 @@ class Line:
 
     def _rest_while_alive(self) -> None:
         with self._changed:
-            while not self._ended and self._channel is not None and self._channel.alive:
+            while not self._ended and self._channel is not None and self._channel.alive and not self._unused():
                 self._changed.wait(1.0)
-            self._channel = None
+            channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _unused(self) -> bool:
+        if self._kept or time.monotonic() - self._used_at <= REST:
+            return False
+        carried = any(other.alive for other in self._others.values())
+        return not carried and not (self._channel is not None and self._channel.busy)
+
+    def _let_go(self) -> bool:
+        """Whether nobody wants it any more; the next call opens it again."""
+        with self._changed:
+            if not self._unused():
+                return False
+            self._started, self._client, self._down = False, None, None
+            return True
 
     def _noticed(self) -> None:
         with self._changed:

@@ -17,7 +17,7 @@ from failoverd.model.verdict import Advice, Verdict, VerdictName
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.fanout import as_sight
 from failoverd.observe.heartbeat import AGAIN_SOON, FRESH, LEAST_REST, Heartbeat, rest_after
-from failoverd.observe.logs import questions, scan_logs
+from failoverd.observe.logs import OPENING, questions, scan_logs
 from failoverd.observe.look import Interest, look, read_claimed, slow_is_hung
 from tests.fakes.agents import FakeAgents
 from tests.fakes.servers import FakeServers
@@ -141,6 +141,23 @@ def test_logs_of_a_silent_host_are_waited_for_only_when_its_agent_has_answered_s
     eyes = replace(manager.world.eyes, agents=agents)
     scan_logs(eyes, whole.policy, look(eyes, whole.policy, Interest("db1", 1)), "db1", met)
     assert agents.given == {"db1": limit}
+
+
+@pytest.mark.parametrize(("few", "limit"), [(True, 0.1), (False, OPENING)])
+def test_where_channels_open_on_suspicion_a_replicas_host_gets_the_time_for_it(few: bool, limit: float) -> None:
+    whole = Whole()
+    manager = whole.manager().turns(2)
+    whole.mysqlds["db2"].change("", receiver=Thread.NO)
+    whole.mysqlds["db1"].write(1)
+    look(manager.world.eyes, whole.policy, Interest("db1"))
+    whole.mysqlds["db1"].kill()
+    for host in whole.hosts.values():
+        host.silent = "unreachable"
+    agents = Patient(whole.hosts, manager.coordination.lease)
+    agents.given, agents.few = {}, few
+    eyes = replace(manager.world.eyes, agents=agents)
+    scan_logs(eyes, whole.policy, look(eyes, whole.policy, Interest("db1", 1)), "db1")
+    assert agents.given == {"db1": 0.1, "db3": limit}
 
 
 def verdict(name: VerdictName, advice: Advice) -> Verdict:

@@ -13,6 +13,7 @@ from failoverd.model.host import FenceProof, Spliced
 from failoverd.model.plans import Kind, Request, Requester
 from failoverd.model.sight import Thread
 from failoverd.model.verdict import VerdictName
+from failoverd.observe.heartbeat import HOSTS_EVERY, OTHERS_EVERY
 from failoverd.service.phases import Phase
 from tests.fakes.servers import FakeClaimed
 from tests.fakes.whole import CLUSTER, START, Manager, Whole, uuid_of
@@ -283,6 +284,38 @@ def test_a_manager_that_never_saw_the_primary_takes_no_errant_transaction_for_hi
     assert writable(whole) == []
     assert second.memory.verdict is not None
     assert "errant-candidate" in [r.id for r in second.memory.verdict.refusals]
+
+
+def asked_in_a_minute(whole: Whole, manager: Manager) -> set[str]:
+    """Whose hosts' agents were asked in a minute of looks."""
+    manager.agents.asked.clear()
+    for _ in range(12):
+        whole.clock.sleep(HOSTS_EVERY)
+        manager.turns(1)
+    return set(manager.agents.asked)
+
+
+def test_where_hosts_are_few_all_agents_are_asked_now_and_then(whole: Whole) -> None:
+    assert asked_in_a_minute(whole, watching(whole)) == {"db1", "db2", "db3"}
+
+
+def test_where_hosts_are_many_the_agents_of_replicas_are_asked_on_suspicion(whole: Whole) -> None:
+    manager = whole.manager()
+    manager.agents.few = False
+    manager.turns(4)
+    assert set(manager.agents.asked) == {"db1", "db2", "db3"}
+    whole.clock.sleep(OTHERS_EVERY)
+    manager.turns(1)
+    assert asked_in_a_minute(whole, manager) == {"db1"}
+    assert manager.agents.kept_open == "db1"
+    assert set(manager.memory.hosts) == {"db1", "db2", "db3"}
+    whole.mysqlds["db3"].kill()
+    assert asked_in_a_minute(whole, manager) == {"db1", "db2", "db3"}
+    manager.agents.asked.clear()
+    whole.mysqlds["db1"].kill()
+    manager.turns(1)
+    assert set(manager.agents.asked) == {"db1", "db2", "db3"}
+    assert manager.agents.kept_open is None
 
 
 def test_what_a_primary_has_executed_of_others_is_written_down_once(whole: Whole) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import paramiko
 import pytest
 
-from failoverd.drivers.ssh.agents import Account, AgentAccess, serve_command
+from failoverd.drivers.ssh.access import Account, AgentAccess, serve_command
 from failoverd.drivers.ssh.answers import fence_proof, host_facts, silence
 from failoverd.drivers.ssh.connection import SshAccess, translated
 from failoverd.drivers.ssh.install import sudoers_line

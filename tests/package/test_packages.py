@@ -114,6 +114,7 @@ def test_the_quickstart_installs_both(machine: Machine, packages: Path) -> None:
 
 # The agent that the installed manager takes for its own.
 SHIPPED = """
+import sys
 sys.path.insert(0, "/usr/lib/failoverd")
 from failoverd.drivers.ssh.zipapp import shipped_sha256
 print(shipped_sha256())

@@ -141,7 +141,7 @@ def test_the_page_is_a_unit_of_its_own(watching: Machine) -> None:
     assert re.search(r"NoNewPrivs:\s+1\n", watching.say("cat", f"/proc/{pid}/status"))
     watching.run("systemctl", "stop", UNIT)
     assert watching.say("systemctl", "is-active", PAGE) == "active", "the page outlives the manager and says so"
-    assert "No active manager" in watching.say("python3", "-c", shows)
+    eventually(lambda: watching.say("python3", "-c", shows), lambda text: "No active manager" in text, "its absence")
     watching.run("systemctl", "stop", PAGE)
     assert watching.say("systemctl", "show", "--value", "-p", "Result", PAGE) == "success"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,8 @@ from failoverd.model.comparing import TableSum
 from failoverd.model.errors import StepFailed
 from tests.contract.mysql.worlds import RealWorld, within
 
-CLUSTER, TABLE = "Shop", "app.t"
+CLUSTER, TABLE = "Shop", "app.s"
+ROW = "INSERT INTO app.s (body) VALUES ('x')"
 
 
 def unheeded(seconds: float) -> None:
@@ -22,7 +24,7 @@ def readable(real: RealWorld) -> Iterator[RealWorld]:
     """The account may read what it is asked about, for once; both servers have the same."""
     source = real.mysqlds["db1"]
     source.rows("GRANT SELECT ON app.* TO failoverd@'%'")
-    real.write("db1", 3)
+    source.rows("CREATE TABLE app.s (id INT PRIMARY KEY AUTO_INCREMENT, body TEXT)", ROW, ROW, ROW)
     within(10, lambda: real.executed("db2") == real.executed("db1"), "the replica has it")
     yield real
     source.rows("REVOKE SELECT ON app.* FROM failoverd@'%'")
@@ -39,7 +41,7 @@ def test_a_table_is_equal_until_somebody_writes_to_one_side(readable: RealWorld)
     assert ours.checksum
     assert ours.before == ours.after == before
     assert (readable.executed("db1"), readable.executed("db2")) == (before, before), "nothing is written by asking"
-    readable.write("db1")
+    readable.mysqlds["db1"].rows(ROW)
     assert summed(readable, "db1").checksum != ours.checksum
 
 
@@ -60,8 +62,8 @@ def test_nobodys_statement_runs_on(readable: RealWorld) -> None:
         del seconds
         raise StepFailed("the primary is missed")
 
-    with readable.client("db1") as client:
-        client.lock_tables()
+    with contextlib.closing(mysqld.connect()) as holder, holder.cursor() as cursor:
+        cursor.execute(f"LOCK TABLES {TABLE} WRITE")
         with pytest.raises(StepFailed):
             readable.servers().table_sum(CLUSTER, "db1", TABLE, give_up)
         within(3, lambda: not mysqld.rows(running)[0]["found"], "it has ended, with the lock still held")

@@ -30,12 +30,19 @@ class Row:
 
 
 def _channel(s: Situation, name: str) -> Channel | None:
+    """By which it follows; what is left of one on the primary has a row of its own."""
     state = s.snapshot.state(name)
-    return state.main if state is not None else None
+    return state.main if state is not None and _left(s, name) is None else None
 
 
 def _state(s: Situation, name: str) -> ServerState | None:
     return s.snapshot.state(name)
+
+
+def _left(s: Situation, name: str) -> Channel | None:
+    """The default channel of the recorded primary, while nothing comes in by it."""
+    main = s.primary.main if s.primary is not None and name == s.recorded.name else None
+    return main if main is not None and main.receiver is not Thread.YES else None
 
 
 def access_denied(s: Situation, name: str) -> str | None:
@@ -63,6 +70,15 @@ def receiver_stopped(s: Situation, name: str) -> str | None:
     channel = _channel(s, name)
     stopped = channel is not None and channel.receiver is Thread.NO and not channel.receiver_trouble
     return "" if stopped else None
+
+
+def old_source_left(s: Situation, name: str) -> str | None:
+    """The primary has a source, by which it once followed: a START REPLICA there would take in another history."""
+    channel, state = _left(s, name), _state(s, name)
+    if channel is None or state is None:
+        return None
+    rest = f"; received and not executed: {len(state.unapplied)}" if state.unapplied else ""
+    return f"{channel.source}{rest}"
 
 
 def applier_error(s: Situation, name: str) -> str | None:
@@ -103,7 +119,7 @@ def errant_transactions(s: Situation, name: str) -> str | None:
 def follows_stranger(s: Situation, name: str) -> str | None:
     """It follows a server that is not listed."""
     state = _state(s, name)
-    source = s.source_of(state) if state is not None else ""
+    source = s.source_of(state) if state is not None and _left(s, name) is None else ""
     return source if source and source not in {spec.name for spec in s.policy.servers} else None
 
 
@@ -187,7 +203,7 @@ def disk_takes_nothing(s: Situation, name: str) -> str | None:
 def source_down(s: Situation, name: str) -> str | None:
     """A chained replica whose own source is away gets nothing, although the primary lives."""
     state = _state(s, name)
-    source = s.source_of(state) if state is not None else ""
+    source = s.source_of(state) if state is not None and _left(s, name) is None else ""
     away = source in s.snapshot.sights and s.snapshot.state(source) is None
     return source if away and source != s.recorded.name else None
 
@@ -206,6 +222,13 @@ PROBLEMS: tuple[Row, ...] = (
     Row("unreachable", "{name} could not be read: {detail}", "look at the server and at the way to it", unreachable),
     Row("receiver-error", "the receiver of {name} fails: {detail}", "mend what the error names", receiver_error),
     Row("receiver-stopped", "the receiver of {name} is stopped", "START REPLICA IO_THREAD", receiver_stopped),
+    Row(
+        "old-source-left",
+        "{name} is the primary and has a source left: {detail}",
+        "RESET REPLICA ALL FOR CHANNEL '' there; never START REPLICA, which would take in another server's history; "
+        "keep its relay logs first where something is not executed",
+        old_source_left,
+    ),
     Row("applier-error", "the applier of {name} fails: {detail}", "mend what the error names", applier_error),
     Row(
         "relay-log-damaged",

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -142,24 +143,32 @@ def unit_of(pid: int) -> str:
 
 
 def start(how: Started) -> None:
-    """Start it the same way: by its unit where it has one, else as the process that it was."""
-    nothing = subprocess.DEVNULL
+    """Start it the same way: by its unit where it has one, else by becoming the process that it was."""
     if how.unit:
-        subprocess.run(["systemctl", "start", "--no-block", how.unit], check=False, stdin=nothing, timeout=60)
+        command = ["systemctl", "start", "--no-block", how.unit]
+        subprocess.run(command, check=False, stdin=subprocess.DEVNULL, timeout=60)
         return
-    os.umask(how.umask)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, how.files)
-    account = {"user": how.user, "group": how.group, "extra_groups": list(how.groups)} if os.geteuid() == 0 else {}
-    with open(how.output, "ab") as output:
-        subprocess.Popen(  # type: ignore[call-overload]
-            how.words,
-            executable=how.program,
-            env=how.environment,
-            cwd=how.folder,
-            stdin=nothing,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            **account,
-        )
+    if os.geteuid() == 0:
+        os.setgroups(list(how.groups))
+        os.setgid(how.group)
+        os.setuid(how.user)
+    os.umask(how.umask)
+    os.chdir(how.folder)
+    speak_into(how.output)
+    for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored_by_python, signal.SIG_DFL)
+    os.execve(how.program, how.words, dict(how.environment))
+
+
+def speak_into(output: str) -> None:
+    """Send what is said to the file it went to; what cannot be opened is done without.
+
+    Only for who runs as that account already: the account chose the file's name, and for root it would open any file.
+    """
+    with contextlib.suppress(OSError):
+        line = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOCTTY, 0o640)
+        os.dup2(line, 1)
+        os.dup2(line, 2)
+        os.close(line)

@@ -25,7 +25,6 @@ class Situation:
     """One snapshot in its history under a policy. `now` is our clock's seconds, `wall` the time of day's.
 
     Invariant: the history has taken in the snapshot already. `request` is a person's wish, None for the manager itself.
-    `sides` are those who would have a part in a clone, where one is wanted.
     `sides` is what those say who would have a part in a clone, where one is wanted.
     """
 

@@ -31,7 +31,7 @@ def restore(step: RestoreDurability, hands: Hands) -> str:
     """StepFailed where the server does not say that it is as before."""
     was = hands.relaxed.get(step.server)
     if was is None:
-        return "it was never changed"
+        return "nothing is left to give back"
     claim = hands.claimed(step.server)
     claim.set_durability(was)
     found = claim.durability()

@@ -129,9 +129,9 @@ class Shelf:
 class Memory:
     """What this manager remembers of one cluster; used by one thread only.
 
-    `publish` tells everybody a look that was taken in the middle of a turn, `progress` how an operation that waits gets
-    on. `asked` tells when we asked the standbys
-    which question (our clock), `answered` is the last that we answered as a standby ourselves.
+    `publish` tells everybody a look that was taken in the middle of a turn, `progress` how an operation that waits
+    gets on. `asked` tells when we asked the standbys which question (our clock), `answered` is the last that we
+    answered as a standby ourselves.
     """
 
     def __init__(self) -> None:

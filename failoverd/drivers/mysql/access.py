@@ -10,14 +10,19 @@ from failoverd.model.sight import Endpoint
 Tls = Literal["off", "preferred", "required", "verify", "verify-identity"]
 
 
+def insists(tls: Tls) -> bool:
+    """Whether nothing may be said without encryption."""
+    return tls not in {"off", "preferred"}
+
+
 @dataclass(frozen=True, slots=True)
 class ServerAccess:
     """One member of a cluster and the manager's account there.
 
     `tls` verify: the chain must lead to `ca_file`, names are not compared (MySQL's own certificates name no host).
     verify-identity: the certificate must also name the host as it is listed; without a `ca_file` the system's
-    authorities are asked. `admin_port` is tried when the
-    ordinary port is out of connections. Semi-sync is read where the cluster is `lossless`. The password is never shown.
+    authorities are asked. `admin_port` is tried when the ordinary port is out of connections. Semi-sync is read where
+    the cluster is `lossless`. The password is never shown.
     """
 
     cluster: str

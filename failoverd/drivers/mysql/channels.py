@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from failoverd.drivers.mysql import filters, statements
-from failoverd.drivers.mysql.access import ReplicationAccess
+from failoverd.drivers.mysql.access import ReplicationAccess, insists
 from failoverd.drivers.mysql.claim_session import LIMIT, ClaimSession
 from failoverd.drivers.mysql.partial import Partial
 from failoverd.drivers.mysql.statements import Statement
@@ -85,7 +85,7 @@ class Channels:
                 "give it SOURCE_AUTO_POSITION = 1 by hand",
             )
         options = {"SOURCE_HOST": source.host, "SOURCE_PORT": source.port, **self._login(), **self._timing()}
-        if self._replication.tls in {"off", "preferred"}:
+        if not insists(self._replication.tls):
             options["GET_SOURCE_PUBLIC_KEY"] = 1
         self._tune()
         try:
@@ -197,7 +197,7 @@ class Channels:
             options["SOURCE_SSL_VERIFY_SERVER_CERT"] = int(replication.tls != "verify" or not replication.ca_file)
             if replication.ca_file:
                 options["SOURCE_SSL_CA"] = replication.ca_file
-        if replication.tls in {"off", "preferred"}:
+        if not insists(replication.tls):
             options["GET_SOURCE_PUBLIC_KEY"] = 1
         self._tune()
         self._send(options)

@@ -10,7 +10,7 @@ import contextlib
 import select
 from collections.abc import Callable
 
-from failoverd.drivers.mysql.access import ServerAccess
+from failoverd.drivers.mysql.access import ServerAccess, insists
 from failoverd.drivers.mysql.claim_session import ClaimSession
 from failoverd.drivers.mysql.session import Session
 from failoverd.drivers.mysql.statements import KILL, Statement
@@ -32,6 +32,11 @@ _EVERY = 0.5  # seconds between two looks at the progress
 _LIMIT = 4.0
 
 
+def clone_by(access: ServerAccess) -> Statement:
+    """The statement that clones: encrypted wherever sessions have to be."""
+    return CLONE_BY_TLS if insists(access.tls) else CLONE
+
+
 class Cloning:
     """Clones into one claimed server; `another` opens a second session there, for looking and for ending it."""
 
@@ -43,7 +48,6 @@ class Cloning:
     def run(self, donor: Endpoint, heed: Callable[[CloneProgress], None]) -> None:
         """Overwrite it; returns when the copy is whole and its mysqld ends. StepFailed where it is not."""
         access = self._access
-        statement = CLONE_BY_TLS if access.tls in {"required", "verify"} else CLONE
         self._session.change(DONORS, str(donor))
         self._session.change(ADMIT)
         state = self._session.read()
@@ -51,7 +55,7 @@ class Cloning:
             raise StepFailed(f"{self._session.where} is open", "nothing is overwritten on an open server")
         watching = self._another(_LIMIT)
         try:
-            asked = statement.say(access.user, donor.host, donor.port, access.password)
+            asked = clone_by(access).say(access.user, donor.host, donor.port, access.password)
             with self._session.under_way(asked) as line:
                 while not select.select([line], [], [], _EVERY)[0]:
                     heed(self._progress(watching))

@@ -14,7 +14,7 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from failoverd.drivers.mysql import failures, wire
-from failoverd.drivers.mysql.access import ServerAccess
+from failoverd.drivers.mysql.access import ServerAccess, insists
 from failoverd.drivers.mysql.results import Talk
 from failoverd.drivers.mysql.statements import LOOKED, PREPARE_SESSION, Said, Statement
 from failoverd.model.errors import ConnectFailed, TimedOut
@@ -257,7 +257,7 @@ class Doorstep:
             if _no_tls(error) and access.tls == "preferred":
                 return None
             raise failures.no_session(access.where, why, error, (access.password,)) from error
-        if access.tls not in {"off", "preferred"} and not connection.encrypted:
+        if insists(access.tls) and not connection.encrypted:
             connection.close()
             line.close()
             return None

@@ -55,7 +55,8 @@ class Cloning:
             raise StepFailed(f"{self._session.where} is open", "nothing is overwritten on an open server")
         watching = self._another(_LIMIT)
         try:
-            asked = clone_by(access).say(access.user, donor.host, donor.port, access.password)
+            statement = clone_by(access)
+            asked = statement.say(access.user, donor.host, donor.port, access.password)
             with self._session.under_way(asked) as line:
                 while not select.select([line], [], [], _EVERY)[0]:
                     heed(self._progress(watching))

@@ -7,6 +7,7 @@ import click
 from failoverd.cli.render import explained_view, show
 from failoverd.cli.session import Session, examples, json_option
 from failoverd.config.explain import explain
+from failoverd.model.counted import counted
 
 
 @click.group()
@@ -24,7 +25,9 @@ def check(session: Session) -> None:
     if session.as_json:
         session.document({"file": str(found.path), "clusters": list(found.config.clusters), "errors": []})
     else:
-        click.echo(f"{found.path}: no errors; clusters {', '.join(found.config.clusters)}, {servers} servers")
+        click.echo(
+            f"{found.path}: no errors; clusters {', '.join(found.config.clusters)}, {counted(servers, 'server')}"
+        )
 
 
 @config.command("explain", epilog=examples("config explain", "config explain --json"))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from failoverd.cli.session import Session
 from failoverd.drill import catalog, junit, page, report
 from failoverd.drill.trend import distribution
+from failoverd.model.counted import counted
 
 Document = Mapping[str, Any]
 _EXITS: Final = {"passed": 0, "failed": 1, "aborted": 1}
@@ -61,7 +62,7 @@ def distribution_lines(runs: Sequence[Document]) -> Iterator[str]:
         if len(mine) < 2:
             continue
         told = distribution(mine)
-        yield f"{told['drill']}: {told['passed']} of {told['runs']} passed, {told['lost_rows']} rows lost"
+        yield f"{told['drill']}: {told['passed']} of {told['runs']} passed, {counted(told['lost_rows'], 'row')} lost"
         for name, found in told["figures"].items():
             low, high = found["least"], found["most"]
             yield f"  {name}: median {found['median']:.3f} s, {low:.3f} to {high:.3f} s"

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option
+from failoverd.model.counted import counted
 from failoverd.service.errant import Wanted
 
 
@@ -45,7 +46,9 @@ def errant(session: Session, /, cluster: str, server: str | None, show: int, exp
 def lines_of(one: Mapping[str, Any]) -> list[str]:
     """One server for people."""
     count = one["transactions"]
-    lines = [f"{one['name']}: {count} errant transactions  {one['gtids']}" if count else f"{one['name']}: nothing"]
+    lines = [
+        f"{one['name']}: {counted(count, 'errant transaction')}  {one['gtids']}" if count else f"{one['name']}: nothing"
+    ]
     for shown in one["shown"]:
         lines += lines_of_one(shown)
     if count > len(one["shown"]):

@@ -9,6 +9,7 @@ import click
 from failoverd.cli.session import Session, json_option
 from failoverd.drivers.mysql.local import query_with_names
 from failoverd.lab import Lab, Options
+from failoverd.model.counted import counted
 from failoverd.model.errors import ConfigError
 
 _NAME = click.option("--name", default="lab", show_default=True, help="Which lab.")
@@ -141,12 +142,12 @@ _on_host("stop", lambda there, host: there.fault.stop(host), "Freeze its mysqld 
 _on_host("cont", lambda there, host: there.fault.cont(host), "Let it go on (SIGCONT).")
 _on_host("poweroff", lambda there, host: there.fault.poweroff(host), "Cut its power: the link first, then everything.")
 _on_host("start", lambda there, host: there.fault.start(host), "Start what is dead: the host, its mysqld, its disk.")
-_on_host("fill-disk", lambda there, host: f"{there.fault.fill_disk(host)} bytes", "Use up its disk.")
+_on_host("fill-disk", lambda there, host: counted(there.fault.fill_disk(host), "byte"), "Use up its disk.")
 _on_host("read-only-fs", lambda there, host: there.fault.read_only_fs(host), "Let its disk turn read-only.")
 _on_host("damage-relay", lambda there, host: there.fault.damage_relay(host), "Damage its unapplied relay log.")
 _on_host(
     "exhaust-connections",
-    lambda there, host: f"{there.fault.exhaust_connections(host)} sessions",
+    lambda there, host: counted(there.fault.exhaust_connections(host), "session"),
     "Use up the connections that ordinary accounts may have.",
 )
 

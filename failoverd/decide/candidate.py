@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from failoverd.decide.errant import errant, legitimate
 from failoverd.gtid import GtidSet
+from failoverd.model.counted import counted
 from failoverd.model.errors import FailoverdError
 from failoverd.model.history import History
 from failoverd.model.policy import ClusterPolicy, Promote, ServerSpec
@@ -330,7 +331,7 @@ def lost_to(ground: Field, state: ServerState, elect: ServerState | None, wanted
     if mine[1] != best[1]:
         return f"its relay log is damaged: {state.main.damage if state.main else ''}"
     if mine[2] != best[2]:
-        return f"{elect.name} is ahead of it by {mine[2] - best[2]} transactions"
+        return f"{elect.name} is ahead of it by {counted(mine[2] - best[2], 'transaction')}"
     if mine[3] != best[3]:
         return f"equal to {elect.name}, which is preferred"
     return f"equal to {elect.name}, which {'is on the old site' if mine[4] != best[4] else 'comes first'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from failoverd.decide.reopening import obstacle, restarted
 from failoverd.decide.situation import SHUT_DOOR, Situation
 from failoverd.decide.testimony import Word
+from failoverd.model.counted import counted
 from failoverd.model.sight import ServerState, Unreachable, Waits, Why
 
 # An open session can still commit for about three seconds after the port began to refuse; without an agent's word
@@ -193,7 +194,7 @@ def crashed_again(s: Situation) -> str | None:
 def _crashes(s: Situation) -> str | None:
     loop = s.policy.detection.crash_loop
     count = sum(1 for at in s.history.crashes if s.now - at <= loop.within)
-    return f"{count} times in {loop.within:g} s" if count >= loop.restarts else None
+    return f"{counted(count, 'time')} in {loop.within:g} s" if count >= loop.restarts else None
 
 
 def disk_read_only(s: Situation) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from failoverd.model.control import Standing, Wishes
+from failoverd.model.counted import counted
 from failoverd.model.load import Loads, loads_of, loads_text
 from failoverd.model.plans import Kind
 from failoverd.model.policy import SwitchoverPolicy
@@ -222,7 +223,7 @@ def progress(wishes: Wishes, standing: Standing, now: float) -> str:
         budget = wishes.within(standing.limits).freeze_budget
         parts.append(f"no writes for {now - standing.frozen_at:.2f} s of {budget:g} s")
     if standing.outstanding is not None:
-        parts.append(f"{standing.outstanding} transactions outstanding")
+        parts.append(f"{counted(standing.outstanding, 'transaction')} outstanding")
     if standing.rate is not None:
         parts.append(f"{standing.rate:.0f}/s")
     if standing.eta is not None:

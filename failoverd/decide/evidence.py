@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from failoverd.decide.situation import Situation
 from failoverd.decide.testimony import Word
+from failoverd.model.counted import counted
 from failoverd.model.sight import ServerState
 from failoverd.model.verdict import Evidence
 
@@ -47,7 +48,7 @@ def _disk(s: Situation) -> tuple[Evidence, ...]:
 def _misses(s: Situation) -> tuple[Evidence, ...]:
     if not s.history.misses:
         return ()
-    return (Evidence("misses", "sql", s.elapsed, f"missed {s.history.misses} times in {s.elapsed:.1f} s"),)
+    return (Evidence("misses", "sql", s.elapsed, f"missed {counted(s.history.misses, 'time')} in {s.elapsed:.1f} s"),)
 
 
 def _agent(s: Situation) -> tuple[Evidence, ...]:

@@ -9,6 +9,7 @@ from failoverd.decide.reopening import danger, unknown
 from failoverd.decide.situation import Situation
 from failoverd.decide.testimony import Word
 from failoverd.model.ackers import able_ones, possible, staying
+from failoverd.model.counted import counted
 from failoverd.model.hooks import Point
 from failoverd.model.host import LogKind
 from failoverd.model.plans import Kind
@@ -151,7 +152,7 @@ def epoch_behind(c: Case) -> Measured | None:
 def not_claimed(c: Case) -> Measured | None:
     """Too few servers can be claimed to be sure that no other manager changes them."""
     reached, needed = len(c.s.others()), c.s.policy.claims_needed(c.s.recorded.name)
-    return Measured(f"{reached} servers", f"{needed}", f"{reached} of {needed}") if reached < needed else None
+    return Measured(counted(reached, "server"), f"{needed}", f"{reached} of {needed}") if reached < needed else None
 
 
 def fencing_impossible(c: Case) -> Measured | None:
@@ -168,7 +169,7 @@ def errant_candidate(c: Case) -> Measured | None:
     only = c.ranking.stopped_only_by("errant") if not c.ranking.elect else ()
     counts = dict(c.ranking.errant)
     found = [f"{name} has {counts[name].shorten()}" for name in only if name in counts]
-    return Measured(f"{len(found)} servers", "0", "; ".join(found)) if found else None
+    return Measured(counted(len(found), "server"), "0", "; ".join(found)) if found else None
 
 
 def other_channels(c: Case) -> Measured | None:
@@ -204,7 +205,7 @@ def missing_transactions(c: Case) -> Measured | None:
     allowed, count = _allowed(c.s), len(c.ranking.missing)
     if allowed is None or count <= allowed or not c.ranking.elect:
         return None
-    return Measured(f"{count} transactions", f"{allowed}", f"{count}: {c.ranking.missing.shorten()}")
+    return Measured(counted(count, "transaction"), f"{allowed}", f"{count}: {c.ranking.missing.shorten()}")
 
 
 def acks_unaccounted(c: Case) -> Measured | None:
@@ -216,12 +217,14 @@ def acks_unaccounted(c: Case) -> Measured | None:
     if not c.s.lossless or c.s.primary is not None or _logs_read(c.s):
         return None
     ackers = possible(c.s.policy, c.s.recorded)
-    counted = {state.name for state in c.s.others()} & ackers
+    present = {state.name for state in c.s.others()} & ackers
     needed = len(ackers) - c.s.policy.semi_sync.wait_count + 1
-    if len(counted) >= needed:
+    if len(present) >= needed:
         return None
-    absent = ", ".join(sorted(ackers - counted))
-    return Measured(f"{len(counted)} servers", f"{needed}", f"{len(counted)} of {len(ackers)} counted, not {absent}")
+    absent = ", ".join(sorted(ackers - present))
+    return Measured(
+        counted(len(present), "server"), f"{needed}", f"{len(present)} of {len(ackers)} counted, not {absent}"
+    )
 
 
 def _logs_read(s: Situation) -> bool:
@@ -247,7 +250,7 @@ def no_ackers(c: Case) -> Measured | None:
     else:
         found = staying(c.s.snapshot, policy, primary).count
     wanted = policy.semi_sync.wait_count
-    return Measured(f"{found} servers", f"{wanted}", f"{found} of {wanted}") if found < wanted else None
+    return Measured(counted(found, "server"), f"{wanted}", f"{found} of {wanted}") if found < wanted else None
 
 
 def _allowed(s: Situation) -> int | None:
@@ -266,7 +269,9 @@ def site_guard(c: Case) -> Measured | None:
     if count <= guard.clusters:
         return None
     return Measured(
-        f"{count} clusters", f"{guard.clusters}", f"{count} within {guard.within:g} s, also {', '.join(others)}"
+        counted(count, "cluster"),
+        f"{guard.clusters}",
+        f"{count} within {guard.within:g} s, also {', '.join(others)}",
     )
 
 

@@ -9,6 +9,7 @@ from failoverd.decide.candidate import OWN_CHANNELS
 from failoverd.decide.errant import errant
 from failoverd.decide.situation import Situation
 from failoverd.model.ackers import strangers
+from failoverd.model.counted import counted
 from failoverd.model.history import disk_trouble
 from failoverd.model.host import AgentSilent
 from failoverd.model.sight import Channel, ServerState, Thread, Why
@@ -167,7 +168,9 @@ def acks_too_few(s: Situation, name: str) -> str | None:
     state, wanted = _state(s, name), s.policy.semi_sync.wait_count
     if state is None or name != s.recorded.name or not state.semi_sync.source_on or state.semi_sync.clients >= wanted:
         return None
-    return f"{state.semi_sync.clients} of {wanted}, {state.semi_sync.waiting} sessions wait"
+    return (
+        f"{state.semi_sync.clients} of {wanted}, {counted(state.semi_sync.waiting, 'session waits', 'sessions wait')}"
+    )
 
 
 def not_acknowledging(s: Situation, name: str) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from failoverd.decide import candidate, grants, problems
 from failoverd.decide.fitness import SERVER_ROWS, ServerRow
 from failoverd.decide.situation import Situation
+from failoverd.model.counted import counted
 from failoverd.model.finding import Finding, Severity
 from failoverd.model.history import History, Recorded
 from failoverd.model.host import AgentSilent
@@ -238,9 +239,8 @@ def _evidence(snapshot: TopologySnapshot, name: str) -> str:
         return f"{name} is ready"
     follows = f"follows {state.main.source}" if state.main is not None else "follows nobody"
     role = "takes writes" if state.writable else "closed"
-    return (
-        f"{name} is ready: version {state.version}, {role}, {follows}, {state.executed.count()} transactions executed"
-    )
+    executed = f"{counted(state.executed.count(), 'transaction')} executed"
+    return f"{name} is ready: version {state.version}, {role}, {follows}, {executed}"
 
 
 def about_cluster(ground: Ground, rows: tuple[ClusterRow, ...] = CLUSTER_ROWS) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from failoverd.decide.situation import Situation
 from failoverd.gtid import GtidSet
 from failoverd.model.comings import Comings
+from failoverd.model.counted import counted
 from failoverd.model.divergence import Cure
 from failoverd.model.host import HostFacts
 from failoverd.model.sight import ServerState, Thread, Why
@@ -205,7 +206,9 @@ def diverged(s: Situation) -> str:
     more, name = tail(s) - named(s, Cure.INJECT), s.request.to if s.request is not None else ""
     if s.request is not None and s.request.clone is not None and s.request.clone.discard:
         return ""
-    return f"{name} has {len(more)} transactions that {s.recorded.name} lacks: {more.shorten()}" if more else ""
+    return (
+        f"{name} has {counted(len(more), 'transaction')} that {s.recorded.name} lacks: {more.shorten()}" if more else ""
+    )
 
 
 def named(s: Situation, *cures: Cure) -> GtidSet:
@@ -245,7 +248,7 @@ def logs_gone(s: Situation) -> str:
     if state is None or primary is None or overwritten(s):
         return ""
     gone = primary.purged - state.holds
-    return f"{primary.name} has purged {len(gone)} transactions that {state.name} lacks" if gone else ""
+    return f"{primary.name} has purged {counted(len(gone), 'transaction')} that {state.name} lacks" if gone else ""
 
 
 def unapplied(s: Situation) -> str:

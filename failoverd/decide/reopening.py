@@ -5,6 +5,7 @@ from __future__ import annotations
 from failoverd.decide.errant import legitimate
 from failoverd.decide.situation import Situation
 from failoverd.gtid import GtidSet
+from failoverd.model.counted import counted
 from failoverd.model.history import START_JITTER
 from failoverd.model.sight import ServerState
 
@@ -70,7 +71,7 @@ def _ahead(s: Situation, primary: ServerState, *, own: bool) -> str:
         ahead = _counted(s, held.get(spec.name, GtidSet())) - primary.executed
         ahead = ahead.of_uuid(primary.server_uuid) if own else ahead
         if ahead and spec.name != primary.name:
-            return f"{spec.name} holds {len(ahead)} transactions that it lacks: {ahead.shorten()}"
+            return f"{spec.name} holds {counted(len(ahead), 'transaction')} that it lacks: {ahead.shorten()}"
     return ""
 
 

@@ -12,6 +12,7 @@ from failoverd.decide.candidate import rank
 from failoverd.decide.measures import Case, Measured, epoch_behind, operation_open
 from failoverd.decide.situation import Situation
 from failoverd.model.ackers import able_ones
+from failoverd.model.counted import counted
 from failoverd.model.policy import Promote, ServerSpec
 from failoverd.model.ranking import Ranking
 from failoverd.model.sight import ServerState, Thread
@@ -97,7 +98,7 @@ def no_ackers(c: Case) -> Measured | None:
         return None
     apart, wanted = frozenset({elect, *dict(c.ranking.errant)}), policy.semi_sync.wait_count
     found = len(able_ones(c.s.snapshot, policy, apart))
-    return Measured(f"{found} servers", f"{wanted}", f"{found} of {wanted}") if found < wanted else None
+    return Measured(counted(found, "server"), f"{wanted}", f"{found} of {wanted}") if found < wanted else None
 
 
 SWITCHING: tuple[Row, ...] = (

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from failoverd.drill.figures import outage
+from failoverd.model.counted import counted
 from failoverd.model.rehearsed import Measured, Sight
 from failoverd.model.runbook import Abort, Expectation, Role
 
@@ -130,7 +131,9 @@ def _one_writer(expectation: Expectation, measured: Measured) -> Judged:
         return Judged(expectation, Outcome.PENDING, "so far")
     last = found[-1].writers if found else ()
     outcome = Outcome.MET if len(last) == 1 else Outcome.FAILED
-    return Judged(expectation, outcome, f"{len(found)} looks; in the end {', '.join(last) or 'nobody'} takes writes")
+    return Judged(
+        expectation, outcome, f"{counted(len(found), 'look')}; in the end {', '.join(last) or 'nobody'} takes writes"
+    )
 
 
 def _no_failover(expectation: Expectation, measured: Measured) -> Judged:
@@ -164,13 +167,14 @@ def _lost_rows(expectation: Expectation, measured: Measured) -> Judged:
     rows = measured.rows
     lost = rows.lost if rows else ()
     some = f" (the first is {lost[0]})" if lost else ""
-    words = f"{len(lost)} of {rows.acknowledged} acknowledged rows are lost on {rows.server}{some}" if rows else ""
+    among = counted(rows.acknowledged, "acknowledged row") if rows else ""
+    words = f"{len(lost)} of {among} are lost on {rows.server}{some}" if rows else ""
     return _counted(expectation, measured, len(lost), words)
 
 
 def _duplicate_rows(expectation: Expectation, measured: Measured) -> Judged:
     count = measured.rows.duplicates if measured.rows else 0
-    return _counted(expectation, measured, count, f"{count} rows are there twice")
+    return _counted(expectation, measured, count, counted(count, "row is there twice", "rows are there twice"))
 
 
 def _stale_reads_below(expectation: Expectation, measured: Measured) -> Judged:
@@ -178,7 +182,7 @@ def _stale_reads_below(expectation: Expectation, measured: Measured) -> Judged:
     found = [one for one in measured.stale if (measured.struck or 0.0) <= one.at <= limit]
     worst = max(found, key=lambda one: one.seconds, default=None)
     if worst is not None and worst.seconds >= float(expectation.value):
-        words = f"{worst.server} lacked {worst.rows} rows, the oldest {worst.seconds:.3f} s old"
+        words = f"{worst.server} lacked {counted(worst.rows, 'row')}, the oldest {worst.seconds:.3f} s old"
         return Judged(expectation, Outcome.FAILED, words, worst.at)
     if measured.final and not measured.reads:
         return Judged(expectation, Outcome.FAILED, "no replica was read")

@@ -137,7 +137,7 @@ class DivergenceFiles:
             raise StepFailed(f"{unsaid['gtid']} cannot be replayed", why, "leave it out, and mend it by hand")
         found = tuple(change_from(row) for one in wanted for row in one["rows"])
         if len(found) > MOST_REPLAYED:
-            raise StepFailed(f"{len(found)} rows are too many for one transaction", f"allowed are {MOST_REPLAYED}")
+            raise StepFailed("too many rows for one transaction", f"{len(found)}, allowed are {MOST_REPLAYED}")
         return found
 
     def show(self, order: ExportOrder, most: int) -> tuple[Mapping[str, object], ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from failoverd.execute.hands import Hands
 from failoverd.execute.rejoin import looked_at
 from failoverd.model.comparing import TableSum
+from failoverd.model.counted import counted
 from failoverd.model.errors import StepFailed, TimedOut
 from failoverd.model.steps import CompareTable
 
@@ -81,11 +82,13 @@ def compare_table(step: CompareTable, hands: Hands) -> str:
             why = "neither server has it"
             break
         elif ours.checksum == theirs.checksum:
-            return f"equal: checksum {ours.checksum} on both, each at the same {len(ours.after)} transactions"
+            return (
+                f"equal: checksum {ours.checksum} on both, each at the same {counted(len(ours.after), 'transaction')}"
+            )
         elif doubted:
             raise StepFailed(
                 f"{step.table} differs: {said(ours)} on {step.server}, {said(theirs)} on {step.primary}",
-                f"both at the same {len(ours.after)} transactions; {step.server} stays attached",
+                f"both at the same {counted(len(ours.after), 'transaction')}; {step.server} stays attached",
             )
         else:
             doubted = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 from failoverd.execute.hands import Hands
 from failoverd.execute.pace import Pace
 from failoverd.gtid import GtidSet
+from failoverd.model.counted import counted
 from failoverd.model.errors import RecoveryIncomplete
 from failoverd.model.sight import Channel, ServerState
 from failoverd.model.stall import TRANSIENT, Blocker, down
@@ -40,7 +41,9 @@ class Drainage:
             state = self._claim.read()
             left = self._gtids - state.executed
             if self._pace.moved(-len(left)):
-                self._hands.tell(f"{self._claim.name}: {len(left)} transactions to execute{self._pace.eta(len(left))}")
+                self._hands.tell(
+                    f"{self._claim.name}: {counted(len(left), 'transaction')} to execute{self._pace.eta(len(left))}"
+                )
             if self._pace.idle() >= LOOK_AFTER:
                 self._remedy(state)
             if self._pace.idle() > self._stall:
@@ -85,4 +88,8 @@ class Drainage:
     def _incomplete(self, left: GtidSet, what: str) -> RecoveryIncomplete:
         off = "" if self._hands.policy.failover.kill_blockers else "; failover.kill_blockers is off"
         because = f"; held up: {self._why}{off}" if self._why else ""
-        return RecoveryIncomplete(what, f"{len(left)} transactions are left: {left.shorten()}{because}", left)
+        return RecoveryIncomplete(
+            what,
+            f"{counted(len(left), 'transaction is left', 'transactions are left')}: {left.shorten()}{because}",
+            left,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from failoverd.execute.hands import Hands
+from failoverd.model.counted import counted
 from failoverd.model.errors import AgentError, StepFailed
 from failoverd.model.host import FenceProof
 from failoverd.model.steps import FenceHost, FenceSession, ReleaseFence
@@ -36,7 +37,7 @@ def fence_session(step: FenceSession, hands: Hands) -> str:
     if claim.read().writable:
         hands.fence = FenceProof(step.server, UNFENCED, proven=False)
         raise StepFailed(f"{step.server} still takes writes", "super_read_only did not stay on")
-    how = f"super_read_only read back ON, {ended} client sessions ended"
+    how = f"super_read_only read back ON, {counted(ended, 'client session')} ended"
     hands.fence = FenceProof(step.server, how, proven=True)
     return how
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from failoverd.execute.hands import Hands
+from failoverd.model.counted import counted
 from failoverd.model.errors import HeldElsewhere, StepFailed
 from failoverd.model.sight import Thread
 from failoverd.model.steps import ClaimServer, StartApplier, StartReceiver, StopReceiver
@@ -29,7 +30,7 @@ def stop_receiver(step: StopReceiver, hands: Hands) -> str:
     state = claim.read()
     if state.main is not None and state.main.receiver is not Thread.NO:
         raise StepFailed(f"the receiver of {step.server} is still {state.main.receiver}")
-    return f"{len(state.holds)} transactions held"
+    return f"{counted(len(state.holds), 'transaction')} held"
 
 
 def start_receiver(step: StartReceiver, hands: Hands) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from failoverd.execute.hands import Hands
+from failoverd.model.counted import counted
 from failoverd.model.errors import AgentError, StepFailed
 
 # Where no agent answers, what was received is executed within this, or the replica is left as it is (seconds).
@@ -28,5 +29,6 @@ def keep(server: str, hands: Hands) -> None:
         claim = hands.claimed(server)
         rest = claim.read().unapplied
         if not claim.wait_executed(rest, EXECUTED_WITHIN):
-            what = f"{server} has received and not executed {rest.count()} transactions, and nobody kept its relay logs"
+            lost = counted(rest.count(), "transaction")
+            what = f"{server} has received and not executed {lost}, and nobody kept its relay logs"
             raise StepFailed(what, str(error), "it is left as it is until its agent answers") from error

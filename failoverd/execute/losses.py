@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from failoverd.execute.hands import Hands
+from failoverd.model.counted import counted
 from failoverd.model.errors import RecoveryIncomplete
 from failoverd.model.plans import EntryKind
 from failoverd.model.verdict import Refusal
@@ -19,7 +20,7 @@ def give_up(error: RecoveryIncomplete, hands: Hands) -> str:
         raise error
     hands.write(EntryKind.GIVEN_UP, {"gtids": str(error.left), "why": error.what}, wait=True)
     hands.given_up |= error.left
-    return f"given up as accepted, {len(error.left)} transactions: {error.left.shorten()}; {error.what}"
+    return f"given up as accepted, {counted(len(error.left), 'transaction')}: {error.left.shorten()}; {error.what}"
 
 
 def refuse(error: RecoveryIncomplete, hands: Hands) -> RecoveryIncomplete:
@@ -37,4 +38,4 @@ def accepted(hands: Hands) -> int | None:
 def refusal(error: RecoveryIncomplete, allowed: str) -> Refusal:
     """The row of the refusal table that is found out only while recovering."""
     sentence = f"recovery did not end: {error.what}, {error.detail}"
-    return Refusal(INCOMPLETE, sentence, f"{len(error.left)} transactions", allowed)
+    return Refusal(INCOMPLETE, sentence, counted(len(error.left), "transaction"), allowed)

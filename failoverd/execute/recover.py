@@ -9,6 +9,7 @@ from failoverd.execute.hands import Hands
 from failoverd.execute.keeping import keeping
 from failoverd.execute.losses import give_up, refuse
 from failoverd.execute.pace import Pace
+from failoverd.model.counted import counted
 from failoverd.model.errors import FailoverdError, RecoveryIncomplete
 from failoverd.model.plans import Saved
 from failoverd.model.sight import Thread
@@ -74,12 +75,16 @@ def fetched(step: Fetch, claim: ClaimedServer, hands: Hands) -> str:
         if state.main is not None and state.main.applier is Thread.NO:
             claim.start_applier("")
         if pace.moved(-len(left)):
-            hands.tell(f"{step.server}: {len(left)} transactions to receive from {step.source}{pace.eta(len(left))}")
+            hands.tell(
+                f"{step.server}: {counted(len(left), 'transaction')} to receive from {step.source}{pace.eta(len(left))}"
+            )
         if pace.idle() > stall:
             trouble = state.main.receiver_trouble.text if state.main else "it has no source"
             what = f"{step.server} has received nothing from {step.source} for {stall:g} s"
-            raise RecoveryIncomplete(what, trouble or f"{len(left)} transactions are left", left)
+            raise RecoveryIncomplete(
+                what, trouble or counted(len(left), "transaction is left", "transactions are left"), left
+            )
         hands.clock.sleep(GLANCE)
     claim.stop_receiver(RECEIVER_STOP_SECONDS)
     hands.saved.append(Saved(lacking, step.source, "replication from a living peer"))
-    return f"{len(lacking)} transactions received"
+    return f"{counted(len(lacking), 'transaction')} received"

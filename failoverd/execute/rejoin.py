@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from failoverd.execute.hands import Hands
 from failoverd.gtid import GtidSet
+from failoverd.model.counted import counted
 from failoverd.model.divergence import ExportOrder
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.sight import ServerState, Thread
@@ -28,7 +29,7 @@ def close_returned(step: CloseReturned, hands: Hands) -> str:
         ended = claim.end_clients()
         if claim.read().writable:
             raise StepFailed(f"{step.server} still takes writes", "super_read_only did not stay on")
-        told = f"super_read_only read back ON, {ended} client sessions ended"
+        told = f"super_read_only read back ON, {counted(ended, 'client session')} ended"
     return f"{told}; {kept(claim)}"
 
 
@@ -51,13 +52,13 @@ def export_divergence(step: ExportDivergence, hands: Hands) -> str:
     more = "".join(f"; {problem}" for problem in kept.problems)
     if kept.lacking:
         raise StepFailed(f"{step.server} does not give {len(kept.lacking)} of them", f"{kept.lacking.shorten()}{more}")
-    return f"{kept.transactions} transactions in {kept.folder}{more}"
+    return f"{counted(kept.transactions, 'transaction')} in {kept.folder}{more}"
 
 
 def inject_empty(step: InjectEmpty, hands: Hands) -> str:
     """Only what is kept on this host, only on the primary while it takes writes, only these names."""
     claim = on_primary(step.server, step.origin, step.gtids, hands)
-    return f"{claim.inject_empty(step.gtids)} empty transactions"
+    return counted(claim.inject_empty(step.gtids), "empty transaction")
 
 
 def replay(step: Replay, hands: Hands) -> str:
@@ -65,7 +66,7 @@ def replay(step: Replay, hands: Hands) -> str:
     claim = on_primary(step.server, step.origin, step.gtids, hands)
     archive = hands.outside.archive
     made = archive.changes(hands.cluster, step.origin, step.gtids) if archive is not None else ()
-    return f"{claim.replay(made)} rows changed, in a transaction of its own"
+    return f"{counted(claim.replay(made), 'row')} changed, in a transaction of its own"
 
 
 def on_primary(server: str, origin: str, gtids: GtidSet, hands: Hands) -> ClaimedServer:
@@ -98,7 +99,7 @@ def prove_attached(step: ProveAttached, hands: Hands) -> str:
         if more:
             raise StepFailed(f"{step.server} has executed what {step.primary} has not", more.shorten())
         if not why:
-            return f"it follows {step.source} and has executed all {len(goal)} transactions; the sets nest"
+            return f"it follows {step.source} and has executed all {counted(len(goal), 'transaction')}; the sets nest"
         stands = standing_still(state)
         if stands:
             raise StepFailed(f"{step.server} stands still: {why}", stands, "failoverd status, failoverd errant")
@@ -132,4 +133,4 @@ def lacking(step: ProveAttached, state: ServerState | None, goal: GtidSet, hands
     main, left = state.main, goal - state.executed
     if main is None or main.receiver is not Thread.YES or main.source != hands.policy.server(step.source).endpoint:
         return f"its receiver has not connected to {step.source}"
-    return f"{len(left)} of {len(goal)} transactions are not executed" if left else ""
+    return f"{len(left)} of {counted(len(goal), 'transaction')} still to execute" if left else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from failoverd.execute.hands import Hands
+from failoverd.model.counted import counted
 from failoverd.model.errors import AgentError, ServerError, StepFailed
 from failoverd.model.sight import ServerState
 from failoverd.model.steps import ApplyReadable, KeepLogs, Refetch
@@ -20,7 +21,7 @@ def keep_logs(step: KeepLogs, hands: Hands) -> str:
         files = hands.agents.keep(hands.cluster, step.server, hands.lease, hands.operation.id)
     except AgentError as error:
         raise StepFailed(f"the log files of {step.server} could not be kept", str(error)) from error
-    return f"{files} files linked under {hands.operation.id}"
+    return f"{counted(files, 'file')} linked under {hands.operation.id}"
 
 
 def apply_readable(step: ApplyReadable, hands: Hands) -> str:
@@ -32,9 +33,9 @@ def apply_readable(step: ApplyReadable, hands: Hands) -> str:
     state = until_stopped(claim, hands)
     done = len(state.executed - before.executed)
     if state.main is None or state.applies:
-        return f"{done} transactions executed, and its applier goes on"
+        return f"{counted(done, 'transaction')} executed, and its applier goes on"
     trouble = state.main.applier_trouble
-    return f"{done} transactions executed, then error {trouble.code}: {trouble.text}"
+    return f"{counted(done, 'transaction')} executed, then error {trouble.code}: {trouble.text}"
 
 
 def start(claim: ClaimedServer) -> None:
@@ -75,4 +76,4 @@ def refetch(step: Refetch, hands: Hands) -> str:
     before = claim.read()
     claim.refetch(step.endpoint, step.elsewhere)
     again = len(before.unapplied)
-    return f"new relay logs from {step.source}, {again} transactions come again"
+    return f"new relay logs from {step.source}, {counted(again, 'transaction comes again', 'transactions come again')}"

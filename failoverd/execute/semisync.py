@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from failoverd.execute.hands import Hands
+from failoverd.model.counted import counted
 from failoverd.model.errors import StepFailed
 from failoverd.model.plans import EntryKind
+from failoverd.model.semisync import SemiSync
 from failoverd.model.steps import Acknowledge, AwaitAcks, GiveUpAcks, StopWaiting
 
 # A replica that is on its way registers within its connect retry of a second; later ones are not waited for.
@@ -26,7 +28,7 @@ def await_acks(step: AwaitAcks, hands: Hands) -> str:
     while True:
         found = claim.read().semi_sync
         if found.ready(step.wait_count):
-            return f"{found.clients} replicas acknowledge"
+            return acknowledging(found)
         if hands.clock.now() > end:
             break
         hands.clock.sleep(POLL)
@@ -34,10 +36,15 @@ def await_acks(step: AwaitAcks, hands: Hands) -> str:
         return give_up(GiveUpAcks(step.server), hands)
     claim.stop_waiting()
     raise StepFailed(
-        f"{found.clients} replicas acknowledge to {step.server}, {step.wait_count} are needed",
+        f"{acknowledging(found)} to {step.server}, wanted are {step.wait_count}",
         f"within {REGISTERED_WITHIN:g} s",
         "mend a replica, or say semi_sync.on_no_ackers: degrade",
     )
+
+
+def acknowledging(found: SemiSync) -> str:
+    """How many acknowledge."""
+    return counted(found.clients, "replica acknowledges", "replicas acknowledge")
 
 
 def give_up(step: GiveUpAcks, hands: Hands) -> str:

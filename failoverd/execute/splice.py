@@ -15,6 +15,7 @@ from failoverd.execute.hands import Hands
 from failoverd.execute.losses import give_up
 from failoverd.execute.pace import Pace
 from failoverd.gtid import GtidSet
+from failoverd.model.counted import counted
 from failoverd.model.errors import AgentError, CoordinationError, FencedOut, RecoveryIncomplete, ServerError
 from failoverd.model.host import Holding, Lot, Spliced
 from failoverd.model.plans import Saved
@@ -78,7 +79,8 @@ class Splicing:
         watch.lap(f"executed in {self._parts} parts" if self._parts > 1 else "executed")
         leave(self._step.server, self._claim, self._hands)
         watch.lap("removed")
-        what = f"{len(self.brought)} transactions, {self._bytes} bytes on channel {SPLICE_CHANNEL}: {watch}"
+        size = f"{counted(len(self.brought), 'transaction')}, {counted(self._bytes, 'byte')}"
+        what = f"{size} on channel {SPLICE_CHANNEL}: {watch}"
         return "; ".join((what, *self._deeds))
 
     def _executed(self, laid: Spliced) -> Spliced | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from failoverd.execute.hands import Hands
 from failoverd.execute.load import too_busy
 from failoverd.execute.pace import Pace
+from failoverd.model.counted import counted
 from failoverd.model.errors import ServerError, StepFailed, TimedOut
 from failoverd.model.plans import Verb
 from failoverd.model.sight import Thread
@@ -99,7 +100,10 @@ def not_ready(elect: ClaimedServer, old: ClaimedServer, hands: Hands, pace: Pace
         return busy, 0.0
     prepared = old.prepared()
     if prepared:
-        return f"{len(prepared)} XA transactions are prepared on {old.name}", 0.0
+        return (
+            f"{counted(len(prepared), 'XA transaction is prepared', 'XA transactions are prepared')} on {old.name}",
+            0.0,
+        )
     main = elect.read().main
     if main is not None and main.applier is Thread.NO:
         hands.given_up_for = f"the applier of {elect.name} does not run"
@@ -116,7 +120,7 @@ def not_ready(elect: ClaimedServer, old: ClaimedServer, hands: Hands, pace: Pace
         left = wanted - executed
         pace.moved(len(executed))
         hands.conduct.measure(len(left), pace)
-        return f"{elect.name} is {took:.1f} s or more behind, {len(left)} transactions", took
+        return f"{elect.name} is {took:.1f} s or more behind, {counted(len(left), 'transaction')}", took
     return "", took
 
 
@@ -181,7 +185,10 @@ def catch_up(step: CatchUp, hands: Hands) -> str:
     claim, begun = hands.claimed(step.server), hands.clock.now()
     if not claim.wait_executed(hands.final, max(hands.left(UNHURRIED), LEAST)):
         left = hands.final - claim.read().executed
-        raise StepFailed(f"{step.server} did not catch up in time", f"{len(left)} transactions are left")
+        raise StepFailed(
+            f"{step.server} did not catch up in time",
+            counted(len(left), "transaction is left", "transactions are left"),
+        )
     return f"level in {hands.clock.now() - begun:.3f} s"
 
 
@@ -191,8 +198,10 @@ def keep_out(step: KeepOut, hands: Hands) -> str:
     ended = claim.keep_out()
     late = claim.final_set() - hands.final
     if late:
-        raise StepFailed(f"{step.server} has executed {len(late)} transactions after it was closed", late.shorten())
-    return f"offline, {ended} sessions ended"
+        raise StepFailed(
+            f"{step.server} has executed {counted(len(late), 'transaction')} after it was closed", late.shorten()
+        )
+    return f"offline, {counted(ended, 'session')} ended"
 
 
 def let_in(step: LetIn, hands: Hands) -> str:

@@ -14,6 +14,7 @@ from failoverd.lab.layout import STATE_PARENT, STATE_PREFIX, Host, Kind, Layout,
 from failoverd.lab.processes import end, run, side_by_side
 from failoverd.lab.software import MySQL, find_mysql, provide, require_programs
 from failoverd.lab.template import Passwords, Template, copy, ready_template
+from failoverd.model.counted import counted
 
 Say = Callable[[str], None]
 
@@ -45,11 +46,11 @@ class BringUp:
                 future.result()
             say(f"{len(started)} mysqld and sshd answer")
             self._replicate()
-            say(f"{options.replicas} replicas follow {self.layout.servers[0].name}")
+            say(f"{counted(options.replicas, 'replica follows', 'replicas follow')} {self.layout.servers[0].name}")
             for member in ensemble:
                 member.result()
             if ensemble:
-                say(f"{len(ensemble)} ZooKeeper serve{'s' if len(ensemble) == 1 else ''}")
+                say(counted(len(ensemble), "ZooKeeper serves", "ZooKeeper serve"))
         self.write_configuration()
 
     def _keys(self) -> tuple[Path, str, str]:

@@ -25,6 +25,7 @@ from failoverd.lab.probing import PROBE_TABLE, TWICE, ClientProbe
 from failoverd.lab.processes import state, wait_until
 from failoverd.lab.reader import Reader
 from failoverd.lab.writer import MYSQL_PORT, Writer, writer_for
+from failoverd.model.counted import counted
 from failoverd.model.errors import FailoverdError, ServerError
 from failoverd.model.rehearsed import Cast, Document, Ran, Rows, Sight
 from failoverd.model.runbook import FaultStep, LabShape, Need, ProbeShape
@@ -270,11 +271,12 @@ class LabGround:
         version = str(self.lab.sql(alive[0], "SELECT VERSION()")[0][0]) if alive else "unknown"
         shape = self._shape
         settings = ", ".join(f"{key}={value}" for key, value in shape.settings) or "the defaults"
+        hosts = f"{counted(shape.replicas, 'replica')}, {counted(shape.managers, 'manager')}"
         return {
             "failoverd": __version__,
             "MySQL": version,
             "Python": platform.python_version(),
-            "ground": f"a lab: {shape.replicas} replicas, {shape.managers} managers, {shape.zookeepers} ZooKeeper",
+            "ground": f"a lab: {hosts}, {shape.zookeepers} ZooKeeper",
             "machine": f"{os.cpu_count()} processors, load {self._load:.2f} before the lab came up",
             "durability": "lossless" if shape.lossless else "async",
             "settings": settings,

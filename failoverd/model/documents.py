@@ -13,6 +13,12 @@ def word(document: Document, key: str) -> str:
     return "" if value is None else str(value)
 
 
+def number(document: Document, key: str) -> int:
+    """The whole number; 0 for what is none."""
+    value = document.get(key)
+    return value if isinstance(value, int) else 0
+
+
 def parts(document: Document, key: str) -> tuple[Document, ...]:
     """The documents in a list."""
     value = document.get(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from failoverd.gtid import GtidSet
+from failoverd.model.counted import counted
 from failoverd.model.host import LogKind
 from failoverd.model.sight import Endpoint, Thread
 from failoverd.model.snapshot import TopologySnapshot
@@ -39,7 +40,7 @@ class Splice:
 
     def title(self) -> str:
         """What it does, for people."""
-        return f"bring {len(self.gtids)} transactions from the {self.logs} of {self.origin} to {self.server}"
+        return f"bring {counted(len(self.gtids), 'transaction')} from the {self.logs} of {self.origin} to {self.server}"
 
     def achieved(self, snapshot: TopologySnapshot) -> bool:
         """Whether the server has executed them all, and the channel that brought them is gone again."""
@@ -61,7 +62,7 @@ class Fetch:
 
     def title(self) -> str:
         """What it does, for people."""
-        return f"bring {len(self.gtids)} transactions from {self.source} to {self.server} by replication"
+        return f"bring {counted(len(self.gtids), 'transaction')} from {self.source} to {self.server} by replication"
 
     def achieved(self, snapshot: TopologySnapshot) -> bool:
         """Whether the server has executed them all and stands still again; what it has only received may be of a log

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from failoverd.gtid import GtidSet
+from failoverd.model.counted import counted
 from failoverd.model.divergence import Judged
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.stage import Stage
@@ -49,7 +50,7 @@ class ExportDivergence:
 
     def title(self) -> str:
         """What it does, for people."""
-        return f"keep {len(self.gtids)} transactions that only {self.server} has"
+        return f"keep {counted(len(self.gtids), 'transaction')} that only {self.server} has"
 
     def achieved(self, snapshot: TopologySnapshot) -> bool:
         """Never visible on a server: what is kept lies on the manager's disk."""
@@ -69,7 +70,7 @@ class InjectEmpty:
 
     def title(self) -> str:
         """What it does, for people."""
-        return f"make {len(self.gtids)} transactions of {self.origin} empty ones on {self.server}"
+        return f"make {counted(len(self.gtids), 'empty transaction')} on {self.server} for what {self.origin} has"
 
     def achieved(self, snapshot: TopologySnapshot) -> bool:
         """Whether the primary has executed all of these names."""
@@ -88,7 +89,7 @@ class Replay:
 
     def title(self) -> str:
         """What it does, for people."""
-        return f"replay {len(self.gtids)} transactions of {self.origin} on {self.server}"
+        return f"replay {counted(len(self.gtids), 'transaction')} of {self.origin} on {self.server}"
 
     def achieved(self, snapshot: TopologySnapshot) -> bool:
         """Never visible: they get names of their own."""

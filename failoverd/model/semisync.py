@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from failoverd.model.counted import counted
+
 # The largest time-out that the server takes (milliseconds): any shorter one lets an isolated primary acknowledge by
 # itself in the end.
 INFINITE = 18446744073709551615
@@ -44,7 +46,7 @@ class SemiSync:
         if not self.waits_alone:
             return "commits wait for nobody once too few replicas are left"
         if self.wait_count < wait_count:
-            return f"a commit waits for {self.wait_count} replicas, not for {wait_count}"
+            return f"a commit waits for {counted(self.wait_count, 'replica')}, not for {wait_count}"
         return ""
 
     def ready(self, wait_count: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from failoverd.model.counted import counted
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.stage import Stage
 
@@ -39,8 +40,7 @@ class AwaitAcks:
 
     def title(self) -> str:
         """What it does, for people."""
-        replicas = "a replica" if self.wait_count == 1 else f"{self.wait_count} replicas"
-        return f"let the commits of {self.server} wait for {replicas}"
+        return f"let the commits of {self.server} wait for {counted(self.wait_count, 'replica')}"
 
     def achieved(self, snapshot: TopologySnapshot) -> bool:
         """Whether commits wait there and enough replicas are registered."""

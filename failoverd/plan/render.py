@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from failoverd.model.counted import counted
 from failoverd.model.plans import Kind, Plan
 from failoverd.model.published import stage_of
 from failoverd.model.steps import Stage
@@ -48,8 +49,8 @@ def _steps(plan: Plan) -> Iterator[str]:
 
 def _losses(plan: Plan) -> Iterator[str]:
     if plan.elect:
-        size = f", about {plan.missing_bytes} bytes" if plan.missing_bytes is not None else ""
-        lost = f"{len(plan.missing)} transactions{size}: {plan.missing.shorten()}"
+        size = f", about {counted(plan.missing_bytes, 'byte')}" if plan.missing_bytes is not None else ""
+        lost = f"{counted(len(plan.missing), 'transaction')}{size}: {plan.missing.shorten()}"
         what = lost if plan.missing else "nothing that is known"
         yield f"  would be lost: {what}"
     if plan.eta is not None:

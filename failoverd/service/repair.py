@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from failoverd.decide.errant import errant
 from failoverd.execute.hands import Hands
+from failoverd.model.counted import counted
 from failoverd.model.errors import ConfigError, FailoverdError
 from failoverd.model.plans import Plan
 from failoverd.model.snapshot import TopologySnapshot
@@ -60,7 +61,7 @@ def unmended(server: str, plan: Plan) -> tuple[Refusal, ...]:
     if not plan.missing:
         return ()
     sentence = (
-        f"nobody can give back {len(plan.missing)} transactions that {server} has received: {plan.missing};"
+        f"nobody can give back {counted(len(plan.missing), 'transaction')} that {server} has received: {plan.missing};"
         " its relay logs are kept as they are"
     )
-    return (Refusal("recovery-incomplete", sentence, f"{len(plan.missing)} transactions", "0"),)
+    return (Refusal("recovery-incomplete", sentence, counted(len(plan.missing), "transaction"), "0"),)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from failoverd.gtid import GtidSet
+from failoverd.model.counted import counted
 from failoverd.model.finding import Finding, Severity
 from failoverd.model.host import FenceProof
 from failoverd.model.plans import ReplicaResult
@@ -64,7 +65,9 @@ class Scene:
         if channel.receiver is not Thread.YES:
             return f"its receiver is not connected ({channel.receiver}){_named(channel.receiver_trouble.text)}"
         lacking = self.claimed.opened_with - state.holds
-        return f"lacks {len(lacking)} transactions of the new primary: {lacking.shorten()}" if lacking else ""
+        return (
+            f"lacks {counted(len(lacking), 'transaction')} of the new primary: {lacking.shorten()}" if lacking else ""
+        )
 
     def _known_as(self, server_uuid: str) -> str:
         return next((s.name for s in self.snapshot.reached() if s.server_uuid == server_uuid), "")
@@ -127,7 +130,7 @@ def sets_nest(scene: Scene) -> Iterator[tuple[str, str]]:
         if ahead:
             yield (
                 state.name,
-                f"{state.name} holds {len(ahead)} transactions that are not on {elect.name}: {ahead.shorten()}",
+                f"{state.name} holds {counted(len(ahead), 'transaction')} unknown to {elect.name}: {ahead.shorten()}",
             )
 
 

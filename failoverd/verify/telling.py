@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
-from failoverd.model.documents import Document, part, parts, word
+from failoverd.model.counted import counted
+from failoverd.model.documents import Document, number, part, parts, word
 
 MOMENTS: Final = (("detected", "first sign"), ("decided", "decided"), ("writable", "writable again"), ("ended", "end"))
 
@@ -31,9 +32,10 @@ def operation_lines(operation: Document) -> Iterator[str]:
 def remains(operation: Document) -> Iterator[str]:
     """What an operation leaves behind: losses, savings, the fence, refusals, replicas that are not attached."""
     lost = part(operation, "lost")
-    yield f"  lost {word(lost, 'transactions') or '0'} transactions {word(lost, 'gtids')}".rstrip()
+    yield f"  lost {counted(number(lost, 'transactions'), 'transaction')} {word(lost, 'gtids')}".rstrip()
     for saved in parts(operation, "saved"):
-        yield f"  saved {word(saved, 'transactions')} transactions from {word(saved, 'from')} ({word(saved, 'how')})"
+        many = counted(number(saved, "transactions"), "transaction")
+        yield f"  saved {many} from {word(saved, 'from')} ({word(saved, 'how')})"
     fenced = part(operation, "fenced")
     if fenced:
         yield f"  old primary {word(fenced, 'server')}: {word(fenced, 'how')}"

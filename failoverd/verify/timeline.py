@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from failoverd.model.counted import counted
 from failoverd.model.plans import Report, Result, StepOutcome, StepResult
 from failoverd.model.published import outage, time_text
 
@@ -53,11 +54,11 @@ def _tail(report: Report) -> Iterator[str]:
     if down is not None:
         yield f"  without a primary for {down:.3f} s"
     for saved in report.saved:
-        yield f"  saved {len(saved.gtids)} transactions from {saved.origin} ({saved.how})"
+        yield f"  saved {counted(len(saved.gtids), 'transaction')} from {saved.origin} ({saved.how})"
     if report.new_primary:
         least = "at least " if report.at_least else ""
         lost = f": {report.lost.shorten()}" if report.lost else ""
-        yield f"  lost {least}{len(report.lost)} transactions{lost}"
+        yield f"  lost {least}{counted(len(report.lost), 'transaction')}{lost}"
     if report.fenced is not None:
         yield f"  old primary {report.fenced.server}: {report.fenced.how}"
     for replica in report.replicas:

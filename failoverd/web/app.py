@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 from failoverd import __version__
 from failoverd.config.web import WebConfig
+from failoverd.model.counted import counted
 from failoverd.model.documents import Document, writes_word
 from failoverd.model.errors import FailoverdError
 from failoverd.service import logs
@@ -238,7 +239,7 @@ def templates() -> Environment:
     made.filters.update(
         short=words.short,
         moment=words.moment,
-        counted=words.counted,
+        counted=counted,
         outcome_mark=words.outcome_mark,
         writes=writes_word,
     )

@@ -11,9 +11,10 @@ from functools import reduce
 from typing import Final
 
 from failoverd.gtid import GtidSet
+from failoverd.model.counted import counted
 from failoverd.model.documents import Document, part, parts, word
 from failoverd.model.plans import Kind
-from failoverd.web.words import BAD, GOOD, UNKNOWN, WAIT, counted, lag
+from failoverd.web.words import BAD, GOOD, UNKNOWN, WAIT, lag
 
 # Pixels at which it is drawn; a narrow one has its tiers as indents, for telephones.
 WIDTH, HEIGHT, GAP, ROW, EDGE, INDENT = 248, 70, 72, 84, 4, 22

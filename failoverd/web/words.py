@@ -88,11 +88,6 @@ def lag(seconds: object) -> str:
     return "lag not known" if not isinstance(seconds, int | float) else f"lag {seconds:g} s"
 
 
-def counted(number: int, one: str) -> str:
-    """A number with its word."""
-    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
-
-
 def moment(text: object) -> str:
     """A published time as people read it, in UTC; a dash where there is none."""
     if not isinstance(text, str):

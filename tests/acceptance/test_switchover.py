@@ -133,7 +133,7 @@ def test_a_long_transaction_is_waited_for_and_then_everything_is_as_before(lab: 
             closings = [step for step in document["steps"] if step["title"] == "close db1 for writes"]
             assert [step["outcome"] for step in closings] == ["failed"] * attempts
             assert all(step["seconds"] >= budget for step in closings)
-            assert "has a transaction open that changed 1 rows" in closings[0]["detail"]
+            assert "has a transaction open that changed 1 row" in closings[0]["detail"]
             session.execute("COMMIT")
         assert not play.writer.account.errors, "the client noticed nothing"
         play.lab.sql("db1", f"DELETE FROM app.numbered WHERE n = {10**9}")

@@ -19,6 +19,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "a file is short": sizes.long_files,
         "the limits stay where they are": sizes.loosened_limits,
         "each word has one meaning": words.banned_words,
+        "one of them is no plural": words.plurals_by_hand,
         "comments hold no tickets": words.ticket_numbers,
         "the tree names no machine": words.traces_of_this_machine,
         "data is frozen": shapes.loose_dataclasses,

@@ -87,6 +87,7 @@ PLANTED = (
     Planted("each word has one meaning", "failoverd/service/a.py", f"is{WORD.capitalize()} = 1\n", "is banned"),
     Planted("each word has one meaning", "docs/a.md", f"The {WORD}s.\n", f"'{WORD}s' is banned"),
     Planted("each word has one meaning", "failoverd/service/ut" + "ils.py", "", "is banned"),
+    Planted("one of them is no plural", "failoverd/service/a.py", 'a = f"{b} open rows"\n', "'open rows' may"),
     Planted("comments hold no tickets", "failoverd/service/a.py", "a = 1  # see #" + "123\n", "'#" + "123'"),
     Planted("comments hold no tickets", "failoverd/service/a.py", '"""For issue ' + '7."""\n', "'issue " + "7'"),
     Planted("comments hold no tickets", "failoverd/service/a.py", "# TO" + "DO later\n", "'TO" + "DO'"),

@@ -15,6 +15,7 @@ from failoverd.drivers.mysql.partial import Partial
 from failoverd.drivers.mysql.statements import Statement
 from failoverd.gtid import GtidSet
 from failoverd.model.cloning import UNFINISHED
+from failoverd.model.counted import counted
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.sight import Channel, Endpoint, ServerState, Thread
 from failoverd.model.steps import NOWHERE, SPLICE_CHANNEL
@@ -126,7 +127,7 @@ class Channels:
         left = state.unapplied - elsewhere
         if left:
             raise StepFailed(
-                f"{self._session.where}: its relay logs hold {left.count()} transactions that are nowhere else",
+                f"{self._session.where}: its relay logs hold {counted(left.count(), 'transaction')} held nowhere else",
                 left.shorten(),
                 "they are left as they are",
             )
@@ -256,7 +257,7 @@ class Channels:
         left = channel.received - state.executed if channel else GtidSet()
         if left:
             raise StepFailed(
-                f"{self._session.where} has received and not executed {left.count()} transactions",
+                f"{self._session.where} has received and not executed {counted(left.count(), 'transaction')}",
                 left.shorten(),
                 "start its applier, or keep its relay logs first",
             )

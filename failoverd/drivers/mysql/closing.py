@@ -10,6 +10,7 @@ from failoverd.drivers.mysql.claim_session import LIMIT, ClaimSession
 from failoverd.drivers.mysql.rows import is_on
 from failoverd.drivers.mysql.session import Row
 from failoverd.gtid import GtidSet
+from failoverd.model.counted import counted
 from failoverd.model.errors import ServerError, StepFailed
 from failoverd.model.events import Event
 from failoverd.model.work import Work
@@ -32,7 +33,7 @@ class Closing:
         sessions = {int(row["Id"]): row for row in self._session.rows(statements.READ_SESSIONS)}
         found: dict[str, tuple[int, str]] = {}
         for row in self._seen(statements.READ_OPEN_WORK):
-            key, text = f"trx:{row['trx']}", f"has a transaction open that changed {row['modified']} rows"
+            key, text = f"trx:{row['trx']}", f"has a transaction open that changed {counted(row['modified'], 'row')}"
             found[key] = (int(row["session"]), text)
         for row in self._seen(statements.READ_GLOBAL_LOCKS):
             if row["command"] == "Sleep":
@@ -114,7 +115,7 @@ class Closing:
         prepared = _names(rows)
         if prepared:
             raise StepFailed(
-                f"{self._session.where} has {len(prepared)} prepared XA transactions",
+                f"{self._session.where} has {counted(len(prepared), 'prepared XA transaction')}",
                 ", ".join(prepared[:3]),
                 "they can be committed on a closed server: end them first",
             )

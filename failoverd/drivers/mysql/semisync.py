@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from failoverd.drivers.mysql import statements
 from failoverd.drivers.mysql.claim_session import ClaimSession
+from failoverd.model.counted import counted
 from failoverd.model.errors import StepFailed
 from failoverd.model.semisync import INFINITE
 from failoverd.model.sight import Thread
@@ -53,9 +54,10 @@ class Acks:
         if not state.semi_sync.source_on:
             return
         if not state.super_read_only or state.semi_sync.waiting:
+            waiting = counted(state.semi_sync.waiting, "session waits", "sessions wait")
             raise StepFailed(
                 f"{self._session.where}: commits may be waiting for an acknowledgement",
-                f"{state.semi_sync.waiting} sessions wait, super_read_only is {state.super_read_only}",
+                f"{waiting}, super_read_only is {state.super_read_only}",
                 "close it and end its clients first",
             )
         self.give_up()

@@ -16,6 +16,7 @@ from failoverd.drivers.zookeeper.lease import ZooKeeperLease
 from failoverd.drivers.zookeeper.records import Packed, pack, parts_of, unpack
 from failoverd.drivers.zookeeper.session import EXISTS, NOT_EMPTY, Away, Session
 from failoverd.drivers.zookeeper.writes import Create, Delete, Set, Write, WriteRefused, confirm, own, send, write
+from failoverd.model.counted import counted
 from failoverd.model.errors import CoordinationError
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report
@@ -87,7 +88,8 @@ class Journal:
             left = deadline - self._clock.now()
             if left <= 0:
                 raise Away(
-                    "the journal could not be written in time", f"{len(queue)} records of {operation.id} are open"
+                    "the journal could not be written in time",
+                    f"{counted(len(queue), 'record')} of {operation.id} not confirmed",
                 )
             if self._confirmed(held, queue[0], left):
                 queue.popleft()

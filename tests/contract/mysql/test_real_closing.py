@@ -27,7 +27,7 @@ def test_an_open_transaction_is_the_same_work_in_every_look(real: RealWorld) -> 
         client.say("INSERT INTO app.t (body) VALUES ('x')")  # type: ignore[attr-defined]
         within(LONG, lambda: claim.work() != (), "the sight of it")
         (first,) = claim.work()
-        assert "changed 1 rows" in first.what
+        assert "changed 1 row" in first.what
         time.sleep(0.2)  # the server lists transactions anew only when nobody asked for 0.1 s
         assert claim.work() == (first,)
         client.say("COMMIT")  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ PLAN = dataclasses.replace(
     EMPTY_PLAN, kind=Kind.REJOIN, elect="", groups=(Group(Stage.FENCE, (Task(CloseReturned("db2"), 1.0),)),)
 )
 UNPROVEN = Refusal("durability-unproven", "a crash of its host may have taken data")
-DIVERGED = Refusal("diverged", "db2 has 1 transactions that db1 lacks: db2:1")
+DIVERGED = Refusal("diverged", "db2 has 1 transaction that db1 lacks: db2:1")
 DONE: dict[str, object] = {"operation": "op1", "kind": "rejoin", "cluster": "shop", "outcome": "done", "findings": []}
 
 

@@ -27,7 +27,7 @@ CASES: tuple[tuple[str, Any, float | None, Measured, Measured, str], ...] = (
     ("outage_below", 2.5, None, GOOD, measured(wrote=()), "no row was ever acknowledged"),
     ("lost_rows", 0.0, None, GOOD, measured(rows=Rows("db2", 131, (7, 8))), "2 of 131 acknowledged rows are lost"),
     ("lost_rows", 2.0, None, measured(rows=Rows("db2", 9, (7, 8))), measured(rows=None), "were not compared"),
-    ("duplicate_rows", 0.0, None, GOOD, measured(rows=Rows("db2", 131, duplicates=1)), "1 rows are there twice"),
+    ("duplicate_rows", 0.0, None, GOOD, measured(rows=Rows("db2", 131, duplicates=1)), "1 row is there twice"),
     ("stale_reads_below", 1.0, None, GOOD, measured(stale=(StaleRead(104.0, "db3", 9, 1.5),)), "db3 lacked 9 rows"),
     ("stale_reads_below", 1.0, None, GOOD, measured(reads=0), "no replica was read"),
     ("verdict", "primary-dead", 3.0, GOOD, measured(sights=(BEFORE, OPEN, WHOLE)), "the last look: the verdict is"),

@@ -99,7 +99,7 @@ def test_the_plan_shows_what_would_be_done(whole: Whole) -> None:
     plan = desk.rejoin_plan(manager.world, request)
     assert plan.refusals == ()
     titles = [title for title in plan.titles() if "empty" in title]
-    assert titles == ["RECOVER: make 4 transactions of db1 empty ones on db2"]
+    assert titles == ["RECOVER: make 4 empty transactions on db2 for what db1 has"]
 
 
 @pytest.mark.parametrize("moment", ["before:InjectEmpty", "after:InjectEmpty", "before:Repoint"])

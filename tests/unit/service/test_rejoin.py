@@ -312,7 +312,7 @@ def test_what_does_not_catch_up_stays_attached_and_the_report_says_it(whole: Who
     assert kinds(manager)[0] == ("rejoin", "done")
     outcome, detail = steps_of(manager)["prove that db1 has what db2 had"]
     assert outcome == "failed"
-    assert "stands still: 2 of 15 transactions are not executed" in detail
+    assert "stands still: 2 of 15 transactions still to execute" in detail
     shown = manager.coordination.operation(str(manager.coordination.operations(CLUSTER)[0]["operation"]))
     assert shown is not None
     assert "db1 stands still" in str(shown["findings"])

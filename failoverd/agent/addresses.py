@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable
 
 from failoverd.agent import fields
-from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault
+from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault, why_not
 from failoverd.agent.fields import Field
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _why(attempt: Callable[[], None]) -> str:
     try:
         attempt()
     except (OSError, Fault) as error:
-        return str(error)
+        return why_not(error)
     return ""
 
 

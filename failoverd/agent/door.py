@@ -17,7 +17,7 @@ from typing import Any, Callable
 from failoverd.agent import addresses, breaking, fields, folders, guard, keeping, processes, splicing, standin
 from failoverd.agent.binlog.places import LogPlace
 from failoverd.agent.conversation import Call, Op
-from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault
+from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault, why_not
 from failoverd.agent.fields import REQUIRED, Field
 
 _SYSTEMCTL_TIME = 5.0
@@ -186,7 +186,7 @@ def _tried(attempt: Callable[..., None], *words: object) -> str:
     try:
         attempt(*words)
     except (OSError, Fault) as error:
-        return str(error)
+        return why_not(error)
     return ""
 
 
@@ -200,7 +200,7 @@ def _prove_kill(datadir: str) -> None:
         ended = doomed.gone(2.0)
         doomed.close()
         if not ended:
-            raise Fault(DOOR, "a process of mysqld's account cannot be killed")
+            raise Fault(TIMEOUT, "a process of mysqld's account was killed and has not gone within 2 s")
 
 
 def _prove_see(datadir: str) -> None:

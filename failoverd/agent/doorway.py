@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Union
 
 from failoverd.agent import door, fields, wire
 from failoverd.agent.conversation import Call
-from failoverd.agent.faults import DOOR, Fault
+from failoverd.agent.faults import DOOR, TIMEOUT, UNKNOWN, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,10 @@ class Doorway:
         return self._child.pid if self._child is not None else 0
 
     def state(self) -> str:
-        """Start the door where one is needed; "ok" or "missing: why", within a second: greeting cannot wait longer."""
+        """Start the door where one is needed; "ok", "missing: why", or "unknown: why" where it takes its time.
+
+        Within a second: greeting cannot wait longer.
+        """
         if os.geteuid() == 0:
             return "ok"
         answers: queue.Queue[str] = queue.Queue()
@@ -49,13 +52,15 @@ class Doorway:
         try:
             return answers.get(timeout=_GREETING_TIME)
         except queue.Empty:
-            return "missing: sudo takes its time"
+            return f"{UNKNOWN}sudo has not answered within {_GREETING_TIME:g} s"
 
     def _state(self) -> str:
         try:
             self._open(_START_TIME)
-        except (Fault, OSError) as error:
-            return f"missing: {getattr(error, 'detail', '') or error}"
+        except OSError as error:
+            return f"missing: {error}"
+        except Fault as error:
+            return f"{UNKNOWN if error.code == TIMEOUT else 'missing: '}{error.detail or error.what}"
         return "ok"
 
     def call(
@@ -106,7 +111,9 @@ class _Child:
         try:
             hello = self._hello.get(timeout=patience)
         except queue.Empty:
-            hello = None
+            self._process.kill()
+            why = f"not within {patience:g} s: {self._complaint()}"
+            raise Fault(TIMEOUT, "the door does not open", why, "the host is busy, or sudo hangs there") from None
         if hello is None:
             self._process.kill()
             raise Fault(DOOR, "the door does not open", self._complaint(), "see the sudo rule of the agent's account")

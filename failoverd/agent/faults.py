@@ -18,6 +18,10 @@ INTERNAL = "INTERNAL"
 CODES = frozenset({STALE_EPOCH, BUSY, BAD_REQUEST, NOT_FOUND, ENCRYPTED, DAMAGED, DOOR, IO, TIMEOUT, INTERNAL})
 
 
+# How the reason begins for which a right could not be proven, though it may be there: nobody's rights are wrong then.
+UNKNOWN = "unknown: "
+
+
 class Fault(Exception):
     """What went wrong (a code of CODES and a sentence), where or why (detail), and what to do about it (hint)."""
 
@@ -48,3 +52,9 @@ class Fault(Exception):
             return Fault(DOOR, what, detail, hint)
         code = NOT_FOUND if isinstance(error, FileNotFoundError) else IO
         return Fault(code, what, detail)
+
+
+def why_not(error: Fault | OSError) -> str:
+    """Why a right is not proven; of a deadline that has passed, that nothing is known."""
+    late = isinstance(error, Fault) and error.code == TIMEOUT
+    return f"{UNKNOWN}{error}" if late else str(error)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from failoverd.agent import addresses, breaking, broken, facts, fencing, fields, keeping, probe, processes, splicing
 from failoverd.agent.binlog.scan import Scanner
 from failoverd.agent.conversation import Call, Op
-from failoverd.agent.faults import BAD_REQUEST, NOT_FOUND, Fault
+from failoverd.agent.faults import BAD_REQUEST, NOT_FOUND, Fault, why_not
 from failoverd.agent.fields import Field
 from failoverd.agent.logs import KIND, SERVER
 from failoverd.gtid import GtidSet
@@ -238,7 +238,7 @@ def _why(attempt: Callable[..., object], *words: object) -> str:
     try:
         attempt(*words)
     except (OSError, Fault) as error:
-        return str(error)
+        return why_not(error)
     return ""
 
 

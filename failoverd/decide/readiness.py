@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from failoverd.decide import candidate, grants, problems
 from failoverd.decide.fitness import SERVER_ROWS, ServerRow
+from failoverd.decide.rights import door_finding
 from failoverd.decide.situation import Situation
 from failoverd.model.counted import counted
 from failoverd.model.finding import Finding, Severity
@@ -314,5 +315,4 @@ def about_agent(ground: Ground, name: str) -> Iterator[Finding]:
         sentence = f"the agent of {name} is {sight.state}: {sight.text}"
         yield Finding(f"agent-{sight.state}", cluster, name, sentence, hint)
     elif sight.door != "ok":
-        sentence = f"the agent of {name} may read but not fence or splice: {sight.door}"
-        yield Finding("agent-door", cluster, name, sentence, "the sudoers line that failoverd agent install prints")
+        yield door_finding(cluster, name, sight.door)

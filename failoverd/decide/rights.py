@@ -5,19 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from failoverd.model.errors import AgentError, TimedOut
 from failoverd.model.finding import Finding, Severity
 
 DOOR = "give its account the sudo rule that `failoverd agent install` prints, and the group of mysqld"
+SSHD = "look at sshd there and at the ssh section"
+AGAIN = "its host may just be busy: try again; if it stays so, look at the load and at sudo there"
+# How an agent begins the reason for which it could not prove a right that may be there: a deadline has passed.
+UNKNOWN = "unknown: "
 
 
 def rights_findings(cluster: str, server: str, answer: Mapping[str, Any] | Exception) -> Iterator[Finding]:
     """One finding for each right, or one for an agent that could not be asked."""
     if isinstance(answer, Exception):
-        yield Finding("agent-unreachable", cluster, server, str(answer), "look at sshd there and at the ssh section")
+        yield _unasked(cluster, server, answer)
         return
     for right in answer["rights"]:
         name, why = str(right["right"]), str(right["why"] or "")
-        if why:
+        if why.startswith(UNKNOWN):
+            yield not_known(cluster, server, f"has the right {name}", why)
+        elif why:
             yield Finding("agent-right", cluster, server, f"the agent of {server} lacks the right {name}: {why}", DOOR)
         else:
             yield Finding("agent-right", cluster, server, f"{name}: proven", severity=Severity.OK)
+
+
+def door_finding(cluster: str, server: str, door: str) -> Finding:
+    """What an agent says of its door that is not open: closed for want of a right, or not open in time."""
+    if door.startswith(UNKNOWN):
+        return not_known(cluster, server, "may fence and splice", door)
+    sentence = f"the agent of {server} may read but not fence or splice: {door}"
+    return Finding("agent-door", cluster, server, sentence, "the sudoers line that failoverd agent install prints")
+
+
+def not_known(cluster: str, server: str, what: str, why: str) -> Finding:
+    """A deadline has passed: that says nothing about anybody's rights."""
+    sentence = f"whether the agent of {server} {what} is not known: {why.removeprefix(UNKNOWN)}"
+    return Finding("agent-unproven", cluster, server, sentence, AGAIN, Severity.WARNING)
+
+
+def _unasked(cluster: str, server: str, error: Exception) -> Finding:
+    late = isinstance(error, TimedOut) or (isinstance(error, AgentError) and error.code == "TIMEOUT")
+    return Finding("agent-unreachable", cluster, server, str(error), AGAIN if late else SSHD)

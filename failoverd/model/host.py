@@ -15,6 +15,7 @@ class HostFacts:
     `orderly` is True when the last binary log was closed by a shutdown, False when it is still marked in use, None when
     unknown.
     `starts_closed` tells whether mysqld would refuse writes if it were started again, None when unknown.
+    `door` is `ok`, `missing: why` where the agent may change nothing, or `unknown: why` where a deadline has passed.
     `fenced_epoch` is the epoch of a durable fence mark, None without one. `addresses` are the host's IPv4 addresses.
     """
 

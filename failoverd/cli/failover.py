@@ -8,7 +8,7 @@ import click
 
 from failoverd.cli.carrying import Wish, acting, carry_through, override_option, still_standing
 from failoverd.cli.session import Session, examples, person
-from failoverd.decide.refusals import REFUSALS
+from failoverd.decide.refusals import REFUSALS, remedies
 from failoverd.model.errors import PlanRefused
 from failoverd.model.plans import Kind, Request
 
@@ -57,7 +57,7 @@ def failover(
     wish = Wish(
         plan=made,
         against=against,
-        refusal=PlanRefused(f"failover of {cluster} is refused", firm) if firm else None,
+        refusal=PlanRefused(f"failover of {cluster} is refused", firm, remedies(firm)) if firm else None,
         question=f"Fail {cluster} over?",
         act=lambda: app.failover(request, session.say),
     )

@@ -10,6 +10,7 @@ import click
 from failoverd.cli.carrying import Wish, acting, carry_through, override_option, still_standing
 from failoverd.cli.errant import lines_of_one
 from failoverd.cli.session import Session, examples, person
+from failoverd.decide.refusals import remedies
 from failoverd.gtid import GtidSet, GtidSyntaxError
 from failoverd.model.cloning import CloneWish
 from failoverd.model.comparing import MOST_TABLES, parted
@@ -104,7 +105,7 @@ def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: 
     wish = Wish(
         plan=made,
         against=against,
-        refusal=PlanRefused(f"{server} is not attached", against) if against else None,
+        refusal=PlanRefused(f"{server} is not attached", against, remedies(against)) if against else None,
         question=f"{'Overwrite' if clone else 'Attach'} {server} of {cluster}?",
         act=lambda: app.failover(request, session.say),
     )

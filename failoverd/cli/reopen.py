@@ -6,6 +6,7 @@ import click
 
 from failoverd.cli.carrying import Wish, acting, carry_through, override_option, still_standing
 from failoverd.cli.session import Session, examples, person
+from failoverd.decide.refusals import remedies
 from failoverd.model.errors import PlanRefused
 from failoverd.model.plans import Kind, Request
 
@@ -35,7 +36,7 @@ def reopen(session: Session, /, cluster: str, override: tuple[str, ...], reason:
     wish = Wish(
         plan=made,
         against=against,
-        refusal=PlanRefused(f"reopening of {cluster} is refused", against) if against else None,
+        refusal=PlanRefused(f"reopening of {cluster} is refused", against, remedies(against)) if against else None,
         question=f"Open {made.elect} of {cluster} for writes?",
         act=lambda: app.failover(request, session.say),
     )

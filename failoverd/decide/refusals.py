@@ -62,7 +62,7 @@ REFUSALS: tuple[Row, ...] = (
         "{primary} takes writes already",
         _REOPEN,
         m.open_already,
-        "nothing",
+        "nothing needs to be done",
         overridable=False,
     ),
     Row(
@@ -104,7 +104,14 @@ REFUSALS: tuple[Row, ...] = (
         "failoverd errant CLUSTER SERVER lists what only it has",
         overridable=False,
     ),
-    Row("rejoin-needless", "{detail}", _REJOIN, m.said(rejoining.needless), "nothing", overridable=False),
+    Row(
+        "rejoin-needless",
+        "{detail}",
+        _REJOIN,
+        m.said(rejoining.needless),
+        "nothing needs to be done",
+        overridable=False,
+    ),
     Row(
         "rejoin-off",
         "servers that come back are attached by people only",
@@ -191,10 +198,10 @@ REFUSALS: tuple[Row, ...] = (
     ),
     Row(
         "journal-unwritable",
-        "the journal cannot be written: {detail}",
+        "the records of coordination cannot be used: {detail}",
         _ALL,
         m.journal_unwritable,
-        "look at ZooKeeper: room on its disk, quota, ACL; it is tried again every second",
+        "look at ZooKeeper: whether it answers, room on its disk, quota, ACL; it is tried again every second",
         overridable=False,
     ),
     Row(
@@ -303,6 +310,7 @@ REFUSALS: tuple[Row, ...] = (
 
 # What is asked again when positions can no longer move.
 LATE = frozenset(row.id for row in REFUSALS if row.late)
+_ROWS = {row.id: row for row in REFUSALS}
 
 
 def refusals(c: Case, kind: Kind, rows: tuple[Row, ...] = REFUSALS) -> tuple[Refusal, ...]:
@@ -320,3 +328,21 @@ def standing(found: tuple[Refusal, ...], overrides: frozenset[str]) -> tuple[Ref
     """What is left after a person's overrides by name; some rows cannot be overridden by anybody."""
     firm = {row.id for row in REFUSALS if not row.overridable}
     return tuple(r for r in found if r.id in firm or r.id not in overrides)
+
+
+def remedy(refusal: str) -> str:
+    """What a person does about a refusal, and by which word it is overridden where that can be; empty for others."""
+    row = _ROWS.get(refusal)
+    if row is None:
+        return ""
+    override = f"--override {row.id}"
+    told = not row.overridable or override in row.hint
+    return row.hint if told else f"{row.hint}; or {override}"
+
+
+def remedies(found: tuple[Refusal, ...]) -> str:
+    """The same for several, each under its name."""
+    told = [(refusal.id, remedy(refusal.id)) for refusal in found]
+    if len(told) == 1:
+        return told[0][1]
+    return "; ".join(f"{name}: {text}" for name, text in told if text)

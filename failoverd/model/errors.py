@@ -104,9 +104,7 @@ class FencedOut(FailoverdError):
 class PlanRefused(FailoverdError):
     """One or more rows of the refusal table forbid the operation; nothing was changed."""
 
-    def __init__(
-        self, what: str, refusals: tuple[Refusal, ...], hint: str = "override one by name with --override"
-    ) -> None:
+    def __init__(self, what: str, refusals: tuple[Refusal, ...], hint: str) -> None:
         super().__init__(what, "; ".join(r.sentence for r in refusals), hint)
         self.refusals = refusals
 

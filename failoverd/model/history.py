@@ -105,7 +105,7 @@ class History:
     the looks that found the primary started anew without having been stopped by order. `disk` is what its agent says of
     the file system below its data. `failing_since` is when this cluster's primary failed and `others_failing` when
     those of other clusters did, in wall-clock seconds and as all managers know it. `unwritable` is why we could not
-    write down what we were about to do, though we had the lock, at `unwritable_at`.
+    read or write the records when we were about to act, though we had the lock, at `unwritable_at`.
     """
 
     recorded: Recorded | None = None

@@ -217,7 +217,7 @@ def act_as_allowed(world: World, memory: Memory, snapshot: TopologySnapshot, ver
     except (LockLost, FencedOut) as error:
         world.log.warning("this manager was deposed", why=str(error), epoch=lease.epoch)
     except CoordinationError as error:
-        world.log.warning("the journal cannot be written", why=str(error), epoch=lease.epoch)
+        world.log.warning("the records of coordination cannot be used", why=str(error), epoch=lease.epoch)
         now = world.eyes.clock.now()
         memory.history = replace(memory.history, unwritable=str(error), unwritable_at=now)
     except FailoverdError as error:

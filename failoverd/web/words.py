@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from failoverd.decide.refusals import REFUSALS
+from failoverd.decide.refusals import remedy
 from failoverd.decide.rules import RULES
 
 GOOD, WAIT, BAD, UNKNOWN, BUSY, LATER = "good", "wait", "bad", "unknown", "busy", "later"
@@ -39,7 +39,6 @@ OUTCOMES: Final[Mapping[str, str]] = {
 WEIGHT: Final[Mapping[str, int]] = {BAD: 0, BUSY: 1, UNKNOWN: 2, WAIT: 3, GOOD: 4}
 
 _RULE_HINTS: Final = {rule.id: rule.hint for rule in RULES}
-_REFUSALS: Final = {row.id: row for row in REFUSALS}
 
 
 def verdict_mark(verdict: str) -> str:
@@ -59,11 +58,7 @@ def rule_hint(rule: object) -> str:
 
 def refusal_hint(refusal: object) -> str:
     """What a person does about a refusal, and by which word it is overridden."""
-    row = _REFUSALS.get(str(refusal))
-    if row is None:
-        return ""
-    override = f"; --override {row.id}"
-    return row.hint + (override if row.overridable and override.strip("; ") not in row.hint else "")
+    return remedy(str(refusal))
 
 
 def short(seconds: object) -> str:

@@ -399,7 +399,7 @@ def test_the_configuration_is_found_by_the_environment(screen: Terminal, monkeyp
     ("error", "code"),
     [
         (FailoverdError("what", "detail", "hint"), 1),
-        (PlanRefused("refused", (Refusal("blind", "nobody else says so", "1", "2"),)), 1),
+        (PlanRefused("refused", (Refusal("blind", "nobody else says so", "1", "2"),), "look"), 1),
         (CoordinationError("no ensemble"), 1),
     ],
 )

@@ -102,6 +102,15 @@ def test_a_refusal_stops_it_until_it_is_overridden_by_name(screen: Terminal) -> 
     assert began(app)
 
 
+def test_a_refusal_says_what_to_do_about_it_and_names_no_override_that_does_nothing(screen: Terminal) -> None:
+    firm = screen.call(refused("primary-alive"), "failover", "shop", "--yes").stderr
+    assert "hint: failoverd switchover moves a living primary and loses nothing\n" in firm
+    assert "--override" not in firm
+    both = screen.call(refused("primary-alive", "tried-lately"), "failover", "shop", "--yes").stderr
+    assert "hint: primary-alive: failoverd switchover moves" in both
+    assert "; tried-lately: read its report; the next attempt comes by itself; or --override tried-lately\n" in both
+
+
 def test_what_is_only_foreseen_is_left_to_the_operation(screen: Terminal) -> None:
     app = refused("missing-transactions", missing=f"{UUID}:1-5")
     assert screen.call(app, "failover", "shop", "--yes").exit_code == 0

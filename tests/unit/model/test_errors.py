@@ -27,6 +27,6 @@ def test_what_a_program_may_ask() -> None:
     failed = ConnectFailed("x", why=Why.REFUSED)
     assert (failed.why, failed.code) == (Why.REFUSED, 0)
     assert AgentError("x", code="BUSY").code == "BUSY"
-    refused = PlanRefused("refused", (Refusal("a", "too early"), Refusal("b", "paused")))
+    refused = PlanRefused("refused", (Refusal("a", "too early"), Refusal("b", "paused")), "wait")
     assert "too early; paused" in str(refused)
     assert [r.id for r in refused.refusals] == ["a", "b"]

@@ -427,7 +427,8 @@ def test_what_cannot_be_written_down_is_not_begun_and_tried_again(
     manager.turns(2)
     assert manager.memory.verdict is not None
     assert [refusal.id for refusal in manager.memory.verdict.refusals] == ["journal-unwritable"]
-    assert "quota reached" in manager.memory.verdict.refusals[0].sentence
+    because = "the records of coordination cannot be used: the operation cannot be written: quota reached"
+    assert manager.memory.verdict.refusals[0].sentence == because
     assert writable(whole) == []
     assert whole.hosts["db1"].fenced is None
     monkeypatch.setattr(manager.coordination, "begin", begin)

@@ -1,11 +1,14 @@
-"""One conversation with one agent over one SSH channel: many calls at a time, answers matched by id, bytes streamed."""
+"""One conversation with one agent over one SSH channel: many calls at a time, answers matched by id, bytes streamed.
+
+No thread reads it: whoever waits for an answer does, so that no channel can hold up another one.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,10 +18,13 @@ import paramiko
 
 from failoverd.agent import wire
 from failoverd.drivers.ssh.connection import SshAccess, translated
+from failoverd.drivers.ssh.reading import Turns
 from failoverd.model.errors import AgentError
 
 PROTOCOL = 1
 _PIECE = 32 * 1024  # what one SSH packet carries
+_MOST_READ = 1024 * 1024
+_AHEAD = 64  # frames of a download that may wait for its reader while others read for their answers
 _SLICE = 1.0
 _DOOR_STARTS = (
     5.0  # before it says hello the agent starts its door, which it gives 3 s; nobody waits for this but the line
@@ -46,33 +52,45 @@ class Ask:
 class Pending:
     """A request on its way: what comes for it arrives in `inbox`, raw bytes before the reply."""
 
-    def __init__(self, number: int, ask: Ask, timeout: float, *, downloads: bool) -> None:
+    def __init__(self, number: int, ask: Ask, timeout: float) -> None:
         self.number = number
         self.ask = ask
         self.timeout = timeout
-        self.downloads = downloads
         self.sent_at = time.monotonic()
         self.abandoned = False
-        self.inbox: queue.Queue[Mapping[str, Any] | bytes | AgentError] = queue.Queue(maxsize=64 if downloads else 0)
+        self.inbox: deque[Mapping[str, Any] | bytes | AgentError] = deque()
 
-    def next(self, seconds: float) -> Mapping[str, Any] | bytes:
-        """The next thing that came for it; queue.Empty where nothing came in time. Raises the channel's own end."""
-        came = self.inbox.get(timeout=max(seconds, 0.001))
+    def next(self) -> Mapping[str, Any] | bytes:
+        """The first thing in its inbox. Raises the channel's own end."""
+        came = self.inbox.popleft()
         if isinstance(came, AgentError):
             raise came
         return came
 
+    def abandon(self) -> None:
+        """What still comes for it is thrown away, until its reply."""
+        self.abandoned = True
+        self.inbox.clear()
+
 
 class AgentChannel:
-    """A live agent. `hello` is what it said of itself; `alive` turns False for good when the conversation has ended.
+    """A live agent. `hello` is what it said of itself; `alive` turns False for good when the conversation has ended,
+    and `on_end` is told, from any thread: it must neither wait nor touch the channel.
 
-    With `shared` the connection belongs to somebody else and outlives this channel.
+    The connection ends with it, also where it cannot be opened; with `shared` it is somebody else's and outlives it.
     """
 
-    def __init__(self, client: paramiko.SSHClient, access: SshAccess, command: str, *, shared: bool = False) -> None:
+    def __init__(
+        self,
+        client: paramiko.SSHClient,
+        access: SshAccess,
+        command: str,
+        *,
+        shared: bool = False,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
         self.access = access
-        self.alive = True
-        self.on_end: Callable[[], None] = lambda: None
+        self._on_end = on_end
         self._heard = False
         self._silent_since: float | None = None
         self._client = client
@@ -80,15 +98,20 @@ class AgentChannel:
         self._sending = threading.Lock()
         self._uploading = threading.Lock()
         self._downloading = threading.Lock()
-        self._state = threading.Lock()
+        self._decoder = wire.FrameDecoder()
         self._numbers = 0
         self._waiting: dict[int, Pending] = {}
         self._download: Pending | None = None
         self._end: AgentError | None = None
-        self._hello: queue.SimpleQueue[Mapping[str, Any] | AgentError] = queue.SimpleQueue()
+        self._hello: Mapping[str, Any] | None = None
         self._channel = self._opened(command)
-        threading.Thread(target=self._read, name=f"agent {access.host}", daemon=True).start()
+        self._turns = Turns(self._channel, self._read, self._reads_on, on_end)
         self.hello = self._greeted()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked."""
+        return self._end is None and not self._turns.ended
 
     @property
     def busy(self) -> bool:
@@ -103,11 +126,11 @@ class AgentChannel:
 
     def begin(self, ask: Ask, timeout: float, *, downloads: bool = False, uploads: bool = False) -> Pending:
         """Send a request without waiting."""
-        with self._state:
+        with self._turns.news:
             if self._end is not None:
                 raise self._end
             self._numbers += 1
-            pending = Pending(self._numbers, ask, timeout, downloads=downloads)
+            pending = Pending(self._numbers, ask, timeout)
             self._waiting[pending.number] = pending
             self._silent_since = self._silent_since or pending.sent_at
             if downloads:
@@ -153,15 +176,14 @@ class AgentChannel:
 
     def next_of(self, pending: Pending, seconds: float) -> Mapping[str, Any] | bytes:
         """What comes next for a request. Raises AgentError TIMEOUT where nothing comes in time."""
-        try:
-            return pending.next(seconds)
-        except queue.Empty:
-            self._waiting.pop(pending.number, None)
-            late = AgentError(f"the agent on {self.access} did not answer {pending.ask.op} in time", code="TIMEOUT")
-            silent = self._silent_since
-            if silent is not None and time.monotonic() - silent > _DEAD_AFTER:
-                self._finish(late)  # not a word about anything: the channel is dead, whatever SSH thinks
-            raise late from None
+        if self._turns.wait(lambda: bool(pending.inbox), time.monotonic() + seconds):
+            return pending.next()
+        self._waiting.pop(pending.number, None)
+        late = AgentError(f"the agent on {self.access} did not answer {pending.ask.op} in time", code="TIMEOUT")
+        silent = self._silent_since
+        if silent is not None and time.monotonic() - silent > _DEAD_AFTER:
+            self._finish(late)  # not a word about anything: the channel is dead, whatever SSH thinks
+        raise late
 
     def result_of(self, reply: Mapping[str, Any]) -> Mapping[str, Any]:
         """The result in a reply. Raises AgentError with the agent's own code and words."""
@@ -177,17 +199,27 @@ class AgentChannel:
         """End the conversation; what still waits is told so."""
         self._finish(AgentError(f"the channel to {self.access} was closed", code="UNREACHABLE"))
 
+    def settle(self) -> None:
+        """Hand out what came before its end, where it has ended; then close it."""
+        self._hand_out_rest()
+        self.close()
+
     def start_download(self, ask: Ask, idle: float) -> Pending:
         """Send a request whose answer is bytes; one at a time, because raw frames carry no id."""
-        if not self._downloading.acquire(timeout=idle):
-            raise AgentError(f"the channel to {self.access} is busy with another download", code="BUSY")
-        return self.begin(ask, _WHOLE_DAY, downloads=True)
+        until = time.monotonic() + idle
+        if self._downloading.acquire(timeout=idle):
+            try:
+                if self._turns.wait(lambda: self._download is None or self._end is not None, until):
+                    return self.begin(ask, _WHOLE_DAY, downloads=True)
+            finally:
+                self._downloading.release()
+        raise AgentError(f"the channel to {self.access} is busy with another download", code="BUSY")
 
     def _send_all(self, pending: Pending, frames: Iterable[bytes], idle: float) -> Mapping[str, Any] | None:
         """Send the bytes; the reply, where one comes before their end: only a refusal does. Progress is passed over."""
         for data in frames:
-            while not pending.inbox.empty():
-                came = pending.next(0)
+            while self._turns.wait(lambda: bool(pending.inbox), 0.0):
+                came = pending.next()
                 if not isinstance(came, bytes) and "progress" not in came:
                     return came
             self._send(wire.pack(wire.RAW, data), time.monotonic() + idle)
@@ -199,22 +231,27 @@ class AgentChannel:
             raise translated(EOFError("the connection has ended"), self.access)
         try:
             channel = transport.open_session(timeout=self.access.timeout)
-            channel.settimeout(self.access.timeout)
-            channel.exec_command(command)
             channel.settimeout(_SLICE)
+            late = threading.Timer(self.access.timeout, channel.close)  # the library waits for an answer without end
+            late.start()
+            try:
+                channel.exec_command(command)
+            finally:
+                late.cancel()
         except (paramiko.SSHException, OSError, EOFError) as error:
+            if not self._shared:
+                self._client.close()
             raise translated(error, self.access) from error
         return channel
 
     def _greeted(self) -> Mapping[str, Any]:
-        try:
-            told = self._hello.get(timeout=self.access.timeout + _DOOR_STARTS)
-        except queue.Empty:
-            told = AgentError(f"the agent on {self.access} does not say hello", self._complaint(), code="TIMEOUT")
-        if isinstance(told, AgentError):
-            self._finish(told)
-            raise told
-        return told
+        until = time.monotonic() + self.access.timeout + _DOOR_STARTS
+        self._turns.wait(lambda: self._hello is not None or self._end is not None, until)
+        if self._hello is None:
+            late = AgentError(f"the agent on {self.access} does not say hello", self._complaint(), code="TIMEOUT")
+            self._finish(late)
+            raise self._end or late
+        return self._hello
 
     def _send(self, data: bytes, deadline: float) -> None:
         with self._sending:
@@ -222,6 +259,7 @@ class AgentChannel:
                 for start in range(0, len(data), _PIECE):
                     self._send_piece(data[start : start + _PIECE], deadline)
             except (OSError, EOFError, paramiko.SSHException) as error:
+                self._hand_out_rest()
                 failed = self._end or translated(error, self.access)
                 self._finish(failed)
                 raise failed from error
@@ -238,27 +276,29 @@ class AgentChannel:
                 raise EOFError("the agent's input is closed")
             piece = piece[sent:]
 
+    def _hand_out_rest(self) -> None:
+        if self._turns.ended:
+            self._turns.wait(lambda: self._end is not None, time.monotonic() + _SLICE)
+
+    def _reads_on(self) -> bool:
+        if self._end is not None:
+            return False
+        return self._download is None or len(self._download.inbox) < _AHEAD or self._turns.ended
+
     def _read(self) -> None:
-        decoder = wire.FrameDecoder()
         try:
-            while self.alive and (data := self._received()) != b"":
-                for frame in decoder.feed(data or b""):
+            data = self._channel.recv(_MOST_READ)
+            if data:
+                self._heard, self._silent_since = True, None
+                for frame in self._decoder.feed(data):
                     self._deliver(frame)
-            decoder.finish()
-            self._finish(self._departure(EOFError("its output ended")))
+            else:
+                self._decoder.finish()
+                self._finish(self._departure(EOFError("its output ended")))
         except wire.WireError as error:
             self._broken(str(error))
         except (OSError, EOFError, paramiko.SSHException) as error:
             self._finish(self._departure(error))
-
-    def _received(self) -> bytes | None:
-        try:
-            data = self._channel.recv(1024 * 1024)
-        except TimeoutError:
-            return None
-        if data:
-            self._heard, self._silent_since = True, None
-        return bytes(data)
 
     def _deliver(self, frame: wire.Frame) -> None:
         if frame.kind == wire.RAW:
@@ -266,33 +306,22 @@ class AgentChannel:
             return
         value = frame.json()
         if "hello" in value:
-            self._hello.put(value["hello"] if isinstance(value["hello"], dict) else {})
+            self._hello = value["hello"] if isinstance(value["hello"], dict) else {}
             return
         number = value.get("id")
         pending = self._waiting.get(number) if isinstance(number, int) else None
         if pending is not None:
             if "progress" not in value:
                 self._waiting.pop(pending.number, None)
-                self._make_room(pending)
-            self._put(pending, value)
-
-    def _make_room(self, done: Pending) -> None:
-        if done is self._download:
-            self._download = None
-            self._downloading.release()
+                if pending is self._download:
+                    self._download = None
+            pending.inbox.append(value)
 
     def _deliver_raw(self, payload: bytes) -> None:
         if self._download is None:
             raise wire.WireError("raw bytes came that nobody asked for")
-        self._put(self._download, payload)
-
-    def _put(self, pending: Pending, came: Mapping[str, Any] | bytes | AgentError) -> None:
-        while self.alive and not pending.abandoned:
-            try:
-                pending.inbox.put(came, timeout=_SLICE / 5)
-            except queue.Full:
-                continue
-            return
+        if not self._download.abandoned:
+            self._download.inbox.append(payload)
 
     def _broken(self, why: str) -> AgentError:
         hint = "does something print in that account's start-up files? is the agent another one?"
@@ -314,23 +343,17 @@ class AgentChannel:
         return channel.recv_stderr(_LONGEST_COMPLAINT).decode("utf-8", "replace").strip()
 
     def _finish(self, why: AgentError) -> None:
-        with self._state:
+        with self._turns.news:
             if self._end is not None:
                 return
             self._end = why
-            waiting = list(self._waiting.values())
+            for pending in tuple(self._waiting.values()):
+                pending.inbox.append(why)
             self._waiting.clear()
-        self.alive = False
-        self._hello.put(why)
-        for pending in waiting:
-            try:
-                pending.inbox.put_nowait(why)
-            except queue.Full:
-                pending.inbox.get_nowait()
-                pending.inbox.put_nowait(why)
+            self._turns.news.notify_all()
         # Closing waits for locks of paramiko that a dead peer may hold; nobody who has to be quick waits for it.
         threading.Thread(target=self._client_done, name="agent disposal", daemon=True).start()
-        self.on_end()
+        self._on_end()
 
     def _client_done(self) -> None:
         with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
@@ -362,7 +385,7 @@ class Download:
                     self.result = self._channel.result_of(came)
                     return
         finally:
-            pending.abandoned = True  # what still comes for it is thrown away until its reply
+            pending.abandon()
 
     def _awaited(self, pending: Pending) -> Mapping[str, Any] | bytes:
         try:

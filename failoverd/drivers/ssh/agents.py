@@ -14,6 +14,7 @@ from failoverd.drivers.ssh.answers import fault_words, fence_proof, holding, hos
 from failoverd.drivers.ssh.connection import SshAccess
 from failoverd.drivers.ssh.copying import Take, copied_out
 from failoverd.drivers.ssh.lines import Line
+from failoverd.drivers.ssh.tending import Tender
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError, FencedOut, LockLost
 from failoverd.model.history import LEFT
@@ -65,7 +66,7 @@ class SshAgents:
         self._lines: Mapping[tuple[SshAccess, str], Line] = {}
         self._primaries: dict[str, str | None] = {}
         self._settling = threading.Lock()
-        self._sha256, self._tasks = sha256, tasks
+        self._sha256, self._tasks, self._tender = sha256, tasks, Tender(tasks)
         self.configure(accesses)
 
     def configure(self, accesses: tuple[AgentAccess, ...]) -> None:
@@ -73,7 +74,7 @@ class SshAgents:
         before = self._lines
         kept = {(access.ssh, access.dir): access for access in accesses}
         self._lines = {
-            key: before.get(key) or Line(access.ssh, access.command, self._sha256, self._tasks)
+            key: before.get(key) or Line(access.ssh, access.command, self._sha256, self._tender)
             for key, access in kept.items()
         }
         self._accesses = {(access.cluster, access.server): access for access in accesses}

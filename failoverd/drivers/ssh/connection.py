@@ -14,6 +14,7 @@ from failoverd.model.errors import AgentError
 # What paramiko logs with tracebacks is told once by the errors below.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
+_LATE = ("timeout", "timed out", "banner", "no existing session", "channel closed")  # of paramiko: it waited in vain
 _CUT_NOTICED = 3000  # milliseconds that sent bytes may stay unacknowledged
 
 
@@ -68,12 +69,12 @@ def translated(error: Exception, access: SshAccess) -> AgentError:
     if isinstance(error, paramiko.BadHostKeyException):
         hint = f"somebody else answers there, or the host was rebuilt: compare and correct {access.known_hosts}"
         return AgentError(f"the host key of {where} is not the known one", told, hint, code="HOST_KEY")
+    if isinstance(error, TimeoutError) or any(words in told.lower() for words in _LATE):
+        hint = "is the host frozen, or a firewall between?"
+        return AgentError(f"{where} does not answer", told, hint, code="TIMEOUT")
     if isinstance(error, paramiko.AuthenticationException):
         hint = f"is the public half of {access.key_file} in that account's authorized_keys?"
         return AgentError(f"{where} refuses the login", told, hint, code="AUTH")
-    if isinstance(error, TimeoutError) or "timeout" in told.lower() or "banner" in told.lower():
-        hint = "is the host frozen, or a firewall between?"
-        return AgentError(f"{where} does not answer", told, hint, code="TIMEOUT")
     return AgentError(f"{where} cannot be reached", told, "is the host up, and does its sshd run?", code="UNREACHABLE")
 
 

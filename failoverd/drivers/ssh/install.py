@@ -160,7 +160,6 @@ def greeting(agent: AgentAccess, sha256: str) -> str:
     try:
         channel = AgentChannel(client, agent.ssh, agent.command)
     except AgentError as error:
-        client.close()
         return f"the agent does not answer yet: {error}"
     hello = channel.hello
     channel.close()

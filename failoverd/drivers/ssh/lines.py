@@ -4,6 +4,7 @@ meanwhile. Where hosts are many it is let go when nobody has used it for a while
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -13,8 +14,8 @@ import paramiko
 from failoverd import __version__
 from failoverd.drivers.ssh.agent_client import PROTOCOL, AgentChannel
 from failoverd.drivers.ssh.connection import SshAccess, connect
+from failoverd.drivers.ssh.tending import Tender
 from failoverd.model.errors import AgentError
-from failoverd.ports import Tasks
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 3.0
@@ -26,11 +27,11 @@ Connect = Callable[[SshAccess], paramiko.SSHClient]
 class Line:
     """Keeps one channel to one agent. A call that finds it down is told why at once while it is tried again."""
 
-    def __init__(self, access: SshAccess, command: str, sha256: str, tasks: Tasks) -> None:
+    def __init__(self, access: SshAccess, command: str, sha256: str, tender: Tender) -> None:
         self.access = access
         self._command = command
         self._sha256 = sha256
-        self._tasks = tasks
+        self._tender = tender
         self._changed = threading.Condition()
         self._opening = threading.Lock()
         self._channel: AgentChannel | None = None
@@ -38,18 +39,26 @@ class Line:
         self._client: paramiko.SSHClient | None = None
         self._down: AgentError | None = None
         self._started = False
-        self._ended = False
         self._kept = True
         self._used_at = time.monotonic()
+        self._pause = _FIRST_PAUSE
+        self._due_at = 0.0
+        self.ended = False
+        tender.take(self)
+
+    @property
+    def down(self) -> bool:
+        """Whether it could not be opened the last time."""
+        return self._down is not None
 
     def warm(self) -> None:
         """Begin to keep it open; does not wait."""
         with self._changed:
-            if self._started or self._ended:
+            if self._started:
                 return
             self._started = True
             self._used_at = time.monotonic()
-        self._tasks.start(f"line to {self.access.host}", self._keep)
+        self._tender.wake()
 
     def keep(self, kept: bool, open_it: bool) -> None:
         """Whether it stays open unused; if so it can begin to be opened at once. Does not wait."""
@@ -102,44 +111,46 @@ class Line:
     def close(self) -> None:
         """End it for good."""
         with self._changed:
-            self._ended = True
+            self.ended = True
             channel = self._channel
-            self._changed.notify_all()
+        self._tender.wake()
         self.end_others()
         if channel is not None:
             channel.close()
 
-    def _keep(self) -> None:
-        pause = _FIRST_PAUSE
-        while not self._ended:
-            if self._open():
-                pause = _FIRST_PAUSE
-                self._rest_while_alive()
-            else:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._ended, pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
-            if self._let_go():
-                return
+    def due(self) -> float:
+        """Seconds until it is to be opened: endless where it is open or nobody wants it. Lets go what rests."""
+        with self._changed:
+            channel = self._channel
+            if self._started and not self._unused():
+                alive = channel is not None and channel.alive
+                return math.inf if alive else max(self._due_at - time.monotonic(), 0.0)
+            self._started, self._client, self._channel, self._down = False, None, None, None
+        if channel is not None:
+            channel.close()
+        return math.inf
 
-    def _open(self) -> bool:
-        client = None
+    def open(self) -> None:
+        """Try once; who waits for it is told, and what came over the last channel before it ended is handed out."""
+        if self._channel is not None:
+            self._channel.settle()
         try:
             client = connect(self.access)
-            channel = self._judged(AgentChannel(client, self.access, self._command))
+            channel = self._judged(AgentChannel(client, self.access, self._command, on_end=self._tender.wake))
         except AgentError as error:
-            if client is not None:
-                client.close()
             with self._changed:
                 self._down = error
+                self._due_at = time.monotonic() + self._pause
+                self._pause = min(self._pause * 2, _LONGEST_PAUSE)
                 self._changed.notify_all()
-            return False
-        channel.on_end = self._noticed
+            return
         with self._changed:
             self._client, self._channel, self._down = client, channel, None
+            self._pause, self._due_at = _FIRST_PAUSE, 0.0
             self._used_at = time.monotonic()  # opening may have taken longer than a line rests
             self._changed.notify_all()
-        return True
+        if self.ended:
+            channel.close()
 
     def _judged(self, channel: AgentChannel) -> AgentChannel:
         hello = channel.hello
@@ -155,28 +166,8 @@ class Line:
         hint += ", not during an operation"
         raise AgentError(f"the agent on {self.access} is another one than ours", told, hint, code="OLD")
 
-    def _rest_while_alive(self) -> None:
-        with self._changed:
-            while not self._ended and self._channel is not None and self._channel.alive and not self._unused():
-                self._changed.wait(1.0)
-            channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
-
     def _unused(self) -> bool:
         if self._kept or time.monotonic() - self._used_at <= REST:
             return False
         carried = any(other.alive for other in self._others.values())
         return not carried and not (self._channel is not None and self._channel.busy)
-
-    def _let_go(self) -> bool:
-        """Whether nobody wants it any more; the next call opens it again."""
-        with self._changed:
-            if not self._unused():
-                return False
-            self._started, self._client, self._down = False, None, None
-            return True
-
-    def _noticed(self) -> None:
-        with self._changed:
-            self._changed.notify_all()

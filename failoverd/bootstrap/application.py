@@ -23,6 +23,7 @@ from failoverd.model.errors import FailoverdError
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.plans import Plan, Request
+from failoverd.model.settings import InForce
 from failoverd.observe.fanout import ask_all
 from failoverd.service import checking, desk, logs, pausing
 from failoverd.service.errant import Wanted
@@ -101,6 +102,10 @@ class Application:
     def initialise(self, cluster: str, adopt: bool) -> Document:
         """Write the first epoch, or one above all that agents remember."""
         return desk.initialise(self._built().world(cluster), adopt)
+
+    def in_force(self) -> Mapping[str, InForce]:
+        """What the active manager of each cluster runs with."""
+        return self._built().coordination.in_force()
 
     def operations(self, cluster: str | None) -> tuple[Document, ...]:
         """All operations of one or all clusters, newest first."""

@@ -71,8 +71,7 @@ class Built:
         kept = [watch for watch in watches if watch.world.cluster in config.clusters]
         for watch in kept:
             watch.adopt(config.policy(watch.world.cluster))
-        if isinstance(self.coordination, ZooKeeperCoordination):
-            self.coordination.tell_digests({name: config.policy(name).digest for name in config.clusters})
+        self.coordination.tell_settings({name: config.settings(name) for name in config.clusters})
         wanted = {"clusters": set(config.clusters) ^ {watch.world.cluster for watch in watches}}
         changed = [name for name, found in wanted.items() if found]
         changed += [part for part in ("manager", "zookeeper") if getattr(config, part) != getattr(self.config, part)]
@@ -91,8 +90,8 @@ def build(config: Config) -> Built:
     bells = {name: rota.bell(name) for name in config.clusters}
     doorbell = Bells(bells)
     coordination = coordination_for(config, clock, tasks, doorbell)
+    coordination.tell_settings({name: config.settings(name) for name in config.clusters})
     if isinstance(coordination, ZooKeeperCoordination):
-        coordination.tell_digests({name: config.policy(name).digest for name in config.clusters})
         coordination.keep_copies(JournalCopies(copies_folder(config), tasks, clock, warn))
     accesses = [config.access(c, s.name) for c, found in config.clusters.items() for s in found.servers]
     servers = MysqlServers(

@@ -12,6 +12,7 @@ from failoverd.model.control import Controls, Standing
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.plans import Plan, Request
+from failoverd.model.settings import InForce
 from failoverd.service.errant import Wanted
 
 Document = Mapping[str, object]
@@ -72,6 +73,9 @@ class App(Protocol):
 
     def initialise(self, cluster: str, adopt: bool) -> Document:
         """Write the first epoch, or one above all that agents remember; `{"cluster", "epoch", "agents", "silent"}`."""
+
+    def in_force(self) -> Mapping[str, InForce]:
+        """What the active manager of each cluster runs with; clusters without one are left out."""
 
     def operations(self, cluster: str | None) -> tuple[Document, ...]:
         """All operations of one or all clusters, newest first, without steps. While ZooKeeper is away, those of which

@@ -1,11 +1,13 @@
-"""A cluster's settings as one canonical text and its digest, so that two managers can tell whether they agree."""
+"""A cluster's settings as canonical data and their digest, so that managers can tell whether and where they differ."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from failoverd.config.secret import Secret
 
@@ -17,6 +19,12 @@ def settings_digest(cluster: object) -> str:
     """SHA-256 of the cluster's settings without secrets and without the paths of this machine."""
     text = json.dumps(canonical(cluster), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plain_settings(section: object) -> Mapping[str, Any]:
+    """What the digest is made of, as JSON data; empty for a section that is not there."""
+    made: Mapping[str, Any] = json.loads(json.dumps(canonical(section))) or {}
+    return made
 
 
 def canonical(value: object) -> object:

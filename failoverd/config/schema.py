@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from failoverd.config.detection import DetectionConfig
-from failoverd.config.digest import settings_digest
+from failoverd.config.digest import plain_settings, settings_digest
 from failoverd.config.drills import DrillsConfig
 from failoverd.config.hooks import HookFolder, hook_policy
 from failoverd.config.kinds import Choice, Duration, Folder, LocalFile, SecretAt, Switch, Text, Whole, words_of
@@ -36,6 +36,7 @@ from failoverd.model.policy import (
     ServerSpec,
     SiteGuard,
 )
+from failoverd.model.settings import Settings
 from failoverd.model.sight import Endpoint
 
 INHERITED: Final = frozenset({"mysql", "replication", "ssh", "agent"})
@@ -326,6 +327,12 @@ class Config:
             agent=found.agent,
             mysqld=found.mysqld,
         )
+
+    def settings(self, cluster: str) -> Settings:
+        """What managers tell each other of the cluster's settings; ConfigError where there is none."""
+        found = self.cluster(cluster)
+        told = {**plain_settings(found), "zookeeper": plain_settings(self.zookeeper)}
+        return Settings(settings_digest(found), told)
 
     def policy(self, cluster: str) -> ClusterPolicy:
         """The cluster's settings as deciding and planning need them; ConfigError where there is none."""

@@ -194,7 +194,7 @@ REFUSALS: tuple[Row, ...] = (
         "settings differ between managers: {detail}",
         _OWN,
         m.config_differs,
-        "failoverd config check on both managers; after a minute the settings in force are these",
+        "failoverd config check --against-active on the other manager; after a minute the settings in force are these",
     ),
     Row(
         "journal-unwritable",

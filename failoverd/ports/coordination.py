@@ -9,6 +9,7 @@ from failoverd.model.history import Pause, Recorded
 from failoverd.model.host import StandbyWord
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
+from failoverd.model.settings import InForce, Settings
 from failoverd.ports.lease import Lease
 
 
@@ -21,6 +22,14 @@ class Coordination(Protocol):
 
     def state(self) -> str:
         """`ok`, `lost` or `local`, in the words of the published JSON."""
+
+    def tell_settings(self, settings: Mapping[str, Settings]) -> None:
+        """What this manager runs each cluster with: told to everybody when it becomes active, and at once where it is.
+        Raises nothing while ZooKeeper is away: then it is told later.
+        """
+
+    def in_force(self) -> Mapping[str, InForce]:
+        """What the active manager of each cluster runs with; clusters without one are left out."""
 
     def campaign(self, cluster: str) -> None:
         """Contend for the cluster's lock from now on; does not wait."""

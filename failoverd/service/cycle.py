@@ -99,7 +99,7 @@ def note_settings(world: World, memory: Memory) -> None:
     other, since = world.coordination.other_settings(world.cluster), world.eyes.clock.now()
     memory.history = replace(memory.history, settings_of=other, settings_since=since)
     if other:
-        world.log.warning("settings differ", manager=other, hint="failoverd config check on both")
+        world.log.warning("settings differ", manager=other, hint="failoverd config check --against-active there")
 
 
 def lease_now(world: World) -> Lease | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 from failoverd.lab.config_text import server_entry
@@ -21,6 +22,14 @@ def hang_up(play: Rehearsal, event: str) -> None:
         )
 
 
+def differing(play: Rehearsal) -> dict[str, tuple[str | None, str | None, str]]:
+    """What the file and the active manager do not have in common: the manager's, the file's, what it needs."""
+    done = play.managers.command("config", "check", "--against-active", "--json")
+    (one,) = json.loads(done.stdout)["against_active"]
+    assert done.returncode == (0 if one["same"] else 1)
+    return {each["key"]: (each["active"], each["file"], each["needs"]) for each in one["differences"]}
+
+
 def listed(play: Rehearsal, name: str) -> dict[str, str]:
     """The servers that a manager watches, with their agents' states."""
     return {server["name"]: server["agent"] for server in play.managers.kept(name).get("servers", ())}
@@ -32,7 +41,11 @@ def test_servers_come_and_go_and_a_broken_file_changes_nothing(lab: LabFactory) 
         errors = dict(play.writer.account.errors)
         two = [server_entry(host) for host in play.lab.layout.servers[:2]]
         play.lab.configure({"clusters": {"shop": {"servers": two, "failover": {"cooldown": "5m"}}}})
+        changed = differing(play)
+        assert changed["failover.cooldown"][1:] == ("5m", "reload")
+        assert changed["servers.db3"] == (str(play.lab.hosts["db3"].address), None, "reload")
         hang_up(play, "configuration applied")
+        assert differing(play) == {}
         for name in MANAGERS:
             eventually(lambda name=name: set(listed(play, name)), lambda s: s == {"db1", "db2"}, "two servers")  # type: ignore[misc]
         play.lab.configure({})

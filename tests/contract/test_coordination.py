@@ -12,6 +12,7 @@ from failoverd.model.errors import CoordinationError, LockLost
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.host import ProbeOutcome, StandbyWord
 from failoverd.model.plans import Kind, Request, Result
+from failoverd.model.settings import Settings
 from tests.contract.coordination_worlds import FakeWorld, LocalWorld, World, ZooKeeperWorld, active, until
 from tests.contract.operations import PERSON, freeze_entry, intent, long_set, operation, report
 from tests.contract.zookeeper_server import ZooKeeperServer
@@ -48,6 +49,22 @@ def test_clusters_have_locks_of_their_own(world: World) -> None:
     active(first, "shop").check()
     active(second, "blog").check()
     assert first.holder("blog") == "mgr2"
+
+
+def test_what_the_active_manager_runs_with_is_told_by_it_alone(world: World) -> None:
+    first, second = world.manager("mgr1"), world.manager("mgr2")
+    first.tell_settings({"shop": Settings("a", {"failover": {"cooldown": 60.0}})})
+    second.tell_settings({"shop": Settings("b", {"failover": {"cooldown": 5.0}})})
+    assert second.in_force() == {}
+    active(first)
+    second.campaign("shop")
+    told = second.in_force()["shop"]
+    assert (told.manager, told.settings) == ("mgr1", Settings("a", {"failover": {"cooldown": 60.0}}))
+    first.tell_settings({"shop": Settings("c", {"failover": {"cooldown": 7.0}})})
+    assert second.in_force()["shop"].settings == Settings("c", {"failover": {"cooldown": 7.0}})
+    first.resign("shop")
+    until(lambda: second.lease("shop") is not None, "the other one's lease")
+    assert (second.in_force()["shop"].manager, second.in_force()["shop"].settings.digest) == ("mgr2", "b")
 
 
 def test_nobody_is_active_without_a_campaign(world: World) -> None:

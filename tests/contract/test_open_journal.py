@@ -13,6 +13,7 @@ from failoverd.model.history import Recorded
 from failoverd.model.host import LogKind
 from failoverd.model.journal import Intent
 from failoverd.model.plans import Entry, EntryKind
+from failoverd.model.settings import Settings
 from failoverd.model.sight import Endpoint
 from failoverd.model.steps import ClaimServer, FenceHost, OpenWrites, Repoint, Splice, Step, StopReceiver
 from tests.contract.coordination_worlds import FakeWorld, LocalWorld, World, ZooKeeperWorld, active, until
@@ -126,16 +127,16 @@ def test_settings_that_differ_from_those_in_force_are_known(zookeeper: ZooKeeper
     world = ZooKeeperWorld(zookeeper, f"/contract/{tmp_path.name}")
     first, second, same = world.manager("mgr1"), world.manager("mgr2"), world.manager("mgr3")
     for manager, digest in ((first, "a"), (second, "b"), (same, "b")):
-        manager.tell_digests({"shop": digest})
+        manager.tell_settings({"shop": Settings(digest)})
     active(first)
     assert first.other_settings("shop") == ""
     first.resign("shop")
     lease = active(second)
     assert second.other_settings("shop") == "mgr1"
-    second.tell_digests({"shop": "c"})
+    second.tell_settings({"shop": Settings("c")})
     lease.check()
     second.resign("shop")
-    same.tell_digests({"shop": "c"})
+    same.tell_settings({"shop": Settings("c")})
     active(same)
     assert same.other_settings("shop") == ""
     world.close()

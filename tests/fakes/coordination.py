@@ -15,6 +15,7 @@ from failoverd.model.history import Pause, Recorded
 from failoverd.model.host import StandbyWord
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
+from failoverd.model.settings import InForce, Settings
 from failoverd.ports import Lease
 
 
@@ -51,6 +52,7 @@ class Cluster:
     answers: dict[str, Mapping[str, object]] = field(default_factory=dict)
     last_failover: float | None = None
     other_settings: str = ""
+    in_force: InForce | None = None
     failing: float | None = None
     question: str = ""
     testimonies: dict[str, StandbyWord] = field(default_factory=dict)
@@ -86,7 +88,21 @@ class FakeCoordination:
     def __init__(self, store: Store, name: str, kind: str = "zookeeper") -> None:
         self._store = store
         self._name = name
+        self._settings: Mapping[str, Settings] = {}
         self.kind = kind
+
+    def tell_settings(self, settings: Mapping[str, Settings]) -> None:
+        self._settings = dict(settings)
+        for cluster, known in self._store.clusters.items():
+            if known.lease is not None and known.line[0] == self._name:
+                known.in_force = self._told(cluster)
+
+    def in_force(self) -> Mapping[str, InForce]:
+        found = self._store.clusters.items()
+        return {name: known.in_force for name, known in found if known.line and known.in_force is not None}
+
+    def _told(self, cluster: str) -> InForce:
+        return InForce(self._name, "", self._settings.get(cluster, Settings()))
 
     def state(self) -> str:
         if self._store.away:
@@ -105,6 +121,7 @@ class FakeCoordination:
         if known.lease is None:
             known.epoch += 1
             known.lease = FakeLease(known.epoch)
+            known.in_force = self._told(cluster)
         return known.lease
 
     def other_settings(self, cluster: str) -> str:

@@ -22,6 +22,7 @@ from failoverd.model.history import Pause, Recorded
 from failoverd.model.host import StandbyWord
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
+from failoverd.model.settings import InForce, Settings
 from failoverd.ports import Clock, Lease, Wakeups
 
 _ANSWERS_KEPT = 100
@@ -41,10 +42,32 @@ class LocalCoordination:
         self._busy = threading.RLock()
         self._campaigns: set[str] = set()
         self._leases: dict[str, LocalLease] = {}
+        self._settings_of: Mapping[str, Settings] = {}
 
     def state(self) -> str:
         """Always `local`."""
         return "local"
+
+    def tell_settings(self, settings: Mapping[str, Settings]) -> None:
+        """What this manager runs each cluster with, told with every lock it has from now on."""
+        with self._busy:
+            self._settings_of = dict(settings)
+            for cluster in self._leases:
+                self._tell(cluster)
+
+    def in_force(self) -> Mapping[str, InForce]:
+        """What the manager of this state directory runs each cluster with."""
+        found = {path.stem: self._read(path) for path in sorted(self._state_dir.glob("*.config"))}
+        told = {cluster: data for cluster, data in found.items() if data is not None and self.holder(cluster)}
+        return {
+            cluster: InForce(data["manager"], data["version"], Settings(data["digest"], data["settings"]))
+            for cluster, data in told.items()
+        }
+
+    def _tell(self, cluster: str) -> None:
+        ours = self._settings_of.get(cluster, Settings())
+        told = {"manager": self._identity.name, "version": self._identity.version, "digest": ours.digest}
+        files.replace_file(self._file(cluster, "config"), _bytes({**told, "settings": dict(ours.told)}))
 
     def campaign(self, cluster: str) -> None:
         """Contend for the cluster's lock from now on."""
@@ -247,6 +270,7 @@ class LocalCoordination:
             return None
         try:
             epoch = self._next_epoch(cluster)
+            self._tell(cluster)
         except CoordinationError:
             os.close(descriptor)
             raise

@@ -15,30 +15,31 @@ from kazoo.exceptions import KazooException
 from failoverd.drivers import journal_codec as codec
 from failoverd.drivers.identity import Identity
 from failoverd.drivers.journal_copies import JournalCopies
-from failoverd.drivers.zookeeper.election import Election, contender_entry, found_cluster, raise_epoch
+from failoverd.drivers.zookeeper.election import Election, found_cluster, raise_epoch
 from failoverd.drivers.zookeeper.journal import Journal
 from failoverd.drivers.zookeeper.layout import Layout, in_line, sequence
 from failoverd.drivers.zookeeper.records import pack, unpack
 from failoverd.drivers.zookeeper.session import ABSENT, Away, Session
 from failoverd.drivers.zookeeper.settings import ZooKeeperSettings
 from failoverd.drivers.zookeeper.standbys import Standbys
+from failoverd.drivers.zookeeper.told import Told, in_force, told_by
 from failoverd.drivers.zookeeper.writes import Create, Delete, Set, Write, own, write
 from failoverd.model.errors import ConfigError, CoordinationError
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.host import StandbyWord
 from failoverd.model.journal import Unfinished
 from failoverd.model.plans import Entry, Operation, Report, Request
+from failoverd.model.settings import InForce, Settings
 from failoverd.ports import Clock, Lease, Tasks, Wakeups
 
 _ANSWERS_KEPT = 100
 _MODESTY = 0.3  # seconds, for each lock held already
 _STATUS_COMPRESS_OVER = 64 * 1024
 _STATUS_PART = 1 << 30  # one entry always: a status is replaced as a whole
-_NO_DIGESTS: Mapping[str, str] = MappingProxyType({})
 
 
 class ZooKeeperCoordination:
-    """Implements `ports.Coordination`. `digests` are of the settings this manager has for each cluster.
+    """Implements `ports.Coordination`.
 
     The constructor waits for the first connection no longer than the settings say, and raises ConfigError where the
     ensemble negotiates another session time-out. Everything else fails with CoordinationError while ZooKeeper is away.
@@ -54,7 +55,7 @@ class ZooKeeperCoordination:
         self._clock = clock
         self._tasks = tasks
         self._wakeups = wakeups
-        self._digests: Mapping[str, str] = _NO_DIGESTS
+        self._settings_of: Mapping[str, Settings] = MappingProxyType({})
         self._elections: dict[str, Election] = {}
         self._leaving: tuple[Election, ...] = ()
         self._woken = threading.Event()
@@ -73,11 +74,20 @@ class ZooKeeperCoordination:
         """`ok` or `lost`."""
         return "ok" if self._session.connected else "lost"
 
-    def tell_digests(self, digests: Mapping[str, str]) -> None:
-        """The digests of the settings per cluster, shown by every lease from now on."""
-        self._digests = MappingProxyType(dict(digests))
+    def tell_settings(self, settings: Mapping[str, Settings]) -> None:
+        """What this manager runs each cluster with, told by every lease from now on."""
+        self._settings_of = MappingProxyType(dict(settings))
         for cluster, election in self._elections.items():
-            election.retell(contender_entry(self._identity, self._digests.get(cluster, "")))
+            election.retell(self._told(cluster))
+
+    def in_force(self) -> Mapping[str, InForce]:
+        """What the active manager of each cluster runs with."""
+        found = {}
+        for name in sorted(self._session.children(self._settings.root)):
+            told = in_force(self._session.read(self._layout(name).config)) if self._line(name) else None
+            if told is not None:
+                found[name] = told
+        return found
 
     def keep_copies(self, copies: JournalCopies) -> None:
         """Copy the journal of every operation that this process runs."""
@@ -89,9 +99,8 @@ class ZooKeeperCoordination:
             return
         if self._journal.copies:
             self._journal.copies.prove()
-        entry = contender_entry(self._identity, self._digests.get(cluster, ""))
         layout = Layout.of(self._settings.root, cluster)
-        election = Election(layout, self._session, entry, self._clock, self._wakeups)
+        election = Election(layout, self._session, self._told(cluster), self._clock, self._wakeups)
         self._elections = {**self._elections, cluster: election}
         if not self._works:
             self._works = True
@@ -347,6 +356,9 @@ class ZooKeeperCoordination:
         lock = self._layout(cluster).lock
         paths = [f"{lock}/{name}" for name in in_line(self._session.children(lock))]
         return tuple(str(json.loads(data)["manager"]) for data in self._session.read_all(paths) if data is not None)
+
+    def _told(self, cluster: str) -> Told:
+        return told_by(self._identity, self._settings_of.get(cluster, Settings()))
 
     def _layout(self, cluster: str) -> Layout:
         return Layout.of(self._settings.root, cluster)

@@ -8,15 +8,14 @@ coordination's worker and `leave` touch ZooKeeper here; both hold the election's
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import uuid
 from typing import Any
 
-from failoverd.drivers.identity import Identity
 from failoverd.drivers.zookeeper.layout import Layout, in_line
 from failoverd.drivers.zookeeper.lease import ZooKeeperLease
 from failoverd.drivers.zookeeper.session import ABSENT, Away, Session
+from failoverd.drivers.zookeeper.told import Told, other_settings
 from failoverd.drivers.zookeeper.writes import Create, Set, found, write
 from failoverd.model.errors import CoordinationError, LockRefused
 from failoverd.ports import Clock, Wakeups
@@ -32,12 +31,13 @@ class Election:
     `trouble` why we cannot even stand in line.
     """
 
-    def __init__(self, layout: Layout, session: Session, entry: bytes, clock: Clock, wakeups: Wakeups) -> None:
+    def __init__(self, layout: Layout, session: Session, told: Told, clock: Clock, wakeups: Wakeups) -> None:
         self.layout = layout
         self.refusal: LockRefused | None = None
         self.trouble: CoordinationError | None = None
         self._session = session
-        self._entry = entry
+        self._told = told
+        self._untold = False
         self._clock = clock
         self._wakeups = wakeups
         self._busy = threading.RLock()
@@ -106,6 +106,7 @@ class Election:
                 self._enter()
             if self._lease is not None:
                 self._renew()
+                self._tell()
                 self._listen(wake)
             else:
                 self._advance(wake)
@@ -136,7 +137,7 @@ class Election:
             self._asked = True
             path = self._session.call(
                 lambda client: client.create_async(
-                    place, self._entry, acl=self._session.acl, ephemeral=True, sequence=True
+                    place, self._told.line, acl=self._session.acl, ephemeral=True, sequence=True
                 )
             )
         stat = self._session.call(lambda client: client.exists_async(path))
@@ -191,24 +192,30 @@ class Election:
         self._taking = lease  # from here on a suspension reaches it; nobody is given it before the epoch is written
         before = self._session.read(self.layout.config)
         write(self._session, lease, Set(self.layout.epoch, str(epoch).encode(), version), self._config(before))
-        self.other = other_settings(before, self._entry)
-        self._lease, self._taking, self._highest = lease, None, epoch
+        self.other = other_settings(before, self._told)
+        self._lease, self._taking, self._highest, self._untold = lease, None, epoch, False
         self._wakeups.ring("lock")
 
-    def retell(self, entry: bytes) -> None:
+    def retell(self, told: Told) -> None:
         """Our settings have changed: said under the lease we have, and by every entry of ours from now on.
 
-        The entry in the line itself stays: every write of ours checks that nobody has touched it.
+        The entry in the line itself stays: every write of ours checks that nobody has touched it. While ZooKeeper is
+        away it is left to the next round.
         """
         with self._busy:
-            self._entry = entry
-            lease = self.lease
-            if lease is not None:
-                write(self._session, lease, self._config(self._session.read(self.layout.config)))
+            self._told, self._untold = told, True
+            with contextlib.suppress(CoordinationError):
+                self._tell()
+
+    def _tell(self) -> None:
+        lease = self.lease
+        if self._untold and lease is not None:
+            write(self._session, lease, self._config(self._session.read(self.layout.config)))
+            self._untold = False
 
     def _config(self, before: bytes | None) -> Create | Set:
-        place = self.layout.config
-        return Create(place, self._entry) if before is None else Set(place, self._entry)
+        place, data = self.layout.config, self._told.config
+        return Create(place, data) if before is None else Set(place, data)
 
     def _known_epoch(self) -> tuple[int, int] | None:
         try:
@@ -271,27 +278,3 @@ def raise_epoch(session: Session, layout: Layout, epoch: int) -> None:
         session.call(lambda client: client.create_async(layout.epoch, text, acl=session.acl))
     elif not known.isdigit() or int(known) < epoch:
         session.call(lambda client: client.set_async(layout.epoch, text))
-
-
-def other_settings(before: bytes | None, entry: bytes) -> str:
-    """The manager of an earlier entry, where it is another one than ours and had other settings."""
-    try:
-        told = json.loads(before or b"{}")
-    except ValueError:
-        return ""
-    ours = json.loads(entry)
-    same = told.get("digest") in {None, "", ours["digest"]} or told.get("manager") == ours["manager"]
-    return "" if same else str(told["manager"])
-
-
-def contender_entry(identity: Identity, digest: str) -> bytes:
-    """What our lock entry tells the others: who we are, and the digest of our settings for this cluster."""
-    told = {
-        "v": 1,
-        "manager": identity.name,
-        "pid": identity.pid,
-        "host": identity.host,
-        "version": identity.version,
-        "digest": digest,
-    }
-    return json.dumps(told).encode()

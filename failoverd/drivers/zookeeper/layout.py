@@ -84,7 +84,7 @@ class Layout:
 
     @property
     def config(self) -> str:
-        """The digest of the settings that the active manager runs with."""
+        """The settings that the active manager runs with."""
         return f"{self.base}/config"
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from failoverd.model.errors import FailoverdError
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
 from failoverd.model.plans import Kind, Plan, Request
+from failoverd.model.settings import InForce
 from failoverd.service.errant import Wanted
 from tests.fakes.controls import FakeControls, FakeRooms
 from tests.unit.config.folder import HEAD, SHOP, prepared
@@ -90,6 +91,9 @@ class StandIn:
 
     def initialise(self, cluster: str, adopt: bool) -> Document:
         return self.answer("initialise", cluster, adopt)  # type: ignore[return-value]
+
+    def in_force(self) -> Mapping[str, InForce]:
+        return self.answer("in_force")  # type: ignore[return-value]
 
     def operations(self, cluster: str | None) -> tuple[Document, ...]:
         return self.answer("operations", cluster)  # type: ignore[return-value]

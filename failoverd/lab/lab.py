@@ -52,6 +52,12 @@ class Lab:
         """End the lab of that name, also one that is half made or half gone; nothing of it is left."""
         take_down(name)
 
+    @staticmethod
+    def take_down_orphans() -> None:
+        """End the labs of drills, tests and measurements that were killed; those of people are left alone."""
+        for name in state.orphans():
+            take_down(name)
+
     def down(self) -> None:
         """End this lab; nothing of it is left."""
         take_down(self.name)

@@ -8,7 +8,6 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from failoverd import __version__
@@ -86,7 +85,7 @@ class LabGround:
 
     def open(self) -> Cast:
         """Bring the lab up and let managers watch it; the first one may carry the runbook's failpoint."""
-        take_down_orphans()
+        Lab.take_down_orphans()
         self._load = os.getloadavg()[0]
         shape = self._shape
         self._lab = Lab.up(
@@ -310,14 +309,6 @@ class LabGround:
             self._say("taking the lab down")
             Lab.take_down(name)
         self._lab = None
-
-
-def take_down_orphans() -> None:
-    """End the labs of drills that were killed: their names hold the number of a process that is gone."""
-    for name in Lab.names():
-        owner = name.removeprefix(PREFIX)
-        if name.startswith(PREFIX) and owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            Lab.take_down(name)
 
 
 def nested(settings: tuple[tuple[str, str], ...]) -> Mapping[str, object]:

@@ -24,10 +24,12 @@ from failoverd.lab.layout import (
     plan,
     state_folder,
 )
-from failoverd.lab.processes import run
+from failoverd.lab.processes import alive, run
 from failoverd.model.errors import ConfigError, FailoverdError
 
 _RECORD = "lab.json"
+# What drills, tests and measurements call their labs: the number is that of the process that each is for.
+_OWNED = re.compile(r"(?:drill-|t|bench|ways)(\d+)(?:-.+)?")
 
 
 @contextmanager
@@ -84,6 +86,12 @@ def names() -> tuple[str, ...]:
     for parent in (RUNNING_NAMESPACES, NETNS_FILES):
         found |= {lab for path in Path(parent).glob("fo.*") if (lab := lab_of_namespace(path.name))}
     return tuple(sorted(found))
+
+
+def orphans() -> tuple[str, ...]:
+    """The labs whose names hold the number of a process that is gone: it was killed before it could end them."""
+    owned = ((name, _OWNED.fullmatch(name)) for name in names())
+    return tuple(name for name, owner in owned if owner and not alive(int(owner[1])))
 
 
 def _free_index() -> int:

@@ -16,7 +16,6 @@ from failoverd.lab import Lab, Options
 
 LabFactory = Callable[..., Lab]
 _FAILURES = Path(__file__).parents[2] / "build" / "failures"
-_OURS = re.compile(r"t(\d+)-\d+")
 _numbers = count(1)
 _failed = pytest.StashKey[bool]()
 
@@ -32,10 +31,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
 @pytest.fixture(scope="session", autouse=True)
 def _no_orphans() -> None:
     """Take down the labs of test runs that were killed: their names hold the number of a process that is gone."""
-    for name in Lab.names():
-        owner = _OURS.fullmatch(name)
-        if owner and not Path(f"/proc/{owner[1]}").exists():
-            Lab.take_down(name)
+    Lab.take_down_orphans()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from failoverd.lab import Lab
-from failoverd.lab.rehearsing import PREFIX, take_down_orphans
+from failoverd.lab.rehearsing import PREFIX
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -108,5 +108,5 @@ def test_an_interrupted_drill_leaves_nothing_and_a_killed_one_is_cleared_away_by
             assert json.loads(report.read_text(encoding="utf-8"))["result"] == "aborted"
             continue
         assert not Path(f"/proc/{process.pid}").exists()
-        take_down_orphans()
+        Lab.take_down_orphans()
         assert name not in Lab.names()

@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -505,24 +506,25 @@ def test_down_leaves_nothing_behind_after_a_keeper_was_killed(lab: Factory) -> N
     gone(one.name)
 
 
-def test_down_ends_what_an_interrupted_up_had_made() -> None:
-    name = f"half{os.getpid()}"
+def test_what_an_interrupted_up_had_made_is_ended_because_its_process_is_gone(lab: Factory) -> None:
+    living = lab(replicas=0, zookeepers=0, managers=0)
     program = (
         "import os, signal\n"
         "from failoverd.lab import Lab, Options\n"
-        f"Lab.up(Options(name={name!r}), lambda text: 'answer' in text and os.kill(os.getpid(), signal.SIGKILL))\n"
+        "name = f't{os.getpid()}-half'\n"
+        "Lab.up(Options(name=name), lambda text: 'answer' in text and os.kill(os.getpid(), signal.SIGKILL))\n"
     )
-    import sys
-
-    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
-    assert done.returncode == -signal.SIGKILL
-    assert traces(name) != []
-    Lab.take_down(name)
+    with subprocess.Popen([sys.executable, "-c", program]) as killed:
+        assert killed.wait(60) == -signal.SIGKILL
+        name = f"t{killed.pid}-half"
+        assert traces(name) != []
+    Lab.take_down_orphans()
     gone(name)
+    assert living.name in Lab.names()
 
 
 def test_down_ends_what_outlived_a_restart_of_the_machine() -> None:
-    name = f"ghost{os.getpid()}"
+    name = f"t{os.getpid()}-ghost"
     left = Path(f"/etc/netns/fo.{name}.db1")
     left.mkdir(parents=True)
     (left / "hosts").write_text("127.0.0.1 localhost\n", encoding="utf-8")
@@ -561,7 +563,7 @@ def test_an_up_that_fails_takes_away_what_it_made(monkeypatch: pytest.MonkeyPatc
         raise FailoverdError("planted")
 
     monkeypatch.setattr(servers, "follow", refuse)
-    name = f"bad{os.getpid()}"
+    name = f"t{os.getpid()}-bad"
     with pytest.raises(FailoverdError, match="planted"):
         Lab.up(Options(name=name))
     gone(name)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from failoverd.cli.check import finding_document, tell, worst
+from failoverd.cli.completing import clusters, servers
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option, yes_option
 from failoverd.config.install import Install
 from failoverd.model.documents import Document, word
@@ -19,8 +20,8 @@ def agent() -> None:
 
 
 @agent.command("install", epilog=examples("agent install shop", "agent install shop db3 --user root --write-key --yes"))
-@click.argument("cluster")
-@click.argument("servers", nargs=-1)
+@click.argument("cluster", shell_complete=clusters)
+@click.argument("servers", nargs=-1, shell_complete=servers)
 @click.option("--user", metavar="LOGIN", help="Log in as this user, who is root or may use sudo.")
 @click.option("--key", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Private key of that user.")
 @click.option("--write-key", is_flag=True, help="Also add the forced-command line to the agent user's keys.")
@@ -65,7 +66,7 @@ def result_lines(result: Document) -> list[str]:
 
 
 @agent.command("check", epilog=examples("agent check shop", "agent check shop --json"))
-@click.argument("cluster")
+@click.argument("cluster", shell_complete=clusters)
 @json_option
 @click.pass_obj
 def check(session: Session, cluster: str) -> None:

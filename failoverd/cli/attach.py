@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import click
 from click.shell_completion import CompletionItem
 
+from failoverd.cli.completing import clusters
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option, on_terminal
 from failoverd.decide.controlling import WORDS, misspelt
 from failoverd.drivers.keyboard import Keyboard
@@ -33,7 +34,7 @@ def completed(_: click.Context, __: click.Parameter, begun: str) -> list[Complet
         "ops attach shop abort",
     ),
 )
-@click.argument("cluster")
+@click.argument("cluster", shell_complete=clusters)
 @click.argument("command", nargs=-1, shell_complete=completed)
 @json_option
 @click.pass_obj

@@ -50,7 +50,11 @@ def override_option(*kinds: Kind) -> Callable[[Command], Command]:
     """--override with the refusals that a person may override in operations of these kinds; without one, of all."""
     rows = tuple(row.id for row in REFUSALS if row.overridable and (not kinds or set(kinds) & set(row.kinds)))
     return click.option(
-        "--override", multiple=True, metavar="REFUSAL", type=click.Choice(rows), help="Act in spite of this."
+        "--override",
+        multiple=True,
+        metavar="REFUSAL",
+        type=click.Choice(rows),
+        help="Act in spite of this refusal, by the name that the plan shows; again for another one.",
     )
 
 

@@ -11,17 +11,19 @@ from datetime import datetime
 import click
 
 from failoverd import __version__
+from failoverd.cli.completing import clusters
 from failoverd.cli.render import findings_view, show
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option
 from failoverd.config.schema import ClusterConfig
 from failoverd.decide.grants import ABOUT_GRANTS, rows_for, statements
 from failoverd.decide.uncovered import uncovered
+from failoverd.model.counted import counted
 from failoverd.model.finding import Finding, Severity
 from failoverd.model.published import time_text
 
 
 @click.command(epilog=examples("check", "check shop", "check shop --grants", "check --json"))
-@click.argument("cluster", required=False)
+@click.argument("cluster", required=False, shell_complete=clusters)
 @click.option(
     "--grants", is_flag=True, help="Print the statements that grant what failoverd needs, and who lacks what."
 )
@@ -48,7 +50,7 @@ def check(session: Session, cluster: str | None, grants: bool) -> None:
             click.echo("\n".join((*head(session, cluster, began), "")))
         tell(found, "no server could be asked" if grants else "nothing was checked")
         if not grants:
-            click.echo("\n".join(("", counted(found), *foot(session, cluster))))
+            click.echo("\n".join(("", numbers_of(found), *foot(session, cluster))))
     sys.exit(worst(found))
 
 
@@ -87,10 +89,10 @@ def foot(session: Session, cluster: str | None) -> Iterator[str]:
         yield from (f"  {row.id}: {row.sentence}" for row in uncovered(session.config.policy(name)))
 
 
-def counted(findings: tuple[Finding, ...]) -> str:
+def numbers_of(findings: tuple[Finding, ...]) -> str:
     """How many findings of each kind, in a line."""
     numbers = Counter(finding.severity for finding in findings)
-    return ", ".join(f"{numbers[severity]} {severity}" for severity in Severity)
+    return ", ".join(counted(numbers[one], one, "ok" if one is Severity.OK else "") for one in Severity)
 
 
 def statements_for(cluster: ClusterConfig) -> tuple[str, ...]:

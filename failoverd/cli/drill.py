@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from failoverd.bootstrap.drilling import cluster_ground, lab_ground
+from failoverd.cli.completing import clusters
 from failoverd.cli.drill_told import Told, answer, kept, last_lines, trend_lines
 from failoverd.cli.session import (
     Session,
@@ -80,8 +81,17 @@ def list_(session: Session, runbooks: Path | None) -> None:
 @click.argument("names", nargs=-1, metavar="NAME...", shell_complete=runbook_names)
 @click.option("--all", "everything", is_flag=True, help="Every runbook that is for a lab, one after the other.")
 @click.option("--lab", "in_lab", is_flag=True, help="Bring a lab up for it; the default.")
-@click.option("--on", "cluster", default="", metavar="CLUSTER", help="Rehearse on a real cluster that allows drills.")
-@click.option("--confirm", default="", metavar="CLUSTER", help="The cluster's name once more, for --on.")
+@click.option(
+    "--on",
+    "cluster",
+    default="",
+    metavar="CLUSTER",
+    shell_complete=clusters,
+    help="Rehearse on a real cluster that allows drills.",
+)
+@click.option(
+    "--confirm", default="", metavar="CLUSTER", shell_complete=clusters, help="The cluster's name once more, for --on."
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Show everything and touch nothing.")
 @click.option("--step", "by_step", is_flag=True, help="Wait for a person before each step.")
 @click.option("--repeat", default=1, type=click.IntRange(1, 1000), show_default=True, help="How often.")
@@ -256,7 +266,7 @@ def show(session: Session, told: Document, lines: list[str], target: Path | None
 
 
 @drill.command("suggest", epilog=examples("drill suggest shop"))
-@click.argument("cluster")
+@click.argument("cluster", shell_complete=clusters)
 @_RUNBOOKS
 @_REPORTS
 @json_option

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from failoverd.cli.completing import clusters, servers
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option
 from failoverd.model.counted import counted
 from failoverd.service.errant import Wanted
@@ -16,8 +17,8 @@ from failoverd.service.errant import Wanted
 @click.command(
     epilog=examples("errant shop", "errant shop db3 --show 20", "errant shop db1 --export", "errant shop --json")
 )
-@click.argument("cluster")
-@click.argument("server", required=False)
+@click.argument("cluster", shell_complete=clusters)
+@click.argument("server", required=False, shell_complete=servers)
 @click.option(
     "--show", default=5, show_default=True, metavar="N", type=click.IntRange(0, 1000), help="How many of each."
 )

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from failoverd.cli.carrying import Wish, acting, carry_through, override_option, still_standing
+from failoverd.cli.completing import clusters, servers
 from failoverd.cli.session import Session, examples, person
 from failoverd.decide.refusals import REFUSALS, remedies
 from failoverd.model.errors import PlanRefused
@@ -24,8 +25,8 @@ FORESEEN: Final = frozenset(row.id for row in REFUSALS if row.late)
         "failover shop --accept-loss 12 --override cooldown",
     )
 )
-@click.argument("cluster")
-@click.option("--to", default="", metavar="SERVER", help="Promote this server.")
+@click.argument("cluster", shell_complete=clusters)
+@click.option("--to", default="", metavar="SERVER", shell_complete=servers, help="Promote this server.")
 @click.option("--accept-loss", type=click.IntRange(min=0), help="Known transactions that may be given up.")
 @override_option()
 @acting

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from failoverd.cli.completing import clusters
 from failoverd.cli.session import Session, examples, json_option, yes_option
 from failoverd.model.documents import part, word, words
 
 
 @click.command(epilog=examples("init shop", "init shop --adopt"))
-@click.argument("cluster")
+@click.argument("cluster", shell_complete=clusters)
 @click.option("--adopt", is_flag=True, help="ZooKeeper was lost: start above every epoch that agents remember.")
 @yes_option
 @json_option

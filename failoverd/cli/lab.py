@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from failoverd.cli.session import Session, json_option
+from failoverd.cli.session import Session, examples, json_option
 from failoverd.drivers.mysql.local import query_with_names
 from failoverd.lab import Lab, Options
 from failoverd.model.counted import counted
@@ -21,7 +21,7 @@ def lab() -> None:
     """Bring a whole cluster up on this machine, break it, take it down."""
 
 
-@lab.command()
+@lab.command(epilog=examples("lab up", "lab up --name two --replicas 3 --zookeepers 3 --lossless", "lab up --switch"))
 @_NAME
 @click.option("--replicas", default=2, show_default=True, help="Replicas beside the primary.")
 @click.option("--zookeepers", default=1, show_default=True, help="ZooKeeper members: 0, 1, 3 or 5.")
@@ -60,7 +60,7 @@ def _what_next(made: Lab) -> str:
     return "\n".join(lines)
 
 
-@lab.command()
+@lab.command(epilog=examples("lab status", "lab status --name two --json"))
 @_NAME
 @json_option
 @click.pass_obj
@@ -83,7 +83,7 @@ def _lines(facts: dict[str, object]) -> list[str]:
     return lines
 
 
-@lab.command()
+@lab.command(epilog=examples("lab down", "lab down --name two", "lab down --all"))
 @_NAME
 @click.option("--all", "everything", is_flag=True, help="Every lab of this machine.")
 def down(name: str, everything: bool) -> None:
@@ -96,11 +96,17 @@ def down(name: str, everything: bool) -> None:
         click.echo(f"lab {one} is down", err=True)
 
 
-@lab.command()
+@lab.command(epilog=examples('lab sql db2 "SELECT @@read_only, @@gtid_executed"', 'lab sql db1 "SHOW REPLICAS" --json'))
 @_NAME
 @click.argument("host")
 @click.argument("text")
-@click.option("--user", default="root", show_default=True, type=click.Choice(["root", "failoverd", "repl", "app"]))
+@click.option(
+    "--user",
+    default="root",
+    show_default=True,
+    type=click.Choice(["root", "failoverd", "repl", "app"]),
+    help="The account that it is run as.",
+)
 @json_option
 @click.pass_obj
 def sql(session: Session, name: str, host: str, text: str, user: str) -> None:
@@ -129,7 +135,7 @@ def fault() -> None:
 def _on_host(command: str, act: Callable[[Lab, str], object], about: str) -> None:
     """Add a fault that needs a host and nothing else."""
 
-    @fault.command(command, help=about)
+    @fault.command(command, help=about, epilog=examples(f"lab fault {command} db1"))
     @_NAME
     @click.argument("host")
     def run(name: str, host: str) -> None:
@@ -152,7 +158,7 @@ _on_host(
 )
 
 
-@fault.command()
+@fault.command(epilog=examples("lab fault cut db1 zk1", "lab fault cut mgr1 db1 --one-way"))
 @_NAME
 @click.argument("first")
 @click.argument("second")
@@ -162,7 +168,7 @@ def cut(name: str, first: str, second: str, one_way: bool) -> None:
     Lab.attach(name).fault.cut(first, second, one_way=one_way)
 
 
-@fault.command()
+@fault.command(epilog=examples("lab fault loss db1 db2 30"))
 @_NAME
 @click.argument("first")
 @click.argument("second")
@@ -173,7 +179,7 @@ def loss(name: str, first: str, second: str, percent: int, one_way: bool) -> Non
     Lab.attach(name).fault.loss(first, second, percent, one_way=one_way)
 
 
-@fault.command()
+@fault.command(epilog=examples("lab fault slow db1 db2 50 --jitter 10"))
 @_NAME
 @click.argument("first")
 @click.argument("second")
@@ -185,7 +191,7 @@ def slow(name: str, first: str, second: str, milliseconds: float, jitter: float,
     Lab.attach(name).fault.slow(first, second, milliseconds, jitter=jitter, one_way=one_way)
 
 
-@fault.command("hold-lock")
+@fault.command("hold-lock", epilog=examples("lab fault hold-lock db1"))
 @_NAME
 @click.argument("host")
 @click.option("--statement", default="FLUSH TABLES WITH READ LOCK", show_default=True, help="What takes the lock.")
@@ -194,7 +200,7 @@ def hold_lock(name: str, host: str, statement: str) -> None:
     Lab.attach(name).fault.hold_lock(host, statement)
 
 
-@fault.command()
+@fault.command(epilog=examples("lab fault heal", "lab fault heal --name two"))
 @_NAME
 def heal(name: str) -> None:
     """Take back cuts, losses, delays, held sessions and filled disks."""

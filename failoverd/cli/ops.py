@@ -9,6 +9,7 @@ import click
 from failoverd.cli.app import App
 from failoverd.cli.attach import attach
 from failoverd.cli.carrying import end_with
+from failoverd.cli.completing import clusters
 from failoverd.cli.render import operations_view, show
 from failoverd.cli.session import Session, examples, json_option, person, reason_option, yes_option
 from failoverd.model.documents import Document, word
@@ -26,7 +27,7 @@ ops.add_command(attach)
 
 
 @ops.command("list", epilog=examples("ops list", "ops list shop --json"))
-@click.argument("cluster", required=False)
+@click.argument("cluster", required=False, shell_complete=clusters)
 @json_option
 @click.pass_obj
 def list_(session: Session, cluster: str | None) -> None:
@@ -41,7 +42,7 @@ def list_(session: Session, cluster: str | None) -> None:
         click.echo("no operation was ever begun")
 
 
-@ops.command("show", epilog=examples("ops show", "ops show 20260314-093012-7f3a --json"))
+@ops.command("show", epilog=examples("ops show", "ops show shop-20260314T093012.123Z-7 --json"))
 @click.argument("operation", required=False)
 @json_option
 @click.pass_obj
@@ -51,7 +52,7 @@ def show_(session: Session, operation: str | None) -> None:
     if operation is None:
         newest = app.operations(None)
         if not newest:
-            raise FailoverdError("there is no operation to show", "none was ever begun")
+            raise FailoverdError("there is no operation to show", "none was ever begun", "failoverd status")
         operation = word(newest[0], "operation")
     found = app.operation(operation)
     if found is None:
@@ -128,15 +129,18 @@ def open_one(app: App, operation: str | None) -> Document:
     """The operation of that id, or the only one without an end; FailoverdError where it has ended."""
     if operation is None:
         unended = [one for one in app.operations(None) if word(one, "outcome") in {"", "needs-person"}]
-        if len(unended) != 1:
+        if not unended:
+            raise FailoverdError("every operation has ended", "there is nothing to deal with", "failoverd ops list")
+        if len(unended) > 1:
             names = ", ".join(word(one, "operation") for one in unended)
-            raise FailoverdError(f"{len(unended)} operations have no end", names, "failoverd ops list shows them all")
+            raise FailoverdError(f"{len(unended)} operations have no end", names, "name one of them after the command")
         operation = word(unended[0], "operation")
     found = app.operation(operation)
     if found is None:
         raise FailoverdError(f"there is no operation '{operation}'", hint="failoverd ops list names them")
     if found.get("copied"):
-        raise FailoverdError(f"operation {operation} cannot be dealt with now", "ZooKeeper cannot be reached")
+        hint = "failoverd status says when it is back; until then nobody acts"
+        raise FailoverdError(f"operation {operation} cannot be dealt with now", "ZooKeeper cannot be reached", hint)
     if word(found, "ended"):
         raise FailoverdError(f"operation {operation} has ended", word(found, "outcome"), "failoverd ops show")
     return found

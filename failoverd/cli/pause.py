@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import click
 
+from failoverd.cli.completing import clusters, servers
 from failoverd.cli.session import (
     Session,
     dry_run_option,
@@ -24,8 +25,14 @@ from failoverd.model.history import Pause
 @click.command(
     epilog=examples("pause shop --reason 'moving racks' --for 2h", "pause shop --server db3 --reason 'new disk' --yes")
 )
-@click.argument("cluster")
-@click.option("--server", default="", metavar="SERVER", help="Only this server: it is neither promoted nor attached.")
+@click.argument("cluster", shell_complete=clusters)
+@click.option(
+    "--server",
+    default="",
+    metavar="SERVER",
+    shell_complete=servers,
+    help="Only this server: it is neither promoted nor attached.",
+)
 @click.option("--for", "lasting", callback=read_seconds, metavar="TIME", help="It ends by itself after this.")
 @reason_option
 @yes_option
@@ -51,8 +58,8 @@ def pause(session: Session, /, cluster: str, server: str, lasting: float | None,
 
 
 @click.command(epilog=examples("resume shop --yes", "resume shop --server db3"))
-@click.argument("cluster")
-@click.option("--server", default="", metavar="SERVER", help="End the pause of this server.")
+@click.argument("cluster", shell_complete=clusters)
+@click.option("--server", default="", metavar="SERVER", shell_complete=servers, help="End the pause of this server.")
 @yes_option
 @dry_run_option
 @json_option

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from failoverd.cli.completing import clusters, servers
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option
 from failoverd.model.plans import Plan
 from failoverd.model.published import plan_json
@@ -13,9 +14,17 @@ from failoverd.plan.render import render_plan
 
 
 @click.command(epilog=examples("plan shop", "plan shop --kill db1 --kill db3", "plan shop --to db2 --json"))
-@click.argument("cluster")
-@click.option("--kill", multiple=True, metavar="SERVER", help="Suppose this server dead; without it, the primary.")
-@click.option("--to", default="", metavar="SERVER", help="Suppose somebody wants this server as primary.")
+@click.argument("cluster", shell_complete=clusters)
+@click.option(
+    "--kill",
+    multiple=True,
+    metavar="SERVER",
+    shell_complete=servers,
+    help="Suppose this server dead; without it, the primary.",
+)
+@click.option(
+    "--to", default="", metavar="SERVER", shell_complete=servers, help="Suppose somebody wants this server as primary."
+)
 @json_option
 @click.pass_obj
 def plan(session: Session, cluster: str, kill: tuple[str, ...], to: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from failoverd.cli.carrying import Wish, acting, carry_through, override_option, still_standing
+from failoverd.cli.completing import clusters, servers
 from failoverd.cli.errant import lines_of_one
 from failoverd.cli.session import Session, examples, person
 from failoverd.decide.refusals import remedies
@@ -54,8 +55,8 @@ def read_tables(ctx: click.Context, option: click.Parameter, value: tuple[str, .
         "rejoin shop db1 --override durability-unproven --reason 'only the process died'",
     )
 )
-@click.argument("cluster")
-@click.argument("server")
+@click.argument("cluster", shell_complete=clusters)
+@click.argument("server", shell_complete=servers)
 @override_option(Kind.REJOIN)
 @click.option("--replay", callback=read_gtids, metavar="GTIDS", help="Change these rows on the primary, too.")
 @click.option("--inject-empty", callback=read_gtids, metavar="GTIDS", help="Count these as executed everywhere.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from failoverd.cli.carrying import Wish, acting, carry_through, override_option, still_standing
+from failoverd.cli.completing import clusters
 from failoverd.cli.session import Session, examples, person
 from failoverd.decide.refusals import remedies
 from failoverd.model.errors import PlanRefused
@@ -18,7 +19,7 @@ from failoverd.model.plans import Kind, Request
         "reopen shop --override reopen-unknown --reason 'db3 is broken for good'",
     )
 )
-@click.argument("cluster")
+@click.argument("cluster", shell_complete=clusters)
 @override_option(Kind.REOPEN)
 @acting
 @click.pass_obj

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from failoverd.cli.carrying import Wish, acting, carry_through
+from failoverd.cli.completing import clusters, servers
 from failoverd.cli.session import Session, examples, person
 from failoverd.model.plans import Kind, Request
 
 
 @click.command(epilog=examples("repair shop db2 --dry-run", "repair shop db2 --reason 'disk error' --yes"))
-@click.argument("cluster")
-@click.argument("server")
+@click.argument("cluster", shell_complete=clusters)
+@click.argument("server", shell_complete=servers)
 @acting
 @click.pass_obj
 def repair(session: Session, /, cluster: str, server: str, reason: str, **how: bool) -> None:

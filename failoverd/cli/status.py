@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from failoverd.cli.completing import clusters
 from failoverd.cli.render import show, status_view, watch_status
 from failoverd.cli.session import DONE, FINDING, Session, examples, json_option, read_seconds
 from failoverd.model.documents import Document, parts, word
@@ -17,7 +18,7 @@ _BETWEEN_TRIES: Final = 0.2
 
 
 @click.command(epilog=examples("status", "status shop --watch", "status shop --wait-ready 30s", "status --json"))
-@click.argument("cluster", required=False)
+@click.argument("cluster", required=False, shell_complete=clusters)
 @click.option("--watch", "watching", is_flag=True, help="Draw it again every second, with what changes.")
 @click.option(
     "--wait-ready",

@@ -9,6 +9,7 @@ import click
 
 from failoverd.cli.app import App
 from failoverd.cli.carrying import Wish, acting, carry_through
+from failoverd.cli.completing import clusters, servers
 from failoverd.cli.holding import Until, hold, moment
 from failoverd.cli.session import ON_INTERRUPT, Session, examples, person
 from failoverd.decide.controlling import lines_of
@@ -26,8 +27,8 @@ from failoverd.model.published import report_json
         "switchover shop --revert --yes",
     )
 )
-@click.argument("cluster")
-@click.option("--to", default="", metavar="SERVER", help="The new primary.")
+@click.argument("cluster", shell_complete=clusters)
+@click.option("--to", default="", metavar="SERVER", shell_complete=servers, help="The new primary.")
 @click.option(
     "--postpone-file",
     type=click.Path(path_type=Path, dir_okay=False),

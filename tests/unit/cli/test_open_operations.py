@@ -87,7 +87,7 @@ def test_nobody_is_asked_without_a_terminal(screen: Terminal) -> None:
 @pytest.mark.parametrize(
     ("answers", "words", "says"),
     [
-        ({"operations": (ENDED,)}, (), "0 operations have no end"),
+        ({"operations": (ENDED,)}, (), "every operation has ended"),
         ({"operations": (OPEN, {**OPEN, "operation": "b"})}, (), "2 operations have no end"),
         ({"operation": None}, ("x",), "there is no operation 'x'"),
         ({"operation": ENDED}, ("x",), "operation x has ended"),

@@ -35,9 +35,11 @@ class Reader:
         self.host = socket.gethostname()
         self._reports = config.manager.state_dir / "drills"
         coordination = coordination_for(config, self.clock, ThreadTasks(), Bells({}))
-        self._sources = Sources(coordination, self.clock, kept_in(config.manager.run_dir))
+        self._written = kept_in(config.manager.run_dir)
+        self._sources = Sources(coordination, self.clock, self._kept)
         self._journals = Journals(coordination, self.clock, copies_folder(config))
         self._last: dict[str, tuple[float, Reading]] = {}
+        self._seen: dict[str, Document] = {}
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -49,6 +51,8 @@ class Reader:
         known, now = self._last.get(name), self.clock.now()
         if known is None or now - known[0] >= AGAIN_AFTER:
             known = self._last[name] = (now, reading.read(self._sources, name))
+            if known[1].document is not None:
+                self._seen[name] = known[1].document
         return known[1]
 
     def operations(self, clusters: tuple[str, ...]) -> tuple[Document, ...]:
@@ -92,6 +96,11 @@ class Reader:
     def answered(self, cluster: str, request: str) -> Document | None:
         """What the active manager answered, None while it has not."""
         return self._sources.coordination.answered(cluster, request)
+
+    def _kept(self, name: str) -> Document | None:
+        """What this host knows of a cluster by itself: as its manager wrote it, or as we saw it last."""
+        known = (found for found in (self._written(name), self._seen.get(name)) if found is not None)
+        return max(known, key=lambda one: str(one.get("seen") or ""), default=None)
 
     def close(self) -> None:
         """End the session with coordination."""

@@ -20,9 +20,11 @@ Document = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The page beside the commands: how it is served, until a signal ends it, and a line for its list of people."""
+    """The page beside the commands: how it is served, until a signal ends it (SIGHUP asks for the configuration anew),
+    and a line for its list of people.
+    """
 
-    serve: Callable[[Config], int]
+    serve: Callable[[Config, Callable[[], Config]], int]
     line_of: Callable[[str, str], str]
 
 

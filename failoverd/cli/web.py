@@ -18,12 +18,13 @@ def web(session: Session, user: str | None) -> None:
     """Serve the status page, in the foreground, at web.listen.
 
     It is a process of its own that reads what the managers publish: clusters, who follows whom, operations as they run,
-    reports of drills. It looks at no server, and whatever becomes of it, the managers do not notice.
+    reports of drills. It looks at no server, and whatever becomes of it, the managers do not notice. SIGHUP reads the
+    configuration anew: where it is wrong the old one stays.
     """
     if user is not None:
         click.echo(session.page.line_of(user, asked()))
         return
-    click.get_current_context().exit(session.page.serve(session.config))
+    click.get_current_context().exit(session.page.serve(session.config, session.read_again))
 
 
 def asked() -> str:

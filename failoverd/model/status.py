@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from failoverd.model.documents import parts, word
 from failoverd.model.history import Pause
 from failoverd.model.pace import UNKNOWN, Pace
 from failoverd.model.plans import Report
@@ -102,12 +103,10 @@ def pause_of(server: str, pauses: tuple[Pause, ...]) -> Json | None:
 
 def with_pauses(published: Mapping[str, object], pauses: tuple[Pause, ...]) -> Json:
     """A published status with the pauses that are on record now: the active manager may not have looked since."""
-    servers = published.get("servers")
-    told = servers if isinstance(servers, list | tuple) else []
     return {
         **published,
         "paused": pause_of("", pauses),
-        "servers": [{**server, "paused": pause_of(str(server["name"]), pauses)} for server in told],
+        "servers": [{**s, "paused": pause_of(word(s, "name"), pauses)} for s in parts(published, "servers")],
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from failoverd.model.documents import word
 from failoverd.model.errors import CoordinationError
 from failoverd.model.status import with_pauses
 from failoverd.ports import Clock, Coordination
@@ -37,7 +38,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where it is read: coordination, and `kept`, the status that this host's manager wrote of a cluster last."""
+    """Where it is read: coordination, and `kept`, what this host itself knows of a cluster: the status that its manager
+    wrote, or that was read before.
+    """
 
     coordination: Coordination
     clock: Clock
@@ -45,7 +48,7 @@ class Sources:
 
 
 def read(sources: Sources, cluster: str) -> Reading:
-    """The last published status, as coordination has it; where that cannot be asked, as this host's manager kept it."""
+    """The last published status, as coordination has it; where that cannot be asked, as this host kept it."""
     asked, active, away = None, None, None
     try:
         asked, active = sources.coordination.status(cluster), sources.coordination.holder(cluster)
@@ -78,11 +81,14 @@ def completed(coordination: Coordination, cluster: str, document: Document, acti
 
 
 def age_of(document: Document, clock: Clock) -> float | None:
-    """Seconds since the look that it tells of, by this host's time of day; never below zero."""
-    seen = document.get("seen")
-    if not isinstance(seen, str):
+    """Seconds since the look that it tells of, by this host's time of day; never below zero, None where it tells of
+    none.
+    """
+    try:
+        seen = datetime.fromisoformat(word(document, "seen"))
+    except ValueError:
         return None
-    return max(0.0, clock.wall().timestamp() - datetime.fromisoformat(seen).timestamp())
+    return max(0.0, clock.wall().timestamp() - seen.timestamp())
 
 
 def warned(
@@ -91,13 +97,13 @@ def warned(
     """What people must know before they believe the document."""
     told = []
     if away is not None:
-        told.append(f"{away.what}: what is shown is what this host's manager saw last")
+        told.append(f"{away.what}: what is shown is what this host saw last" if document else str(away.what))
     elif active is None:
         told.append("No active manager: nobody acts when this primary dies")
     elif document is not None and document.get("active_manager") != active:
         told.append(f"{active} has taken over and has not told of its first look yet")
     if document is None:
-        told.append("Nobody has published anything about this cluster yet")
+        told.append("Nobody has published anything about this cluster yet" if away is None else "Nothing is known here")
     elif age is None or (age > FRESH and not busy):
         told.append("Old news: it says nothing about now" if age is None else f"Old news: it was seen {age:.0f} s ago")
     return told

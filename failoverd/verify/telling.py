@@ -57,19 +57,28 @@ def timeline(operation: Document) -> Iterator[str]:
     for entry in parts(operation, "entries"):
         line = LINES.get(word(entry, "kind"))
         if line is not None:
-            told.append((float(word(entry, "at")), line(part(entry, "body"))))
+            told.append((measured(entry, "at"), line(part(entry, "body"))))
     for at, line_text in sorted(told, key=lambda one: one[0]):
         yield f"  {at - started:+9.3f} s  {line_text}"
 
 
 def seconds_of(text: str, otherwise: float = 0.0) -> float:
-    """Wall seconds of a published time; something else where there is none."""
-    return datetime.fromisoformat(text).timestamp() if text else otherwise
+    """Wall seconds of a published time; something else where there is none, or one that cannot be understood."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return otherwise
+
+
+def measured(document: Document, key: str) -> float:
+    """A measured number; zero for what is none."""
+    value = document.get(key)
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def step_line(step: Document) -> str:
     """One step and what came of it."""
-    took = f" ({float(word(step, 'seconds') or 0) * 1000:.0f} ms)" if word(step, "outcome") == "done" else ""
+    took = f" ({measured(step, 'seconds') * 1000:.0f} ms)" if word(step, "outcome") == "done" else ""
     detail = f", {word(step, 'detail')}" if word(step, "detail") else ""
     return f"{word(step, 'stage'):8} {word(step, 'title')}: {word(step, 'outcome')}{detail}{took}"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 COOKIE: Final = "failoverd_page"
+_BROWSER: Final = re.compile(r"[0-9a-f]{32}")
 _MOST: Final = 8192
 
 
@@ -28,7 +30,7 @@ class Forms:
 
     def browser(self, request: Request) -> str:
         """The mark of this browser, a new one where it has none."""
-        return request.cookies.get(COOKIE) or os.urandom(16).hex()
+        return known_browser(request) or os.urandom(16).hex()
 
     def token(self, browser: str, user: str) -> str:
         """What a form shown to this browser and this person carries."""
@@ -42,15 +44,27 @@ class Forms:
         """HTTPException unless the form is ours."""
         if not same_origin(request):
             raise HTTPException(403, "the request does not come from this page")
-        browser = request.cookies.get(COOKIE, "")
-        if not browser or not hmac.compare_digest(fields.get("token", ""), self.token(browser, user)):
+        browser, said = known_browser(request), fields.get("token", "")
+        if not browser or not hmac.compare_digest(said.encode(), self.token(browser, user).encode()):
             raise HTTPException(403, "the form is too old, or was not shown to you: load the page again")
 
 
+def known_browser(request: Request) -> str:
+    """The mark that we once gave to this browser; empty where it has none, or one that is not of our making."""
+    said = request.cookies.get(COOKIE, "")
+    return said if _BROWSER.fullmatch(said) else ""
+
+
 def same_origin(request: Request) -> bool:
-    """Whether the browser says that our own page sent it; one that says nothing is not believed."""
-    origin = urlsplit(request.headers.get("origin", ""))
-    return origin.scheme in {"http", "https"} and origin.netloc.lower() == request.headers.get("host", "").lower()
+    """Whether the browser says that our own page sent it; one that says nothing is not believed. Over TLS a page that
+    came without it is not ours; behind a proxy we cannot tell how ours came.
+    """
+    try:
+        origin = urlsplit(request.headers.get("origin", ""))
+    except ValueError:
+        return False
+    ours = {"https"} if request.url.scheme == "https" else {"http", "https"}
+    return origin.scheme in ours and origin.netloc.lower() == request.headers.get("host", "").lower()
 
 
 async def fields_of(request: Request) -> Mapping[str, str]:

@@ -8,7 +8,6 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Final
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,7 +32,7 @@ HEADERS: Final = (
 )
 # Browsers that have been here over TLS come back over TLS.
 _STRICT: Final = ("Strict-Transport-Security", "max-age=31536000")
-# A balancer asks this without a name; there is nothing in it to be seen.
+# A balancer asks this without saying who it is; there is nothing in it to be seen.
 _OPEN: Final = frozenset({"/health/live"})
 
 
@@ -48,10 +47,7 @@ class Guard:
         self._names = frozenset(name.lower() for name in names) | {"localhost"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let one request through, or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        """Let one request through, or refuse it; the server speaks nothing but HTTP."""
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -75,7 +71,7 @@ class Guard:
         if scope["path"] in _OPEN:
             return None
         peer = (scope.get("client") or ("", 0))[0]
-        who = await run_in_threadpool(self._login.who, peer, headers)
+        who = await self._login.who(peer, headers)
         if isinstance(who, Refused):
             return who
         scope.setdefault("state", {})["user"] = who

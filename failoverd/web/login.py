@@ -5,21 +5,24 @@ refusal.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
+from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import Headers
 
 from failoverd.config.web import BASIC, PROXY, WebConfig
+from failoverd.service import logs
 from failoverd.web.passwords import USER, People, read_people, right
 
-_KEPT = 1000
+_KEPT: Final = 1000
+# Passwords that are tried at the same time: each costs a core and 16 MB, also for whoever guesses.
+_TRIED_AT_ONCE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,14 @@ class Refused:
 class Login(Protocol):
     """A way to know who looks."""
 
-    def who(self, peer: str, headers: Headers) -> str | Refused:
+    async def who(self, peer: str, headers: Headers) -> str | Refused:
         """The person's name, empty where nobody asks for one."""
 
 
 class Nobody:
     """No login: everybody who reaches the page may look."""
 
-    def who(self, peer: str, headers: Headers) -> str | Refused:
+    async def who(self, peer: str, headers: Headers) -> str | Refused:
         """An empty name."""
         return ""
 
@@ -53,7 +56,7 @@ class Proxy:
         self._networks = [ipaddress.ip_network(text) for text in config.trusted_proxies]
         self._header = config.user_header
 
-    def who(self, peer: str, headers: Headers) -> str | Refused:
+    async def who(self, peer: str, headers: Headers) -> str | Refused:
         """The one name in the header."""
         if not self._trusted(peer):
             return Refused(403, "This page is opened through its proxy.", {})
@@ -72,21 +75,26 @@ class Proxy:
 
 
 class Basic:
-    """A name and a password with each request, as browsers send them over TLS. Who was right once is known again."""
+    """A name and a password with each request, as browsers send them over TLS. Who was right once is known again, and
+    waits for nobody's guesses.
+    """
 
     def __init__(self, people: People) -> None:
         self._people = people
         self._key = os.urandom(32)
         self._known: dict[bytes, str] = {}
+        self._turns = CapacityLimiter(_TRIED_AT_ONCE)
 
-    def who(self, peer: str, headers: Headers) -> str | Refused:
+    async def who(self, peer: str, headers: Headers) -> str | Refused:
         """The name that was proven."""
         said = headers.get("authorization", "")
         mark = hmac.digest(self._key, said.encode(), hashlib.sha256)
         if mark in self._known:
             return self._known[mark]
         user, password = credentials(said)
-        if not user or not right(self._people, user, password):
+        if not user or not await to_thread.run_sync(right, self._people, user, password, limiter=self._turns):
+            if said:
+                logs.logger().warning("a wrong name or password for the page", peer=peer)
             challenge = {"WWW-Authenticate": 'Basic realm="failoverd", charset="UTF-8"'}
             return Refused(401, "Who are you? Name and password are asked for.", challenge)
         if len(self._known) < _KEPT:
@@ -101,7 +109,7 @@ def credentials(said: str) -> tuple[str, str]:
         return "", ""
     try:
         user, colon, password = base64.b64decode(rest, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # neither base64 nor text
         return "", ""
     return (user, password) if colon else ("", "")
 

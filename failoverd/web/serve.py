@@ -4,50 +4,54 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Callable
+from typing import Final
 
 import uvicorn
 
-from failoverd.bootstrap.reader import Reader
 from failoverd.config.schema import Config
 from failoverd.config.web import WebConfig
 from failoverd.model.errors import FailoverdError
 from failoverd.service import logs
 from failoverd.service.sdnotify import notify
-from failoverd.web.app import make_app
+from failoverd.web.connection import MOST, Connection
+from failoverd.web.stage import Stage
 
 # A stopped page lets answers on their way out that long (seconds).
-_PARTING = 3
-_AT_ONCE = 64
+_PARTING: Final = 3
 
 
-def serve(config: Config) -> int:
-    """Serve the page until SIGTERM or SIGINT; the exit code. Raises FailoverdError where the address is not to be
-    had.
+def serve(config: Config, read_again: Callable[[], Config]) -> int:
+    """Serve the page until SIGTERM or SIGINT; the exit code. SIGHUP asks for the configuration anew. Raises
+    FailoverdError where the address is not to be had.
     """
     logs.configure(config.manager.log_level)
-    tls = config.web.tls
     listening = bound(config.web)
-    reader = Reader(config)
+    stage = Stage(config, read_again)
+    tls = stage.tls
     try:
         settings = uvicorn.Config(
-            make_app(reader, config.web),
-            log_level="warning",
+            stage,
+            http=Connection,
+            ws="none",
+            log_level="error",  # what scanners send is no news
             access_log=False,
             proxy_headers=False,  # who asks is who is connected to us; whom to believe is decided by our own guard
             server_header=False,
-            limit_concurrency=_AT_ONCE,
             timeout_graceful_shutdown=_PARTING,
+            callback_notify=stage.turn,
+            timeout_notify=1,
             lifespan="off",
-            ssl_certfile=tls.cert_file if tls else None,
-            ssl_keyfile=tls.key_file if tls else None,
+            ssl_context_factory=(lambda *_: tls) if tls is not None else None,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # the server raises again what stopped it, once it has stopped
-        notify(f"READY=1\nSTATUS=the page is at {config.web.listen}")
+        signal.signal(signal.SIGHUP, lambda *_: stage.reload())
+        notify(f"READY=1\nSTATUS={stage.status}")
         uvicorn.Server(settings).run(sockets=[listening])
     finally:
         notify("STOPPING=1")
-        reader.close()
+        stage.close()
     return 0
 
 
@@ -61,7 +65,7 @@ def bound(web: WebConfig) -> socket.socket:
         made = socket.socket(family, socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
-        made.listen(_AT_ONCE)
+        made.listen(MOST)
     except OSError as error:
         why = error.strerror or str(error)
         raise FailoverdError(f"the page cannot be served at {web.listen}", why, "change web.listen") from error

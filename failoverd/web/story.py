@@ -8,7 +8,7 @@ from typing import Final
 
 from failoverd.model.documents import Document, part, parts, word
 from failoverd.model.stage import Stage
-from failoverd.verify.telling import LINES, MOMENTS, seconds_of
+from failoverd.verify.telling import LINES, MOMENTS, measured, seconds_of
 from failoverd.web.words import BUSY, GOOD, LATER, outcome_mark, short
 
 # Wide enough for the shortest step to be seen, in hundredths of the line.
@@ -80,18 +80,12 @@ def _turnings(operation: Document) -> Iterator[_Told]:
     for entry in parts(operation, "entries"):
         line = LINES.get(word(entry, "kind"))
         if line is not None:
-            yield float(word(entry, "at")), 0.0, {}, line(part(entry, "body")).removeprefix("** ")
+            yield measured(entry, "at"), 0.0, {}, line(part(entry, "body")).removeprefix("** ")
 
 
 def _steps(operation: Document, started: float) -> Iterator[_Told]:
     for step in parts(operation, "steps"):
-        took = step.get("seconds")
-        yield (
-            seconds_of(word(step, "started"), started),
-            float(took) if isinstance(took, int | float) else 0.0,
-            step,
-            word(step, "title"),
-        )
+        yield seconds_of(word(step, "started"), started), measured(step, "seconds"), step, word(step, "title")
 
 
 def _happening(told: _Told, started: float, first: float, whole: float) -> Happening:

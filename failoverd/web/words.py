@@ -5,11 +5,12 @@ figures are spelled.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from failoverd.decide.refusals import remedy
 from failoverd.decide.rules import RULES
+from failoverd.model.counted import counted
 
 GOOD, WAIT, BAD, UNKNOWN, BUSY, LATER = "good", "wait", "bad", "unknown", "busy", "later"
 
@@ -83,11 +84,16 @@ def lag(seconds: object) -> str:
     return "lag not known" if not isinstance(seconds, int | float) else f"lag {seconds:g} s"
 
 
+def amount(number: object, one: str) -> str:
+    """A published number with its word; a dash in place of what is none."""
+    return counted(number, one) if isinstance(number, int) else f"– {one}s"
+
+
 def moment(text: object) -> str:
     """A published time as people read it, in UTC; a dash where there is none."""
     if not isinstance(text, str):
         return "–"
     try:
-        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S} UTC"
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     except ValueError:
         return text

@@ -3,6 +3,7 @@
 (() => {
   const EVERY = 1000, HIDDEN = 5000, PATIENCE = 5000;
   const link = document.getElementById("link"), lost = document.getElementById("lost");
+  const mine = document.currentScript.getAttribute("src");
   const clock = () => new Date().toLocaleTimeString([], { hour12: false });
   let heard = Date.now();
 
@@ -65,13 +66,31 @@
     if (gone && !document.title.startsWith("LOST")) document.title = `LOST · ${document.title}`;
   }
 
+  // Why there is no page: as the answer says it, in a line or under its heading.
+  async function why(answer) {
+    const text = await answer.text();
+    const plain = (answer.headers.get("content-type") || "").startsWith("text/plain");
+    const told = plain ? text : new DOMParser().parseFromString(text, "text/html").querySelector("h1")?.textContent;
+    return told?.trim().replace(/\.$/, "") || `the answer was ${answer.status}`;
+  }
+
+  // A page of another version comes with its own script; who is filling a form in is left alone until that is done.
+  function outdated(fresh) {
+    const other = fresh.querySelector("script")?.getAttribute("src") !== mine;
+    return other && !document.activeElement?.closest("form");
+  }
+
   async function look() {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), PATIENCE);
     try {
       const answer = await fetch(location.href, { signal: limit.signal, cache: "no-store", headers: { "X-Again": "1" } });
-      if (!answer.ok) throw new Error(`the answer was ${answer.status}`);
+      if (!answer.ok) throw new Error(await why(answer));
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (outdated(fresh)) {
+        location.reload();
+        return;
+      }
       heard = Date.now();
       say("");
       if (document.title !== fresh.title) document.title = fresh.title;
@@ -79,10 +98,10 @@
       link.textContent = `live, ${clock()}`;
     } catch (error) {
       const age = Math.round((Date.now() - heard) / 1000);
-      const why = error.name === "AbortError" ? "no answer" : error.message;
+      const reason = error.name === "AbortError" ? "no answer" : error.message;
       if (age >= 3) {
         const then = new Date(heard).toLocaleTimeString([], { hour12: false });
-        say(`This page has lost its connection (${why}): what you see is from ${then} and may be wrong.`);
+        say(`This page has lost its connection (${reason}): what you see is from ${then} and may be wrong.`);
         link.textContent = "not live";
       }
     } finally {

@@ -16,7 +16,7 @@ from failoverd.model.plans import Request
 from failoverd.ports import Clock
 from failoverd.service import reading
 from failoverd.service.reading import Reading, Sources
-from failoverd.web.app import make_app
+from failoverd.web.app import Site
 from tests.fakes.coordination import FakeCoordination
 from tests.fakes.whole import CLUSTER, Whole
 
@@ -84,12 +84,17 @@ class Shelf:
 class Ground:
     """A cluster, its manager, and a browser before the page."""
 
-    def __init__(self, web: WebConfig = WebConfig(), reports: Path | None = None) -> None:  # noqa: B008
+    def __init__(
+        self,
+        web: WebConfig = WebConfig(),  # noqa: B008
+        reports: Path | None = None,
+        place: str = PLACE,
+    ) -> None:
         self.whole = Whole()
         self.manager = self.whole.manager()
         self.shelf = Shelf(self.whole, reports)
-        app = make_app(self.shelf, web)
-        self.browser = TestClient(app, PLACE, client=(PEER, 50000), follow_redirects=False)
+        self.site = Site(self.shelf, web, keep=0.0)
+        self.browser = TestClient(self.site.guard, place, client=(PEER, 50000), follow_redirects=False)
 
     def text(self, path: str = "/", status: int = 200) -> str:
         """The page at that path."""

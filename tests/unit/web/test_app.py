@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import json
 import re
+import threading
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from failoverd.config.web import WebConfig
 from failoverd.drill import catalog
@@ -16,7 +18,7 @@ from failoverd.service.board import FRESH
 from failoverd.service.pausing import pause
 from failoverd.web.guard import HEADERS
 from tests.fakes.whole import CLUSTER
-from tests.unit.web.ground import Ground
+from tests.unit.web.ground import PLACE, Ground
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
 
@@ -105,7 +107,7 @@ def test_what_this_host_kept_is_shown_while_zookeeper_is_away(ground: Ground) ->
     ground.shelf.kept[CLUSTER] = dict(ground.whole.store.of(CLUSTER).status or {})
     ground.whole.store.away = True
     told = plain(ground.text())
-    assert "coordination is away: what is shown is what this host's manager saw last" in told
+    assert "coordination is away: what is shown is what this host saw last" in told
     assert "db1" in told
     assert "coordination is away" in plain(ground.text("/operations", 503))
 
@@ -172,6 +174,33 @@ def test_every_answer_keeps_the_browser_from_doing_more_than_showing_it(ground: 
     assert not re.search(r'(?:src|href)="(?!/|#|data:,)', text), "nothing comes from elsewhere"
 
 
+def test_a_fault_of_ours_tells_nothing_and_stays_behind_the_same_walls(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(name: str) -> object:
+        raise RuntimeError("canary /etc/failoverd")
+
+    monkeypatch.setattr(ground.shelf, "cluster", broken)
+    browser = TestClient(ground.site.guard, PLACE, raise_server_exceptions=False)
+    answer = browser.get("/")
+    assert answer.status_code == 500
+    assert "canary" not in answer.text
+    assert {name.lower(): value for name, value in HEADERS}.items() <= dict(answer.headers).items()
+
+
+def test_an_answer_that_does_not_come_is_told_with_since_when(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    ground.text()
+    monkeypatch.setattr(ground.site.press.shared, "_deadline", 0.05)
+    come = threading.Event()
+    waits = ground.shelf.cluster
+    monkeypatch.setattr(ground.shelf, "cluster", lambda name: (come.wait(60), waits(name))[1])
+    try:
+        told = plain(ground.text("/", 503))
+    finally:
+        come.set()
+    assert re.search(r"cannot be read just now no answer within 0.05 s; the last answer came at \d\d:\d\d:\d\d", told)
+
+
 def test_only_reading_is_answered(ground: Ground) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert ground.browser.request(method, "/").status_code == 405, method
@@ -227,6 +256,7 @@ def test_reports_of_drills_are_listed_and_served_and_nothing_else(tmp_path: Path
 
 def test_what_is_not_there_is_said(ground: Ground) -> None:
     assert "there is no cluster" in ground.text("/clusters/other", 404)
-    assert "there is no operation" in ground.text("/operations/other", 404)
+    for name in ("other", "%2e%2e", "a%20b", "a%00b", "%3Cb%3E", "x" * 200):
+        assert "there is no operation" in ground.text(f"/operations/{name}", 404)
     assert "there is no such report" in ground.text("/drills/other", 404)
     assert "Not Found" in ground.text("/elsewhere", 404)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
+import anyio
+import anyio.from_thread
 import pytest
+from starlette.datastructures import Headers
 
 from failoverd.config.web import WebConfig
 from failoverd.model.errors import ConfigError
 from failoverd.web.forms import COOKIE
-from failoverd.web.passwords import line_of
+from failoverd.web.login import Basic, Refused
+from failoverd.web.passwords import People, line_of, read_people, right
 from tests.fakes.whole import CLUSTER
 from tests.unit.config.folder import HEAD, SHOP, prepared
 from tests.unit.web.ground import PEER, PLACE, Ground
@@ -72,9 +77,46 @@ def test_a_password_is_asked_for_and_proven(people: Path) -> None:
         assert ground.browser.get("/", auth=(user, password)).status_code == 401, user
     for said in ("Basic", "Basic !!!", "Basic YW5uYQ==", "Bearer YW5uYTpjb3JyZWN0IGhvcnNl", "Basic /////w=="):
         assert ground.browser.get("/", headers={"Authorization": said}).status_code == 401, said
+    for raw in (b"Basic \xe9", b"Basic \xff\xfe", b"\xe9 \xe9", b"Basic YW5uYTpc\xe9"):
+        assert ground.browser.get("/", headers={b"Authorization": raw}).status_code == 401, raw
     for path in ("/operations", "/drills", "/static/page.js", "/clusters/shop", "/nowhere"):
         assert ground.browser.get(path).status_code == 401, path
     assert ground.browser.get("/health/live").status_code == 200
+
+
+def test_guesses_are_tried_two_at_a_time_and_keep_nobody_waiting_who_is_known(
+    people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trying, most = 0, 0
+    guess, anna = base64.b64encode(b"anna:guess").decode(), base64.b64encode(b"anna:correct horse").decode()
+    login = Basic(read_people(people))
+    done = anyio.Event()
+
+    async def guessing() -> None:
+        assert isinstance(await login.who(PEER, Headers({"Authorization": f"Basic {guess}"})), Refused)
+
+    def slowly(known: People, user: str, password: str) -> bool:
+        nonlocal trying, most
+        trying += 1
+        most = max(most, trying)
+        anyio.from_thread.run(done.wait)
+        trying -= 1
+        return right(known, user, password)
+
+    async def all_at_once() -> None:
+        assert await login.who(PEER, Headers({"Authorization": f"Basic {anna}"})) == "anna"
+        monkeypatch.setattr("failoverd.web.login.right", slowly)
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(guessing)
+            with anyio.fail_after(30):
+                while trying < 2:  # noqa: ASYNC110 - threads are waited for, not tasks
+                    await anyio.sleep(0.01)
+                assert await login.who(PEER, Headers({"Authorization": f"Basic {anna}"})) == "anna"
+            done.set()
+
+    anyio.run(all_at_once)
+    assert most == 2
 
 
 def test_people_who_cannot_be_read_keep_the_page_from_starting(tmp_path: Path) -> None:
@@ -152,6 +194,7 @@ def nothing_was_done(ground: Ground) -> None:
         {**ANNA, "Origin": "http://127.0.0.1:8010"},
         {**ANNA, "Origin": "http://127.0.0.1:8009.evil.example"},
         {**ANNA, "Origin": "ftp://127.0.0.1:8009"},
+        {**ANNA, "Origin": "http://["},
         {"X-Remote-User": "otto", "Origin": PLACE},
     ],
 )
@@ -163,13 +206,24 @@ def test_a_form_from_elsewhere_or_of_somebody_else_is_refused(ground: Ground, he
 def test_a_form_without_its_browser_or_with_a_forged_token_is_refused(ground: Ground) -> None:
     mine = token(ground)
     cookie = ground.browser.cookies[COOKIE]
-    for forged in ("", "x", mine[:-1] + "g", token(Ground(PROXY))):
+    for forged in ("", "x", mine[:-1] + "g", token(Ground(PROXY)), "\u00e9", "\u20ac" * 64):
         assert send(ground, "pause", {"token": forged, "reason": "x"}) == 403, forged
     ground.browser.cookies.clear()
     assert send(ground, "pause", {"token": mine, "reason": "x"}) == 403
-    ground.browser.cookies.set(COOKIE, cookie[:-1] + "g")
+    for other in (cookie[:-1] + "0", cookie[:-1] + "1", "g" * 32, "x"):
+        if other != cookie:
+            ground.browser.cookies.set(COOKIE, other)
+            assert send(ground, "pause", {"token": mine, "reason": "x"}) == 403, other
+    nothing_was_done(ground)
+
+
+def test_over_tls_a_form_of_a_page_that_came_without_it_is_refused() -> None:
+    ground = Ground(PROXY, place=PLACE.replace("http:", "https:"))
+    ground.manager.turns(4)
+    mine = token(ground)
     assert send(ground, "pause", {"token": mine, "reason": "x"}) == 403
     nothing_was_done(ground)
+    assert send(ground, "pause", {"token": mine, "reason": "x"}, {**ANNA, "Origin": "https://127.0.0.1:8009"}) == 303
 
 
 def test_the_mark_of_a_browser_is_for_this_page_alone(ground: Ground, tmp_path: Path) -> None:

@@ -28,7 +28,6 @@ def serve(config: Config, read_again: Callable[[], Config]) -> int:
     logs.configure(config.manager.log_level)
     listening = bound(config.web)
     stage = Stage(config, read_again)
-    tls = stage.tls
     try:
         settings = uvicorn.Config(
             stage,
@@ -42,8 +41,9 @@ def serve(config: Config, read_again: Callable[[], Config]) -> int:
             callback_notify=stage.turn,
             timeout_notify=1,
             lifespan="off",
-            ssl_context_factory=(lambda *_: tls) if tls is not None else None,
         )
+        settings.load()
+        settings.ssl = stage.tls  # ours, so that a reload can renew its certificate
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # the server raises again what stopped it, once it has stopped
         signal.signal(signal.SIGHUP, lambda *_: stage.reload())

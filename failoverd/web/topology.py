@@ -72,7 +72,8 @@ def draw(cluster: Document, *, narrow: bool) -> Drawing:
     """The cluster's drawing, the primary first, what follows nobody at the end."""
     servers = parts(cluster, "servers")
     places = {word(p.server, "name"): p for p in _placed(servers, narrow=narrow)}
-    boxes = {name: _box(cluster, place, narrow=narrow) for name, place in places.items()}
+    everything = executed(servers)
+    boxes = {name: _box(everything, place, narrow=narrow) for name, place in places.items()}
     lines = tuple(
         Line(_path(boxes[place.above], boxes[name], narrow=narrow), stream_kind(place.server))
         for name, place in places.items()
@@ -116,7 +117,7 @@ def _placed(servers: Sequence[Document], *, narrow: bool) -> list[_Place]:
     return list(placed.values())
 
 
-def _box(cluster: Document, place: _Place, *, narrow: bool) -> Box:
+def _box(everything: GtidSet, place: _Place, *, narrow: bool) -> Box:
     server = place.server
     name = word(server, "name")
     return Box(
@@ -128,7 +129,7 @@ def _box(cluster: Document, place: _Place, *, narrow: bool) -> Box:
         EDGE + place.row * ROW,
         writes_said(server),
         stream_said(server),
-        holds_said(cluster, server),
+        holds_said(everything, server),
         len(parts(server, "problems")),
         bool(part(server, "paused")),
     )
@@ -184,15 +185,20 @@ def stream_said(server: Document) -> str:
     return lag(server.get("lag_seconds")) if word(server, "applier") == "yes" else "applier off"
 
 
-def holds_said(cluster: Document, server: Document) -> str:
-    """What it misses of everything that any server is seen to have executed, and how much of that it has received."""
+def executed(servers: Sequence[Document]) -> GtidSet:
+    """Everything that any server is seen to have executed."""
+    known = (found for server in servers if (found := _set(server, "gtid_executed")) is not None)
+    return reduce(lambda one, other: one | other, known, GtidSet())
+
+
+def holds_said(everything: GtidSet, server: Document) -> str:
+    """What it misses of everything, and how much of that it has received."""
     mine, received = _set(server, "gtid_executed"), _set(server, "gtid_received")
     if mine is None:
         return "set not known"
     if word(server, "role") == "primary":
         return counted(mine.count(), "transaction")
-    known = [found for other in parts(cluster, "servers") if (found := _set(other, "gtid_executed")) is not None]
-    missing = reduce(lambda one, other: one | other, known, GtidSet()) - mine
+    missing = everything - mine
     if not missing:
         return f"holds all {mine.count():,}"
     here = ((received or GtidSet()) - mine).count()

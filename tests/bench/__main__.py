@@ -23,6 +23,7 @@ from tests.bench import (
     returning,
     switchover,
     takeover,
+    viewers,
 )
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
@@ -40,6 +41,7 @@ BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
     "clients": clients.main,
     "many": many.main,
     "cloning": cloning.main,
+    "viewers": viewers.main,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from failoverd.web.topology import HEIGHT, WIDTH, Drawing, draw, holds_said, mark_of, stream_said
+from failoverd.web.topology import HEIGHT, WIDTH, Drawing, draw, executed, holds_said, mark_of, stream_said
 
 UUID = "00000000-0000-0000-0000-000000000001"
 
@@ -98,12 +98,12 @@ def test_a_stream_in_words_and_as_a_line(more: dict[str, Any], said: str, kind: 
 
 def test_what_a_server_misses_and_has_already_received() -> None:
     primary, behind = server("db1"), server("db2", "db1", gtid_executed=f"{UUID}:1-4", gtid_received=f"{UUID}:1-7")
-    cluster = {"servers": [primary, behind]}
-    assert holds_said(cluster, primary) == "10 transactions"
-    assert holds_said(cluster, behind) == "6 behind, 3 of them here"
-    assert holds_said(cluster, server("db3", "db1")) == "holds all 10"
+    everything = executed([primary, behind])
+    assert holds_said(everything, primary) == "10 transactions"
+    assert holds_said(everything, behind) == "6 behind, 3 of them here"
+    assert holds_said(everything, server("db3", "db1")) == "holds all 10"
     for unknown in (None, "no set at all"):
-        assert holds_said(cluster, server("db3", "db1", gtid_executed=unknown)) == "set not known"
+        assert holds_said(everything, server("db3", "db1", gtid_executed=unknown)) == "set not known"
 
 
 def test_people_who_hear_the_page_are_told_the_same() -> None:

@@ -1,5 +1,6 @@
 """The page in a real browser during a real failover: it shows the dead primary, the operation that is going on, and the
-new primary, without being loaded again; nothing overlaps, at a desk and on a telephone.
+new primary, without being loaded again; nothing overlaps, at a desk and on a telephone. When its process comes back it
+is live again, and loads itself anew where that is of another version.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from failoverd import __version__
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import eventually, rehearsal
@@ -31,10 +33,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def page(lab: Lab, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The page of a lab as a process."""
-    with (lab.folder / "page.log").open("wb") as log:
-        argv = [sys.executable, "-m", "failoverd", "-c", str(lab.config_path), "web"]
+def page(lab: Lab, port: int, version: str = __version__) -> Iterator[subprocess.Popen[bytes]]:
+    """The page of a lab as a process, which says that it is of this version."""
+    with (lab.folder / "page.log").open("ab") as log:
+        start = f"import failoverd; failoverd.__version__ = {version!r}; from failoverd.__main__ import main; main()"
+        argv = [sys.executable, "-c", start, "-c", str(lab.config_path), "web"]
         process = subprocess.Popen(argv, stderr=log, env=os.environ)
         try:
             eventually(lambda: reached(port), bool, "the page")
@@ -87,6 +90,21 @@ def test_a_failover_is_watched_without_loading_the_page_again(lab: LabFactory, t
         assert browser.errors == [], "no policy is broken, no script fails"
         process.terminate()
         is_lost(browser)
+        browser.ask("window.never_loaded_again = true")
+        with page(one, port):
+            is_back(browser)
+        with page(one, port, "9.9"):
+            script = "document.querySelector('script').getAttribute('src')"
+            eventually(lambda: str(browser.ask(script)), lambda found: found.endswith("v=9.9"), "the newer page")
+            assert browser.ask("window.never_loaded_again") is None
+
+
+def is_back(browser: Browser) -> None:
+    """What is shown is live again, on the same page."""
+    eventually(lambda: browser.ask("document.getElementById('lost').hidden"), bool, "the page again")
+    assert not browser.ask("document.title").startswith("LOST")
+    assert browser.ask("document.getElementById('link').textContent").startswith("live")
+    assert browser.ask("window.never_loaded_again") is True
 
 
 def goes_on(browser: Browser) -> None:

@@ -78,8 +78,8 @@ class Browser:
         return told["result"].get("value")
 
     def text(self) -> str:
-        """What people read."""
-        return " ".join(str(self.ask("document.querySelector('main').innerText")).split())
+        """What people read; nothing while another page is on its way."""
+        return " ".join(str(self.ask("document.querySelector('main')?.innerText ?? ''")).split())
 
     def size(self, width: int, *, dark: bool = False) -> None:
         """A screen of that width; a narrow one is a telephone's."""

@@ -31,13 +31,13 @@ WatchdogSec=3
 """
 
 
-def shown(machine: Machine, *names: str) -> list[str]:
+def shown(machine: Machine, *names: str, unit: str = UNIT) -> list[str]:
     """Properties of the unit."""
-    return [machine.say("systemctl", "show", "--value", "-p", name, UNIT) for name in names]
+    return [machine.say("systemctl", "show", "--value", "-p", name, unit) for name in names]
 
 
-def journal(machine: Machine) -> str:
-    return machine.say("journalctl", "--no-pager", "-o", "cat", "-u", UNIT)
+def journal(machine: Machine, unit: str = UNIT) -> str:
+    return machine.say("journalctl", "--no-pager", "-o", "cat", "-u", unit)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_the_quickstart_starts_it(watching: Machine) -> None:
 
 def test_the_page_is_a_unit_of_its_own(watching: Machine) -> None:
     place = f"/etc/systemd/system/{PAGE}.d/test.conf"
-    watching.write(place, "[Service]\nLoadCredential=mysql:/etc/failoverd/mysql.secret\n")
+    watching.write(place, DROP_IN.replace("WatchdogSec=3", "WatchdogSec=6"))
     watching.run("systemctl", "daemon-reload")
     assert watching.say("systemctl", "is-enabled", PAGE) == "disabled"
     watching.run("systemctl", "start", UNIT, PAGE)
@@ -143,7 +143,30 @@ def test_the_page_is_a_unit_of_its_own(watching: Machine) -> None:
     assert watching.say("systemctl", "is-active", PAGE) == "active", "the page outlives the manager and says so"
     eventually(lambda: watching.say("python3", "-c", shows), lambda text: "No active manager" in text, "its absence")
     watching.run("systemctl", "stop", PAGE)
-    assert watching.say("systemctl", "show", "--value", "-p", "Result", PAGE) == "success"
+    assert shown(watching, "ActiveState", "Result", unit=PAGE) == ["inactive", "success"]
+
+
+def test_the_page_judges_a_reload_and_is_started_anew_when_it_hangs(watching: Machine) -> None:
+    watching.run("systemctl", "start", PAGE)
+    (pid,) = shown(watching, "MainPID", unit=PAGE)
+    try:
+        watching.write(CONFIG, json.dumps({**WATCHED, "wbe": {}}), 0o640)
+        watching.run("systemctl", "reload", PAGE)
+        says = eventually(lambda: shown(watching, "StatusText", unit=PAGE)[0], lambda t: "not applied" in t, "the word")
+        assert "wbe" in says
+    finally:
+        watching.write(CONFIG, json.dumps(WATCHED), 0o640)
+    watching.run("systemctl", "reload", PAGE)
+    eventually(lambda: journal(watching, PAGE), lambda log: "configuration applied" in log, "the right file")
+    assert shown(watching, "ActiveState", "MainPID", unit=PAGE) == ["active", pid]
+    watching.run("kill", "-STOP", pid)
+    eventually(
+        lambda: shown(watching, "ActiveState", "MainPID", unit=PAGE),
+        lambda now: now[0] == "active" and now[1] not in {pid, "0"},
+        "another process that is ready",
+    )
+    assert "Watchdog timeout" in journal(watching, PAGE)
+    watching.run("systemctl", "stop", PAGE)
 
 
 @pytest.mark.parametrize(("unit", "page"), [(UNIT, "security.md"), (PAGE, "web.md")])

@@ -16,6 +16,7 @@ from failoverd.drill import catalog
 from failoverd.model.history import Pause
 from failoverd.service.board import FRESH
 from failoverd.service.pausing import pause
+from failoverd.service.reading import Reading
 from failoverd.web.guard import HEADERS
 from tests.fakes.whole import CLUSTER
 from tests.unit.web.ground import PLACE, Ground
@@ -137,14 +138,33 @@ def test_a_dead_replica_and_a_stopped_stream_have_shapes_and_words(ground: Groun
     assert 'class="stream live"' in told
 
 
-def test_hostile_words_are_shown_and_never_run(ground: Ground) -> None:
-    def poisoned(value: object) -> object:
-        if isinstance(value, dict):
-            return {key: poisoned(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [poisoned(item) for item in value]
-        return HOSTILE if isinstance(value, str) or value is None else value
+def poisoned(value: object) -> object:
+    """Every text in it, and everything that is null, is hostile."""
+    if isinstance(value, dict):
+        return {key: poisoned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [poisoned(item) for item in value]
+    return HOSTILE if isinstance(value, str) or value is None else value
 
+
+def test_hostile_words_of_an_operation_are_shown_and_never_run(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    ground.whole.mysqlds["db1"].kill()
+    ground.manager.turns(6)
+    (name,) = ground.whole.store.of(CLUSTER).operations
+    told = poisoned(json.loads(json.dumps(ground.shelf.operation(name), default=str)))
+    reading = Reading(CLUSTER, None, None, (HOSTILE,), told)  # type: ignore[arg-type]
+    monkeypatch.setattr(ground.shelf, "operation", lambda _: told)
+    monkeypatch.setattr(ground.shelf, "operations", lambda _: (told,))
+    monkeypatch.setattr(ground.shelf, "answered", lambda *_: told)
+    monkeypatch.setattr(ground.shelf, "cluster", lambda _: reading)
+    for path in ("/", f"/clusters/{CLUSTER}", "/operations", f"/operations/{name}", f"/clusters/{CLUSTER}/requests/1"):
+        page = ground.text(path)
+        assert "&lt;script&gt;alert(1)" in page, path
+        assert "<script>alert" not in page, path
+        assert "<img" not in page, path
+
+
+def test_hostile_words_are_shown_and_never_run(ground: Ground) -> None:
     ground.whole.mysqlds["db2"].kill()
     pause(ground.manager.world, Pause("anna@desk", "moving racks"), dry_run=False)
     ground.manager.turns(3)

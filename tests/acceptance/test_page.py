@@ -94,7 +94,7 @@ def test_a_failover_is_watched_without_loading_the_page_again(lab: LabFactory, t
         with page(one, port):
             is_back(browser)
         with page(one, port, "9.9"):
-            script = "document.querySelector('script').getAttribute('src')"
+            script = "document.querySelector('script')?.getAttribute('src')"
             eventually(lambda: str(browser.ask(script)), lambda found: found.endswith("v=9.9"), "the newer page")
             assert browser.ask("window.never_loaded_again") is None
 

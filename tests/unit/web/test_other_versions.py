@@ -16,7 +16,7 @@ from failoverd.service.pausing import pause
 from tests.fakes.whole import CLUSTER
 from tests.unit.web.ground import Ground
 
-OTHERS: tuple[object, ...] = (None, "x", -1, [], [None], {"x": {}})
+OTHERS: tuple[object, ...] = (None, "x", [None])
 
 
 def places(document: object, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _FIRST_LINE = b"#!/usr/bin/env python3\n"
-_ENTRY = b"from failoverd.agent.main import main\n\nmain()\n"
 _MOMENT = (1980, 1, 1, 0, 0, 0)
-_STAYS_HOME = frozenset({"agent/build.py", "agent/__main__.py"})
+_STAYS_HOME = frozenset({"agent/build.py", "agent/entry.py", "agent/__main__.py"})
 
 
 def build(target: Path) -> str:
@@ -39,7 +38,8 @@ def _archive() -> bytes:
 
 
 def _members() -> dict[str, bytes]:
-    members = {"__main__.py": _ENTRY, "failoverd/__init__.py": (_PACKAGE / "__init__.py").read_bytes()}
+    first = {"__main__.py": "agent/entry.py", "failoverd/__init__.py": "__init__.py"}
+    members = {name: (_PACKAGE / path).read_bytes() for name, path in first.items()}
     for part in ("gtid", "agent"):
         for path in (_PACKAGE / part).rglob("*.py"):
             name = path.relative_to(_PACKAGE).as_posix()

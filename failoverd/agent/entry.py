@@ -54,7 +54,8 @@ def run() -> None:
     if place and ours(os.path.dirname(place)) and (ours(place) or unpack(sys.argv[0], place)):
         sys.path.insert(0, place)
         try:
-            import failoverd.agent.main  # noqa: F401, PLC0415 - only now it is known from where
+            import failoverd.agent.main  # noqa: PLC0415 - only now it is known from where
+            import failoverd.agent.serving  # noqa: F401, PLC0415
         except Exception:  # noqa: BLE001 - whatever has become of them: the agent must start
             sys.path.remove(place)
             for name in [name for name in sys.modules if name.partition(".")[0] == "failoverd"]:

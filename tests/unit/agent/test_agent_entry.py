@@ -62,6 +62,7 @@ TRUST: tuple[tuple[str, Callable[[Path, Path], object], str], ...] = (
     ("others can write there", lambda _program, home: unpacked(home).chmod(0o777), VERSION),
     ("others can write where it lies", lambda _program, home: (home / "state").chmod(0o777), VERSION),
     ("a module is torn", lambda _program, home: torn(unpacked(home) / "failoverd/agent/main.py"), VERSION),
+    ("a later module is torn", lambda _program, home: torn(unpacked(home) / "failoverd/agent/serving.py"), VERSION),
     ("a module is lost", lambda _program, home: shutil.rmtree(unpacked(home) / "failoverd/gtid"), VERSION),
 )
 

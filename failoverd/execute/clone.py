@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from failoverd.execute.hands import Hands
-from failoverd.model.cloning import UNFINISHED, CloneData, CloneProgress
+from failoverd.model.cloning import CloneData, CloneProgress, unfinished
 from failoverd.model.errors import AgentError, ServerError, StepFailed
 from failoverd.model.host import HostFacts
 from failoverd.model.plans import EntryKind
@@ -20,6 +20,9 @@ STILL = 600.0
 SUPERVISED = 15.0
 # A large server reads its redo log for a while before it answers (seconds, with its process there).
 STARTS = 1800.0
+# A mysqld whose copy is whole ends within a second. One that answers longer than this, not started anew and with its
+# mark, has lost the clone's session, and with that the clone (seconds).
+ENDS = 15.0
 PAUSE = 0.3
 LOOK = 2.0
 
@@ -119,21 +122,25 @@ def mega(size: float) -> str:
 
 
 def came_back(step: CloneData, hands: Hands, watch: Watch) -> ClaimedServer:
-    """Its claim, when it answers with the donor's settings in place of the mark; StepFailed where nobody starts it."""
+    """Its claim, when it answers with the donor's settings in place of the mark; StepFailed where nobody starts it, or
+    where the copy was not whole after all.
+    """
     begun = gone_since = hands.clock.now()
+    answers_since: float | None = None
     while True:
         watch.guard()
-        with contextlib.suppress(ServerError):
-            hands.claim(step.server, LOOK)
-            claim = hands.claimed(step.server)
-            state = claim.read()
-            if state.main is None or state.main.source.host != UNFINISHED.host:
-                return claim
-            if state.started_at > begun:  # it ended in the middle, and somebody has started it
-                raise StepFailed(f"{step.server} holds half of a copy", "its mysqld ended meanwhile", "clone it anew")
-        hands.drop(step.server)
+        state = answer(step.server, hands)
         now = hands.clock.now()
-        gone_since = now if runs(step, hands) else gone_since
+        if state is not None and not unfinished(state):
+            return hands.claimed(step.server)
+        answers_since = None if state is None else now if answers_since is None else answers_since
+        ended = state is not None and state.started_at > begun  # in the middle, and somebody has started it
+        if ended or (answers_since is not None and now - answers_since > ENDS):
+            watch.close_again()
+            why = "its mysqld ended meanwhile" if ended else "the clone has lost its session"
+            raise StepFailed(f"{step.server} holds half of a copy", why, "clone it anew")
+        hands.drop(step.server)
+        gone_since = now if state is not None or runs(step, hands) else gone_since
         if now - gone_since > SUPERVISED or now - begun > STARTS:
             raise StepFailed(
                 f"{step.server} has not come back",
@@ -141,6 +148,14 @@ def came_back(step: CloneData, hands: Hands, watch: Watch) -> ClaimedServer:
                 "start its mysqld: it is attached by itself then",
             )
         hands.clock.sleep(PAUSE)
+
+
+def answer(server: str, hands: Hands) -> ServerState | None:
+    """What it says on a new claim, which ends whatever an older session of ours does there; None for nothing."""
+    with contextlib.suppress(ServerError):
+        hands.claim(server, LOOK)
+        return hands.claimed(server).read()
+    return None
 
 
 def runs(step: CloneData, hands: Hands) -> bool:

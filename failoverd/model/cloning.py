@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from failoverd.model.sight import Endpoint
+from failoverd.model.sight import Endpoint, ServerState
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.stage import Stage
 
 # The source that a server is given before its data is overwritten: it stays until the donor's own settings take its
 # place at the end, so a server that still has it holds half of a copy, whatever its executed set says.
 UNFINISHED = Endpoint("cloning.failoverd.invalid", 3306)
+
+
+def unfinished(state: ServerState) -> bool:
+    """Whether a server has the mark of a copy that is not whole."""
+    return state.main is not None and state.main.source.host == UNFINISHED.host
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from failoverd.model.cloning import UNFINISHED
+from failoverd.model.cloning import unfinished
 from failoverd.model.errors import TimedOut
 from failoverd.model.policy import ClusterPolicy, DetectionPolicy
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
@@ -166,8 +166,7 @@ def heard(
 
 def halved(sight: Sight) -> Sight:
     """A server that holds half of a copy is nobody's replica and no witness: its sets are not what its data is."""
-    main = sight.main if isinstance(sight, ServerState) else None
-    if main is None or main.source.host != UNFINISHED.host:
+    if not isinstance(sight, ServerState) or not unfinished(sight):
         return sight
     text = f"{sight.name} holds half of a copy: a clone into it has begun and not ended"
     return Unreachable(sight.name, Why.CLONING, text, sight.read_at)

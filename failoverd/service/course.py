@@ -14,7 +14,7 @@ from failoverd.decide.judge import settle
 from failoverd.decide.refusals import standing
 from failoverd.execute.hands import Hands
 from failoverd.execute.run import Ended, run
-from failoverd.model.cloning import UNFINISHED
+from failoverd.model.cloning import unfinished
 from failoverd.model.errors import StepFailed
 from failoverd.model.plans import EntryKind, Group, Kind, Plan, ReplicaResult, Request, Result, StepOutcome, StepResult
 from failoverd.model.published import plan_json
@@ -199,9 +199,8 @@ def overwrite(world: World, occasion: Occasion, hands: Hands, wish: Request, cou
     """Where that is wanted: keep what only the closed server has, then overwrite it; False where it was not done."""
     if wish.clone is None:
         return True
-    before = hands.claimed(wish.to).read()
-    half = before.main is not None and before.main.source.host == UNFINISHED.host  # all was kept before that began
-    if not half and not keep_tail(world, hands, course):
+    before = hands.claimed(wish.to).read()  # where a copy has begun, all was kept before that
+    if not unfinished(before) and not keep_tail(world, hands, course):
         return False
     course.plan, course.refusals = copying(world, occasion, hands, wish)
     if course.refusals:

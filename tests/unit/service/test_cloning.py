@@ -10,7 +10,8 @@ import pytest
 
 from failoverd.gtid import GtidSet
 from failoverd.model.cloning import UNFINISHED, CloneSide, CloneWish
-from failoverd.model.errors import AgentError, StepFailed
+from failoverd.model.errors import AgentError, ConnectFailed, StepFailed
+from failoverd.model.sight import Why
 from failoverd.service import desk
 from failoverd.service.following import Following
 from tests.fakes.archive import FakeArchive
@@ -199,6 +200,22 @@ def test_half_a_copy_is_nobodys_replica_and_is_copied_anew(whole: Whole) -> None
     assert asked(manager, "db1")["outcome"] == "done"
     assert follows(whole, "db1", "db2")
     assert len(archive.orders) == 1
+
+
+def test_a_clone_that_lost_its_session_is_told_soon_and_leaves_it_closed(whole: Whole) -> None:
+    manager, _ = diverged(whole, FakeArchive())
+    old = whole.mysqlds["db1"]
+    old.stops_cloning = ConnectFailed("db1: the connection was cut", why=Why.RESET)
+    manager.turns(2)
+    begun = whole.clock.now()
+    answer = asked(manager, "db1")
+    assert answer["outcome"] == "failed"
+    assert "has lost its session" in str(answer["steps"])
+    assert whole.clock.now() - begun < 60.0
+    assert half(whole, "db1")
+    assert (old.super_read_only, old.offline) == (True, False)
+    old.stops_cloning = None
+    assert asked(manager, "db1")["outcome"] == "done"
 
 
 def test_half_a_copy_is_never_promoted() -> None:

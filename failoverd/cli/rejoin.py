@@ -13,7 +13,7 @@ from failoverd.cli.errant import lines_of_one
 from failoverd.cli.session import Session, examples, person
 from failoverd.decide.refusals import remedies
 from failoverd.gtid import GtidSet, GtidSyntaxError
-from failoverd.model.cloning import CloneWish
+from failoverd.model.cloning import Overwrite
 from failoverd.model.comparing import MOST_TABLES, parted
 from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.errors import ConfigError, PlanRefused
@@ -51,6 +51,7 @@ def read_tables(ctx: click.Context, option: click.Parameter, value: tuple[str, .
         "rejoin shop db1 --reason 'new disk' --yes",
         "rejoin shop db1 --replay 3e11fa47-71ca-11e1-9e33-c80aa9429562:7-9 --dry-run",
         "rejoin shop db1 --clone --discard-errant --reason 'its tail was replayed'",
+        "rejoin shop db1 --rebuild --discard-errant --reason 'its disk was replaced'",
         "rejoin shop db1 --checksums app.orders,app.customers",
         "rejoin shop db1 --override durability-unproven --reason 'only the process died'",
     )
@@ -61,7 +62,10 @@ def read_tables(ctx: click.Context, option: click.Parameter, value: tuple[str, .
 @click.option("--replay", callback=read_gtids, metavar="GTIDS", help="Change these rows on the primary, too.")
 @click.option("--inject-empty", callback=read_gtids, metavar="GTIDS", help="Count these as executed everywhere.")
 @click.option("--clone", is_flag=True, help="Overwrite all its data with that of another server.")
-@click.option("--discard-errant", is_flag=True, help="With --clone: also what only it has, once that is kept.")
+@click.option("--rebuild", is_flag=True, help="The same by your own programs, in hooks_dir, at rebuild.")
+@click.option(
+    "--discard-errant", is_flag=True, help="With --clone or --rebuild: also what only it has, once that is kept."
+)
 @click.option(
     "--checksums", callback=read_tables, multiple=True, metavar="TABLES", help="At the end, compare schema.table, ... ."
 )
@@ -75,13 +79,14 @@ def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: 
 
     One that a fence holds is let go, if it is certain to start closed. --inject-empty gives the primary empty
     transactions of the named ones: what they did stays on that server alone. --replay makes their changes on the
-    primary, all of them or none; the server is not attached by that. --clone overwrites the server, which then follows.
+    primary, all of them or none; the server is not attached by that. --clone overwrites the server, which then follows;
+    so does --rebuild, by programs of your own.
 
     --checksums compares tables with the primary's once it has caught up. Where one differs it stays attached: exit
     code 1.
     """
     session.config.server(cluster, server)
-    clone = clone_of(said.pop("clone"), said.pop("discard_errant"))
+    overwriting = overwriting_of(said.pop("clone"), said.pop("rebuild"), said.pop("discard_errant"))
     resolution = resolution_of(said.pop("replay"), said.pop("inject_empty"))
     request = Request(
         cluster=cluster,
@@ -90,13 +95,15 @@ def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: 
         to=server,
         overrides=frozenset(said.pop("override")),
         resolution=resolution,
-        clone=clone,
         checksums=said.pop("checksums"),
+        clone=overwriting.get("clone"),
+        rebuild=overwriting.get("rebuild"),
     )
     if request.checksums and resolution is not None and resolution.cure is Cure.REPLAY:
         raise ConfigError("--checksums goes with attaching it", "a replay does not attach it", "leave one of them out")
-    if clone is not None and resolution is not None:
-        raise ConfigError("--clone leaves nothing to be attached with", "", "replay or inject first, then clone")
+    if overwriting and resolution is not None:
+        why = f"--{next(iter(overwriting))} leaves nothing to be attached with"
+        raise ConfigError(why, "", "replay or inject first, then overwrite it")
     if resolution is not None:
         for line in what_it_does(session, request, resolution):
             session.say(line)
@@ -107,7 +114,7 @@ def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: 
         plan=made,
         against=against,
         refusal=PlanRefused(f"{server} is not attached", against, remedies(against)) if against else None,
-        question=f"{'Overwrite' if clone else 'Attach'} {server} of {cluster}?",
+        question=f"{'Overwrite' if overwriting else 'Attach'} {server} of {cluster}?",
         act=lambda: app.failover(request, session.say),
     )
     carry_through(session, wish, **said)
@@ -122,11 +129,15 @@ def resolution_of(replay: GtidSet | None, inject: GtidSet | None) -> Resolution 
     return Resolution(Cure.INJECT, inject) if inject else None
 
 
-def clone_of(clone: bool, discard: bool) -> CloneWish | None:
-    """Whether the server's data is to be overwritten; ConfigError for a word that stands alone."""
-    if discard and not clone:
-        raise ConfigError("--discard-errant goes with --clone", "", "say both: the server is overwritten")
-    return CloneWish(discard) if clone else None
+def overwriting_of(clone: bool, rebuild: bool, discard: bool) -> dict[str, Overwrite]:
+    """Whether the server's data is to be overwritten, by its way; ConfigError for two ways, or a word that stands
+    alone.
+    """
+    if clone and rebuild:
+        raise ConfigError("--clone and --rebuild are two ways", "", "name one of them")
+    if discard and not (clone or rebuild):
+        raise ConfigError("--discard-errant goes with --clone or --rebuild", "", "say both: the server is overwritten")
+    return {way: Overwrite(discard) for way, wanted in (("clone", clone), ("rebuild", rebuild)) if wanted}
 
 
 def what_it_does(session: Session, request: Request, resolution: Resolution) -> Iterator[str]:

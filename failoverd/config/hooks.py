@@ -31,12 +31,13 @@ class HookFolder:
         return path
 
 
-def hook_policy(folder: Path | None, timeout: float) -> HookPolicy:
+def hook_policy(folder: Path | None, timeout: float, rebuild_timeout: float) -> HookPolicy:
     """What planning needs to know of the hooks as they stand now; put there later they count after a reload."""
     if folder is None:
         return HookPolicy()
     counts = ((str(point), executables(folder / point)) for point in Point)
-    return HookPolicy(str(folder), timeout, tuple((point, number) for point, number in counts if number))
+    points = tuple((point, number) for point, number in counts if number)
+    return HookPolicy(str(folder), timeout, points, rebuild_timeout)
 
 
 def executables(place: Path) -> int:

@@ -263,6 +263,9 @@ class ClusterConfig:
     traffic: TrafficConfig = field(default_factory=TrafficConfig)
     hooks_dir: Annotated[Path | None, HookFolder(), "Your own programs, in a folder for each turning point."] = None
     hooks_timeout: Annotated[float, Duration(0.1, 600), "How long each of them may run."] = 10.0
+    rebuild_timeout: Annotated[
+        float, Duration(1, 7 * 86400), "How long each program may run that rebuilds a server, at rebuild."
+    ] = 6 * 3600.0
     rejoin: Annotated[
         Literal["off", "clean-only", "clone"],
         Choice(("off", "clean-only", "clone")),
@@ -350,7 +353,7 @@ class Config:
             semi_sync=SemiSyncPolicy(found.semi_sync.wait_count, found.semi_sync.on_no_ackers),
             traffic=found.traffic.policy,
             site_guard=SiteGuard(self.manager.site_guard.clusters, self.manager.site_guard.within),
-            hooks=hook_policy(found.hooks_dir, found.hooks_timeout),
+            hooks=hook_policy(found.hooks_dir, found.hooks_timeout, found.rebuild_timeout),
             switchover=found.switchover.policy,
             rejoin=found.rejoin,
         )

@@ -9,6 +9,7 @@ from failoverd.decide.candidate import OWN_CHANNELS
 from failoverd.decide.rejoining import connected, overwritten, serving, wanted
 from failoverd.decide.situation import Situation
 from failoverd.model.cloning import CloneSide
+from failoverd.model.hooks import Point
 from failoverd.model.sight import ServerState, Why
 
 # What a copy of the primary's data is a cure for: attaching is refused for these, and a clone makes them void.
@@ -91,6 +92,15 @@ def impossible(s: Situation) -> str:
         return ""
     choice = choose(s)
     return "" if choice.donor else choice.why
+
+
+def nobody_rebuilds(s: Situation) -> str:
+    """Why no program can rebuild the server of a request that wants it; empty where one stands ready."""
+    hooks = s.policy.hooks
+    if s.request is None or s.request.rebuild is None or hooks.count(Point.REBUILD):
+        return ""
+    place = f"{hooks.folder}/{Point.REBUILD}" if hooks.folder else "hooks_dir, which is not set"
+    return f"no program stands in {place}"
 
 
 def half(s: Situation) -> str:

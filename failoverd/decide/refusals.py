@@ -160,7 +160,7 @@ REFUSALS: tuple[Row, ...] = (
         "{detail}",
         _REJOIN,
         m.said(cloning.half),
-        "failoverd rejoin CLUSTER SERVER --clone begins it anew",
+        "failoverd rejoin CLUSTER SERVER --clone or --rebuild begins it anew",
         overridable=False,
         late=True,
     ),
@@ -170,6 +170,14 @@ REFUSALS: tuple[Row, ...] = (
         _REJOIN,
         m.said(cloning.impossible),
         "mend what it names: failoverd check --grants prints the rights that a clone needs",
+        overridable=False,
+    ),
+    Row(
+        "rebuild-impossible",
+        "no server can be rebuilt: {detail}",
+        _REJOIN,
+        m.said(cloning.nobody_rebuilds),
+        "put a program there and reload the managers; docs/hooks.md says what it has to do",
         overridable=False,
     ),
     Row(

@@ -190,7 +190,7 @@ def needless(s: Situation) -> str:
     state, primary = wanted(s), serving(s)
     if state is None or primary is None or state.name not in s.below(primary) or not connected(state):
         return ""
-    if s.request is not None and (s.request.resolution is not None or s.request.clone is not None):
+    if s.request is not None and (s.request.resolution is not None or s.request.overwrites is not None):
         return ""
     return f"{state.name} follows {s.source_of(state)} already" if state.applies else ""
 
@@ -204,7 +204,8 @@ def wanted(s: Situation) -> ServerState | None:
 def diverged(s: Situation) -> str:
     """What the server has executed or received and the primary has not; empty for nothing."""
     more, name = tail(s) - named(s, Cure.INJECT), s.request.to if s.request is not None else ""
-    if s.request is not None and s.request.clone is not None and s.request.clone.discard:
+    wish = s.request.overwrites if s.request is not None else None
+    if wish is not None and wish.discard:
         return ""
     return (
         f"{name} has {counted(len(more), 'transaction')} that {s.recorded.name} lacks: {more.shorten()}" if more else ""
@@ -232,14 +233,14 @@ def tail(s: Situation) -> GtidSet:
         return GtidSet()
     more = state.holds - primary.executed
     # a replica that runs may have got what the primary made since it was looked at
-    chosen = s.request is not None and (s.request.resolution is not None or s.request.clone is not None)
+    chosen = s.request is not None and (s.request.resolution is not None or s.request.overwrites is not None)
     fresh = chosen and connected(state)
     return more - more.of_uuid(primary.server_uuid) if fresh else more
 
 
 def overwritten(s: Situation) -> bool:
     """Whether the server of the request gets other data: what its own is like does not matter then."""
-    return s.request is not None and s.request.clone is not None
+    return s.request is not None and s.request.overwrites is not None
 
 
 def logs_gone(s: Situation) -> str:

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import IO
 
 from failoverd.model.errors import HookError
-from failoverd.model.hooks import HookCall, HookResult, Point
+from failoverd.model.hooks import Heed, HookCall, HookResult, Point
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 KEPT = 8192
 _READ = 65536
+_LATEST = 1024
+_EVERY = 0.5  # seconds between two times that whoever heeds a hook hears of it
 _LAST_WORDS = 0.2  # for what a process said just before it ended, where a child of it holds its output open (seconds)
 
 
@@ -59,8 +61,10 @@ class ProcessHooks:
         """The hooks of a point in their order. Raises HookError."""
         return executables(folder, point)
 
-    def run(self, call: HookCall) -> HookResult:
-        """Run one hook to its end, or kill its process group at its time-out; never raises for what it does."""
+    def run(self, call: HookCall, heed: Heed | None = None) -> HookResult:
+        """Run one hook to its end, or kill its process group at its time-out or where `heed` raises, which is raised;
+        never raises for what it does.
+        """
         path = Path(call.folder) / call.point / call.name
         around = {"PATH": PATH, "LANG": "C.UTF-8", **{f"FAILOVERD_{key}": text for key, text in call.told.items()}}
         pipe = subprocess.PIPE
@@ -72,8 +76,8 @@ class ProcessHooks:
         except OSError as error:
             return HookResult(call.name, False, f"cannot be run: {error.strerror or error}")
         with process:
-            said, late = follow(process, call.document.encode(), call.timeout)
-        output = said.decode("utf-8", "replace").strip()
+            said, late = follow(process, call, heed)
+        output = bytes(said.beginning).decode("utf-8", "replace").strip()
         if late:
             return HookResult(call.name, False, f"killed after {call.timeout:g} s", output)
         code = process.returncode
@@ -103,35 +107,70 @@ class ProcessHooks:
                 self._heard(call.point, self.run(call))
 
 
-def follow(process: subprocess.Popen[bytes], document: bytes, seconds: float) -> tuple[bytes, bool]:
-    """Feed a process and gather what it says, up to the limit; whether it had to be killed with its whole group."""
-    end = time.monotonic() + seconds
-    said = bytearray()
-    feeding = threading.Thread(target=feed, args=(process, document), daemon=True)
+class Said:
+    """What a process says: its beginning up to the limit, and its latest line."""
+
+    def __init__(self) -> None:
+        self.beginning = bytearray()
+        self._latest = b""
+
+    def take(self, data: bytes) -> None:
+        """More of it."""
+        self.beginning += data[: max(0, KEPT - len(self.beginning))]
+        self._latest = (self._latest + data)[-_LATEST:]
+
+    def line(self) -> str:
+        """The latest line that is not empty."""
+        return (self._latest.decode("utf-8", "replace").strip().splitlines() or [""])[-1]
+
+
+def follow(process: subprocess.Popen[bytes], call: HookCall, heed: Heed | None) -> tuple[Said, bool]:
+    """Feed a process and gather what it says; whether it had to be killed with its whole group."""
+    feeding = threading.Thread(target=feed, args=(process, call.document.encode()), daemon=True)
     feeding.start()
+    said = Said()
+    try:
+        end = listen(process, said, time.monotonic() + call.timeout, heed)
+    except BaseException:
+        kill(process)
+        raise
+    late = not ended(process, end)
+    if late:
+        kill(process)
+    feeding.join(1.0)
+    return said, late
+
+
+def listen(process: subprocess.Popen[bytes], said: Said, end: float, heed: Heed | None) -> float:
+    """Gather what it says until it ends or its time is up; when that is, now that it may have ended."""
+    due = time.monotonic() + _EVERY
     with selectors.DefaultSelector() as selector:
         if process.stdout is not None:
             selector.register(process.stdout, selectors.EVENT_READ)
-        while selector.get_map() and time.monotonic() < end:
+        while (selector.get_map() or process.poll() is None) and time.monotonic() < end:
             if process.poll() is not None:
                 end = min(end, time.monotonic() + _LAST_WORDS)
             for key, _ in selector.select(min(0.05, max(0.0, end - time.monotonic()))):
                 if not gather(key.fd, said):
                     selector.unregister(key.fileobj)
-    late = not ended(process, end)
-    if late:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    feeding.join(1.0)
-    return bytes(said), late
+            if heed is not None and time.monotonic() >= due:
+                heed(said.line())
+                due = time.monotonic() + _EVERY
+    return end
 
 
-def gather(fd: int, said: bytearray) -> bool:
-    """Take what there is, and keep it up to the limit; False at its end."""
+def gather(fd: int, said: Said) -> bool:
+    """Take what there is; False at its end."""
     data = os.read(fd, _READ)
-    said += data[: max(0, KEPT - len(said))]
+    said.take(data)
     return bool(data)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End it with its whole group, and wait for that."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def ended(process: subprocess.Popen[bytes], end: float) -> bool:

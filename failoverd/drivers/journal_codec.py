@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from failoverd.gtid import GtidSet
-from failoverd.model.cloning import CloneWish
+from failoverd.model.cloning import Overwrite
 from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.errors import CoordinationError
 from failoverd.model.history import Pause, Recorded
@@ -168,8 +168,9 @@ def request_from(data: Mapping[str, Any]) -> Request:
         operation=str(data.get("operation", "")),
         settings=tuple(str(line) for line in data.get("settings", ())),
         resolution=resolution_from(data.get("resolution")),
-        clone=clone_from(data.get("clone")),
+        clone=overwrite_from(data.get("clone")),
         checksums=tuple(str(name) for name in data.get("checksums", ())),
+        rebuild=overwrite_from(data.get("rebuild")),
     )
 
 
@@ -178,9 +179,9 @@ def resolution_from(data: Mapping[str, Any] | None) -> Resolution | None:
     return None if data is None else Resolution(Cure(data["cure"]), GtidSet.parse(str(data["gtids"])))
 
 
-def clone_from(data: Mapping[str, Any] | None) -> CloneWish | None:
+def overwrite_from(data: Mapping[str, Any] | None) -> Overwrite | None:
     """Whether a server's data is to be overwritten, and what only it has may go."""
-    return None if data is None else CloneWish(discard=bool(data["discard"]))
+    return None if data is None else Overwrite(discard=bool(data["discard"]))
 
 
 def worth_keeping(place: int, age: float) -> bool:

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from failoverd.execute.fence import UNFENCED
 from failoverd.execute.hands import Hands
-from failoverd.model.errors import HookError, StepFailed
-from failoverd.model.hooks import STAGES, VETOING, HookCall, HookPolicy, HookResult, Point, repeats
+from failoverd.model.errors import FailoverdError, HookError, StepFailed
+from failoverd.model.hooks import STAGES, VETOING, Heed, HookCall, HookPolicy, HookResult, Point, repeats
 from failoverd.model.host import FenceProof
 from failoverd.model.plans import EntryKind, Report, Result, StepOutcome
 from failoverd.model.published import operation_json, report_json, step_json
@@ -20,12 +21,26 @@ from failoverd.ports import Hooks
 SHOWN = 300  # characters of what a hook said that stand in an outcome; the journal has more
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the hooks of one point are asked: `about` is told beside what every hook is told, `heed` hears each while it
+    runs. With `until_failure` those behind one that fails are left out.
+    """
+
+    point: Point
+    document: Mapping[str, object]
+    new: str = ""
+    until_failure: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
+    heed: Heed | None = None
+
+
 def run_hooks(step: RunHooks, hands: Hands) -> str:
     """All hooks of a point; those that fail are named. Where they may veto, anything but a good end is a no, and the
     ones behind it are not asked any more.
     """
     veto = step.point in VETOING
-    results = run_point(hands, step.point, step.new, operation_json(hands.operation), until_failure=veto)
+    results = run_point(hands, Asked(step.point, operation_json(hands.operation), step.new, until_failure=veto))
     failed = [result for result in results if not result.ok]
     if failed and veto:
         hands.given_up_for = f"hook {failed[0].name} says no"
@@ -39,7 +54,7 @@ def fence_by_hook(step: FenceByHook, hands: Hands) -> str:
     """By the hooks of people, where no other fence was proven; their good end is taken for the proof."""
     if hands.fence is not None and hands.fence.proven:
         return "not needed: fenced already"
-    results = run_point(hands, Point.FENCE, "", operation_json(hands.operation))
+    results = run_point(hands, Asked(Point.FENCE, operation_json(hands.operation)))
     good = [result.name for result in results if result.ok]
     if not good:
         hands.fence = FenceProof(step.server, UNFENCED, proven=False)
@@ -49,38 +64,43 @@ def fence_by_hook(step: FenceByHook, hands: Hands) -> str:
     return how
 
 
-def run_point(
-    hands: Hands, point: Point, new: str, document: Mapping[str, object], *, until_failure: bool = False
-) -> list[HookResult]:
+def run_point(hands: Hands, asked: Asked) -> list[HookResult]:
     """Run the hooks of a point one after the other, each journalled before and after; those that were begun already
     and may not be repeated are left out, and so are those that ended well.
     """
     hooks = hands.outside.hooks
     if hooks is None:
         return []
-    folder = hands.policy.hooks.folder
+    folder, point = hands.policy.hooks.folder, asked.point
     results: list[HookResult] = []
     for name in hooks.names(folder, point):
-        if until_failure and results and not results[-1].ok:
+        if asked.until_failure and results and not results[-1].ok:
             break
         key = f"{hands.operation.id}:{point}:{name}"
         if key in hands.hooked:
             continue
-        whole = hands.policy.hooks.timeout
+        whole = hands.policy.hooks.limit(point)
         limit = max(min(whole, hands.left(whole)), 0.05)  # nobody writes meanwhile
-        call = HookCall(folder, point, name, told(hands, point, new, key), json.dumps(document), limit)
-        results.append(run_one(hands, hooks, call, key))
+        around = {**told(hands, point, asked.new, key), **asked.about}
+        call = HookCall(folder, point, name, around, json.dumps(asked.document), limit)
+        results.append(run_one(hands, hooks, call, asked.heed))
     return results
 
 
-def run_one(hands: Hands, hooks: Hooks, call: HookCall, key: str) -> HookResult:
-    """One hook: that it is begun is durable before, how it ended is sent after."""
+def run_one(hands: Hands, hooks: Hooks, call: HookCall, heed: Heed | None) -> HookResult:
+    """One hook: that it is begun is durable before, how it ended is sent after, also where `heed` has ended it."""
+    key = call.told["IDEMPOTENCY_KEY"]
     again = repeats(call.point, call.name)
     begun: dict[str, object] = {"key": key, "hook": call.name, "point": str(call.point), "repeatable": again}
     hands.write(EntryKind.HOOK, begun, wait=True)
     hands.lease.check()
     hands.moment(f"before:hook {call.point}")
-    result = hooks.run(call)
+    try:
+        result = hooks.run(call, heed)
+    except FailoverdError as error:
+        ended_by_us: dict[str, object] = {"key": key, "ok": False, "how": f"ended by us: {error}", "output": ""}
+        hands.write(EntryKind.HOOK_ENDED, ended_by_us, wait=False)
+        raise
     hands.moment(f"after:hook {call.point}")
     if result.ok or not again:
         hands.hooked.add(key)
@@ -98,7 +118,7 @@ def run_ending(hands: Hands, report: Report) -> None:
     if not hands.policy.hooks.count(point):
         return
     try:
-        results = run_point(hands, point, report.new_primary, report_json(report))
+        results = run_point(hands, Asked(point, report_json(report), report.new_primary))
     except HookError as error:
         hands.tell(f"hooks {point}: {error}")
         return

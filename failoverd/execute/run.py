@@ -20,6 +20,7 @@ from failoverd.execute import (
     freeze,
     hooks,
     promote,
+    rebuild,
     recover,
     rejoin,
     repair,
@@ -69,6 +70,7 @@ HANDLERS: dict[type, Handler] = {
     s.SteerBalancers: traffic.steer_balancers,
     s.RunHooks: hooks.run_hooks,
     s.FenceByHook: hooks.fence_by_hook,
+    s.RebuildByHook: rebuild.rebuild_by_hook,
     s.GetReady: switchover.get_ready,
     s.CloseWrites: switchover.close_writes,
     s.CatchUp: switchover.catch_up,
@@ -95,6 +97,7 @@ AWAITED = (
     s.InjectEmpty,
     s.Replay,
     s.CloneData,
+    s.RebuildByHook,
 )
 # Steps that no snapshot shows as achieved, or that look for themselves: their server is not read for that, least of all
 # during a freeze.

@@ -19,8 +19,8 @@ def unfinished(state: ServerState) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class CloneWish:
-    """A wish to have a server's data overwritten; with `discard` also what only it has, once that is kept."""
+class Overwrite:
+    """A wish to have all data of a server overwritten; with `discard` also what only it has, once that is kept."""
 
     discard: bool = False
 

@@ -45,3 +45,20 @@ class FenceByHook:
     def achieved(self, snapshot: TopologySnapshot) -> bool:
         """Never visible from outside: whether another fence was proven is known to the operation alone."""
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildByHook:
+    """Overwrite all that a closed server has by people's own programs; it starts anew with other data."""
+
+    server: str
+    primary: str
+    stage = Stage.RECOVER
+
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"rebuild {self.server} by hook"
+
+    def achieved(self, snapshot: TopologySnapshot) -> bool:
+        """Never visible: what was rebuilt looks like any other replica."""
+        return False

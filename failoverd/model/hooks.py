@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ class Point(StrEnum):
     ON_VALIDATED = "on-validated"
     BEFORE_FREEZE = "before-freeze"
     FENCE = "fence"
+    REBUILD = "rebuild"
     ON_FROZEN = "on-frozen"
     ON_PROMOTED = "on-promoted"
     ON_TRAFFIC_MOVED = "on-traffic-moved"
@@ -30,6 +31,7 @@ STAGES: Mapping[Point, Stage] = {
     Point.ON_VALIDATED: Stage.CHECK,
     Point.BEFORE_FREEZE: Stage.CHECK,
     Point.FENCE: Stage.FENCE,
+    Point.REBUILD: Stage.RECOVER,
     Point.ON_FROZEN: Stage.FREEZE,
     Point.ON_PROMOTED: Stage.TRAFFIC,
     Point.ON_TRAFFIC_MOVED: Stage.TRAFFIC,
@@ -58,15 +60,22 @@ ENDINGS: Mapping[str, bool] = {".repeatable": True, ".once": False}
 
 @dataclass(frozen=True, slots=True)
 class HookPolicy:
-    """Where hooks are, for how long each may run (seconds), and how many stand at each point, as (point, number)."""
+    """Where hooks are, for how long each may run (seconds; those that rebuild a server need longer), and how many stand
+    at each point, as (point, number).
+    """
 
     folder: str = ""
     timeout: float = 10.0
     points: tuple[tuple[str, int], ...] = ()
+    rebuild_timeout: float = 6 * 3600.0
 
     def count(self, point: Point) -> int:
         """How many hooks stand at that point."""
         return dict(self.points).get(str(point), 0)
+
+    def limit(self, point: Point) -> float:
+        """How long one hook of that point may run."""
+        return self.rebuild_timeout if point is Point.REBUILD else self.timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,10 @@ class HookCall:
     told: Mapping[str, str]
     document: str
     timeout: float
+
+
+# Called about twice a second while a hook runs, with its latest line; what it raises ends the hook.
+Heed = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ outcomes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from failoverd.gtid import GtidSet
-from failoverd.model.cloning import CloneWish
+from failoverd.model.cloning import Overwrite
 from failoverd.model.divergence import Resolution
 from failoverd.model.history import Recorded
 from failoverd.model.steps import Stage, Task
@@ -125,8 +125,8 @@ class Request:
 
     A verb other than `begin` is about the open `operation`. `asked_at` is wall-clock seconds: a request that was not
     served in its time is not served later. `settings` are words for its controls, as they are said at them;
-    `resolution` is what is to be done about a diverged tail, `clone` that the server's data is to be overwritten,
-    `checksums` the tables that are compared at the end.
+    `resolution` is what is to be done about a diverged tail, `clone` and `rebuild` that the server's data is to be
+    overwritten, by CLONE or by people's own programs, `checksums` the tables that are compared at the end.
     """
 
     cluster: str
@@ -140,8 +140,19 @@ class Request:
     operation: str = ""
     settings: tuple[str, ...] = ()
     resolution: Resolution | None = None
-    clone: CloneWish | None = None
+    clone: Overwrite | None = None
     checksums: tuple[str, ...] = ()
+    rebuild: Overwrite | None = None
+
+    @property
+    def overwrites(self) -> Overwrite | None:
+        """The wish to have the server's data overwritten, whichever way; None where it is not."""
+        return self.clone or self.rebuild
+
+    def discarding_nothing(self) -> Request:
+        """The same, where nothing of the server's own may go."""
+        kept = {name: Overwrite() for name in ("clone", "rebuild") if getattr(self, name) is not None}
+        return replace(self, **kept)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

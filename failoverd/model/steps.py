@@ -15,6 +15,7 @@ from failoverd.model.fence_steps import FenceHost as FenceHost  # noqa: PLC0414
 from failoverd.model.fence_steps import FenceSession as FenceSession  # noqa: PLC0414
 from failoverd.model.fence_steps import ReleaseFence as ReleaseFence  # noqa: PLC0414
 from failoverd.model.hook_steps import FenceByHook as FenceByHook  # noqa: PLC0414
+from failoverd.model.hook_steps import RebuildByHook as RebuildByHook  # noqa: PLC0414
 from failoverd.model.hook_steps import RunHooks as RunHooks  # noqa: PLC0414
 from failoverd.model.recovery_steps import SPLICE_CHANNEL as SPLICE_CHANNEL  # noqa: PLC0414
 from failoverd.model.recovery_steps import Drain as Drain  # noqa: PLC0414
@@ -254,6 +255,7 @@ Step = (
     | SteerBalancers
     | RunHooks
     | FenceByHook
+    | RebuildByHook
     | GetReady
     | CloseWrites
     | CatchUp

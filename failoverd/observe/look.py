@@ -168,7 +168,7 @@ def halved(sight: Sight) -> Sight:
     """A server that holds half of a copy is nobody's replica and no witness: its sets are not what its data is."""
     if not isinstance(sight, ServerState) or not unfinished(sight):
         return sight
-    text = f"{sight.name} holds half of a copy: a clone into it has begun and not ended"
+    text = f"{sight.name} holds half of a copy: what overwrites it has begun and not ended"
     return Unreachable(sight.name, Why.CLONING, text, sight.read_at)
 
 

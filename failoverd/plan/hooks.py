@@ -42,4 +42,4 @@ def fence_hooks(policy: ClusterPolicy, old: str, *, firm: bool) -> tuple[Task, .
 
 def limit(policy: ClusterPolicy, point: Point) -> float:
     """How long all hooks of a point may take."""
-    return policy.hooks.timeout * policy.hooks.count(point) + AROUND
+    return policy.hooks.limit(point) * policy.hooks.count(point) + AROUND

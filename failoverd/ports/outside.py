@@ -7,7 +7,7 @@ from typing import Protocol
 
 from failoverd.gtid import GtidSet
 from failoverd.model.divergence import Change, Exported, ExportOrder
-from failoverd.model.hooks import HookCall, HookResult, Point
+from failoverd.model.hooks import Heed, HookCall, HookResult, Point
 from failoverd.model.traffic import BalancerSight, Steering
 from failoverd.ports.lease import Lease
 
@@ -31,8 +31,10 @@ class Hooks(Protocol):
     def names(self, folder: str, point: Point) -> tuple[str, ...]:
         """The hooks of a point in their order. Raises HookError where others could have put them there."""
 
-    def run(self, call: HookCall) -> HookResult:
-        """Run one to its end, or kill it with its process group at its time-out. Never raises for what it does."""
+    def run(self, call: HookCall, heed: Heed | None = None) -> HookResult:
+        """Run one to its end, or kill it with its process group at its time-out. Never raises for what it does; what
+        `heed` raises kills it, too, and is raised.
+        """
 
     def post(self, calls: tuple[HookCall, ...]) -> None:
         """Run hooks of one point aside; what waits for them there is replaced by this."""

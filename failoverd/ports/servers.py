@@ -148,6 +148,9 @@ class ClaimedServer(Protocol):
         was. On an open primary only.
         """
 
+    def mark_unfinished(self) -> None:
+        """Let it say, also after a crash, that its data is being overwritten: it is nobody's replica until then."""
+
     def clone_from(self, donor: Endpoint, heed: Callable[[CloneProgress], None]) -> None:
         """Overwrite all that a closed server has with the donor's data. On return its mysqld is about to end, or to
         start anew, and the claim is lost. `heed` hears how far it is; what it raises ends the clone. StepFailed where

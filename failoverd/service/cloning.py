@@ -1,4 +1,4 @@
-"""Which clone is made for whom: the sides are asked, the donor is chosen, and by policy the manager wishes for it."""
+"""Who is overwritten, and how: a clone's sides are asked, its donor is chosen; by policy the manager wishes for one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from failoverd.decide.cloning import CURED, choose, donors
 from failoverd.decide.situation import Situation
-from failoverd.model.cloning import CloneSide, CloneWish
+from failoverd.model.cloning import CloneSide, Overwrite
 from failoverd.model.plans import Plan, Request
-from failoverd.plan.cloning import plan_cloning
+from failoverd.plan.cloning import plan_cloning, plan_rebuilding
 from failoverd.service.world import World
 
 # Each of them is asked on a session of its own (seconds).
@@ -34,10 +34,12 @@ def asking(world: World, name: str) -> Callable[[], CloneSide]:
     return lambda: world.eyes.servers.clone_side(world.cluster, name, ASKING)
 
 
-def cloning(situation: Situation) -> Plan:
-    """The plan on what was said; the donor is there, or a refusal stands."""
-    server = situation.request.to if situation.request is not None else ""
-    return plan_cloning(situation.policy, situation.recorded.name, server, choose(situation).donor)
+def overwriting(situation: Situation, request: Request) -> Plan:
+    """The plan on what was said; the donor or the program is there, or a refusal stands."""
+    policy, primary = situation.policy, situation.recorded.name
+    if request.rebuild is not None:
+        return plan_rebuilding(policy, primary, request.to)
+    return plan_cloning(policy, primary, request.to, choose(situation).donor)
 
 
 def by_policy(world: World, request: Request, plan: Plan) -> Request | None:
@@ -45,4 +47,4 @@ def by_policy(world: World, request: Request, plan: Plan) -> Request | None:
     against = {refusal.id for refusal in plan.refusals}
     if world.policy.rejoin != "clone" or not against or not against <= CURED:
         return None
-    return replace(request, clone=CloneWish(discard=True))
+    return replace(request, clone=Overwrite(discard=True))

@@ -197,7 +197,7 @@ def attach(world: World, occasion: Occasion, hands: Hands, request: Request | No
 
 def overwrite(world: World, occasion: Occasion, hands: Hands, wish: Request, course: Course) -> bool:
     """Where that is wanted: keep what only the closed server has, then overwrite it; False where it was not done."""
-    if wish.clone is None:
+    if wish.overwrites is None:
         return True
     before = hands.claimed(wish.to).read()  # where a copy has begun, all was kept before that
     if not unfinished(before) and not keep_tail(world, hands, course):

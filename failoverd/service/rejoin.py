@@ -9,14 +9,13 @@ from failoverd.decide.refusals import standing
 from failoverd.decide.rejoining import connected, held, returning, source_for, tail
 from failoverd.decide.situation import Situation
 from failoverd.execute.hands import Hands
-from failoverd.model.cloning import CloneWish
 from failoverd.model.divergence import Cure
 from failoverd.model.errors import StepFailed
 from failoverd.model.plans import Kind, Plan, ReplicaResult, Request
 from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
 from failoverd.plan.rejoin import plan_amending, plan_attaching, plan_closing_it, plan_keeping, plan_proving
-from failoverd.service.cloning import by_policy, cloning, with_sides
+from failoverd.service.cloning import by_policy, overwriting, with_sides
 from failoverd.service.errant import find, judged_tail
 from failoverd.service.operation import AUTOMATIC, asked_anew, foresee, situation_of
 from failoverd.service.world import Again, Memory, Occasion, World
@@ -72,8 +71,8 @@ def foretell(world: World, occasion: Occasion, request: Request) -> Plan:
     if held(situation) is not None:
         return replace(foresee(world, occasion, Kind.REJOIN, request), refusals=refusals)
     wish = request.resolution
-    if request.clone is not None:
-        return foretold_clone(world, situation, request)
+    if request.overwrites is not None:
+        return foretold_overwriting(world, situation, request)
     if wish is not None:
         amending = plan_amending(world.policy, situation.recorded.name, request.to, wish)
         first = replace(foresee(world, occasion, Kind.REJOIN, request), groups=amending.groups)
@@ -85,12 +84,12 @@ def foretell(world: World, occasion: Occasion, request: Request) -> Plan:
     return replace(then, groups=(*first.groups, *then.groups), refusals=refusals)
 
 
-def foretold_clone(world: World, situation: Situation, request: Request) -> Plan:
+def foretold_overwriting(world: World, situation: Situation, request: Request) -> Plan:
     """The same for a server that is to be overwritten."""
     situation = with_sides(world, situation)
     refusals = standing(forbidden(situation, Kind.REJOIN), request.overrides)
     first = plan_closing_it(world.policy, situation.recorded.name, request.to, refusals)
-    return first if refusals else replace(first, groups=(*first.groups, *cloning(situation).groups))
+    return first if refusals else replace(first, groups=(*first.groups, *overwriting(situation, request).groups))
 
 
 def attaching(situation: Situation) -> Plan:
@@ -107,9 +106,9 @@ def copying(world: World, occasion: Occasion, hands: Hands, request: Request) ->
     situation = with_sides(world, situation_of(world, replace(occasion, snapshot=snapshot), request))
     more, archive = tail(situation), world.outside.archive
     if more and (archive is None or not archive.kept(world.cluster, request.to, more)):
-        situation = replace(situation, request=replace(request, clone=CloneWish()))  # nothing goes that is not kept
+        situation = replace(situation, request=request.discarding_nothing())  # nothing goes that is not kept
     against = standing(forbidden(situation, Kind.REJOIN), hands.operation.overrides)
-    return cloning(situation) if not against else hands.operation.plan, against
+    return overwriting(situation, request) if not against else hands.operation.plan, against
 
 
 def judged_again(world: World, occasion: Occasion, hands: Hands, request: Request) -> tuple[Plan, tuple[Refusal, ...]]:
@@ -117,7 +116,7 @@ def judged_again(world: World, occasion: Occasion, hands: Hands, request: Reques
 
     One that was overwritten may follow already, by the donor's settings, and must have nothing of its own now.
     """
-    request = request if request.clone is None else replace(request, clone=CloneWish())
+    request = request.discarding_nothing()
     snapshot = look(world.eyes, world.policy, Interest(hosts=True))
     sights = {**snapshot.sights, request.to: hands.claimed(request.to).read()}
     situation = situation_of(world, replace(occasion, snapshot=replace(snapshot, sights=sights)), request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from failoverd.model.hooks import HookCall, HookPolicy, HookResult, Point
+from failoverd.model.hooks import Heed, HookCall, HookPolicy, HookResult, Point
 
 
 @dataclass
@@ -29,9 +29,11 @@ class FakeHooks:
     def names(self, folder: str, point: Point) -> tuple[str, ...]:
         return self.standing.get(point, ())
 
-    def run(self, call: HookCall) -> HookResult:
+    def run(self, call: HookCall, heed: Heed | None = None) -> HookResult:
         self.calls.append(call)
         self.before(call)
+        if heed is not None:
+            heed("half of it")
         return self.ends.get(f"{call.point}/{call.name}", HookResult(call.name, True, "exit 0"))
 
     def post(self, calls: tuple[HookCall, ...]) -> None:

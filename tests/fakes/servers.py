@@ -462,11 +462,16 @@ class FakeClaimed:
         clients = [number for number, account in self._mysqld.sessions.items() if account not in OUR_ACCOUNTS]
         return sum(self._mysqld.end(number) for number in clients)
 
+    def mark_unfinished(self) -> None:
+        """Its replica settings name the mark."""
+        self._change()
+        self._mysqld.channels[""] = Channel("", UNFINISHED, "", Thread.NO, Thread.NO)
+
     def clone_from(self, donor: Endpoint, heed: Callable[[CloneProgress], None]) -> None:
         """Its data is gone at once, the donor's is there at the end, and it starts anew where somebody starts it."""
         self._change()
         ours, servers = self._mysqld, self._servers
-        ours.channels[""] = Channel("", UNFINISHED, "", Thread.NO, Thread.NO)
+        self.mark_unfinished()
         ours.offline = True
         for step in range(4):
             servers.clock.sleep(0.5)

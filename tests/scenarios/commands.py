@@ -15,7 +15,7 @@ from failoverd.model.host import FenceProof
 from failoverd.model.plans import Kind, Plan
 from failoverd.model.steps import AwaitAcks, DisarmSource, FenceHost, FenceSession, OpenWrites, Step, StopReceiver
 from failoverd.model.verdict import Refusal, Verdict
-from failoverd.plan.cloning import plan_cloning
+from failoverd.plan.cloning import plan_cloning, plan_rebuilding
 from failoverd.plan.failover import plan_closing, plan_opening, plan_reopen, predict
 from failoverd.plan.rejoin import plan_attaching, plan_closing_it, plan_letting_go
 from failoverd.plan.render import render_plan
@@ -98,8 +98,10 @@ def say_rejoin(world: World, line: Line, rows: Rows) -> str:
         return shown(plan_letting_go(world.policy, s.recorded.name, name))
     if overwritten(s):
         first = plan_closing_it(world.policy, s.recorded.name, name)
-        donor = choose(s).donor
-        copying = plan_cloning(world.policy, s.recorded.name, name, donor).groups if donor else ()
+        donor, primary = choose(s).donor, s.recorded.name
+        copying = plan_cloning(world.policy, primary, name, donor).groups if donor else ()
+        if world.request is not None and world.request.rebuild is not None:
+            copying = plan_rebuilding(world.policy, primary, name).groups
         return shown(replace(first, groups=(*first.groups, *copying)))
     state = world.snapshot.state(name)
     source = source_for(s, state) if state is not None else ""

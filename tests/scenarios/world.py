@@ -8,9 +8,10 @@ from types import MappingProxyType
 
 from failoverd.decide.situation import Situation
 from failoverd.gtid import GtidSet
-from failoverd.model.cloning import CloneSide, CloneWish
+from failoverd.model.cloning import CloneSide, Overwrite
 from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.history import DiskTrouble, History, Pause, Recorded
+from failoverd.model.hooks import HookPolicy, Point
 from failoverd.model.host import (
     AgentSilent,
     Holding,
@@ -314,7 +315,8 @@ def read_request(parts: Parts, line: Line) -> None:
         accept_loss=None if loss is None else int(loss),
         overrides=frozenset(filter(None, line.get("override", "").split(","))),
         resolution=wished[0] if wished else None,
-        clone=CloneWish(line.has("discard")) if line.has("clone") else None,
+        clone=Overwrite(line.has("discard")) if line.has("clone") else None,
+        rebuild=Overwrite(line.has("discard")) if line.has("rebuild") else None,
     )
 
 
@@ -388,6 +390,7 @@ def read_policy(parts: Parts) -> ClusterPolicy:
             int(line.number("wait_count", 1)), "degrade" if line.get("on_no_ackers", "wait") == "degrade" else "wait"
         ),
         site_guard=SiteGuard(int(line.number("guard", 3)), line.number("guard_within", 60.0)),
+        hooks=HookPolicy("/hooks", points=((Point.REBUILD, 1),) if line.has("rebuilds") else ()),
     )
 
 

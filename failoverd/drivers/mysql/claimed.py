@@ -295,6 +295,10 @@ class Claimed:
         """These changes in one transaction; StepFailed, nothing changed, where a row is not as it was."""
         return self._amending.replay(changes)
 
+    def mark_unfinished(self) -> None:
+        """Let it say, also after a crash, that its data is being overwritten."""
+        self._channels.mark_unfinished()
+
     def clone_from(self, donor: Endpoint, heed: Callable[[CloneProgress], None]) -> None:
         """Overwrite a closed server; StepFailed where the copy is not whole: it is closed then, and marked."""
         self.close_writes(1.0)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from failoverd.drivers.journal_codec import plain, request_from
 from failoverd.gtid import GtidSet
-from failoverd.model.cloning import CloneWish
+from failoverd.model.cloning import Overwrite
 from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.plans import Group, Kind, Request
 from failoverd.model.steps import CloseReturned, Stage, Task
@@ -99,16 +100,24 @@ def test_what_named_transactions_did_is_shown_before_anybody_agrees(screen: Term
 
 
 @pytest.mark.parametrize(
-    ("words", "wanted"),
-    [(("--clone",), CloneWish()), (("--clone", "--discard-errant"), CloneWish(discard=True))],
-    ids=["clone", "discard"],
+    ("words", "clone", "rebuild"),
+    [
+        (("--clone",), Overwrite(), None),
+        (("--clone", "--discard-errant"), Overwrite(discard=True), None),
+        (("--rebuild",), None, Overwrite()),
+        (("--rebuild", "--discard-errant"), None, Overwrite(discard=True)),
+    ],
+    ids=["clone", "discard by clone", "rebuild", "discard by rebuild"],
 )
-def test_a_clone_is_asked_for(screen: Terminal, words: tuple[str, ...], wanted: CloneWish) -> None:
+def test_an_overwriting_is_asked_for(
+    screen: Terminal, words: tuple[str, ...], clone: Overwrite | None, rebuild: Overwrite | None
+) -> None:
     app = StandIn(rejoin_plan=PLAN, failover=DONE)
     assert screen.call(app, "rejoin", "shop", "db2", "--yes", *words).exit_code == 0
     (request,) = (asked[1] for asked in app.asked if asked[0] == "failover")
     assert isinstance(request, Request)
-    assert request.clone == wanted
+    assert (request.clone, request.rebuild) == (clone, rebuild)
+    assert request_from(plain(request)) == request, "the active manager gets it as it was said"
 
 
 def test_tables_are_named_with_commas_or_again(screen: Terminal) -> None:
@@ -147,9 +156,19 @@ def test_what_is_no_table_is_named_before_anything_is_asked(screen: Terminal, ta
         ("--replay", TAIL, "--inject-empty", TAIL),
         ("--discard-errant",),
         ("--clone", "--replay", TAIL),
+        ("--rebuild", "--inject-empty", TAIL),
+        ("--clone", "--rebuild"),
         ("--checksums", "app.t", "--replay", TAIL),
     ],
-    ids=["no set", "both", "nothing to discard for", "clone and replay", "nothing to compare"],
+    ids=[
+        "no set",
+        "both",
+        "nothing to discard for",
+        "clone and replay",
+        "rebuild and inject",
+        "two ways",
+        "nothing to compare",
+    ],
 )
 def test_a_wish_that_makes_no_sense_is_refused_before_anything_is_asked(
     screen: Terminal, words: tuple[str, ...]

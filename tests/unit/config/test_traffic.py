@@ -53,9 +53,10 @@ def test_hooks_are_counted_where_they_stand(folder: Folder, tmp_path: Path) -> N
         (tmp_path / "hooks" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "hooks" / name).touch(mode=0o755)
     (tmp_path / "hooks/on-success/README").touch(mode=0o644)
-    text = HEAD + SHOP + f"    hooks_dir: {tmp_path}/hooks\n    hooks_timeout: 3s\n"
+    text = HEAD + SHOP + f"    hooks_dir: {tmp_path}/hooks\n    hooks_timeout: 3s\n    rebuild_timeout: 2h\n"
     found = folder.load(text).config.policy("shop").hooks
-    assert found == HookPolicy(f"{tmp_path}/hooks", 3.0, (("on-promoted", 2), ("on-success", 1)))
+    assert found == HookPolicy(f"{tmp_path}/hooks", 3.0, (("on-promoted", 2), ("on-success", 1)), 7200.0)
+    assert (found.limit(Point.ON_PROMOTED), found.limit(Point.REBUILD)) == (3.0, 7200.0)
     assert (found.count(Point.ON_PROMOTED), found.count(Point.FENCE)) == (2, 0)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from failoverd.drivers.hooks import KEPT, ProcessHooks
-from failoverd.model.errors import HookError
+from failoverd.model.errors import HookError, StepFailed
 from failoverd.model.hooks import HookCall, HookResult, Point
 from tests.contract.coordination_worlds import until
 
@@ -77,6 +77,30 @@ def alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_whoever_heeds_it_hears_its_latest_line_also_of_a_long_speech(hooks: ProcessHooks, write: Write) -> None:
+    heard: list[str] = []
+    text = "#!/bin/sh\nhead -c 100000 /dev/zero | tr '\\0' x\necho\necho 'three of four'\nsleep 1.2\n"
+    result = hooks.run(write(text), heard.append)
+    assert result.ok
+    assert heard
+    assert set(heard) == {"three of four"}
+
+
+@pytest.mark.parametrize("silent", ["", "exec > /dev/null 2>&1\n"], ids=["speaking", "silent"])
+def test_whoever_heeds_it_can_end_it_with_its_children(
+    hooks: ProcessHooks, write: Write, tmp_path: Path, silent: str
+) -> None:
+    child = tmp_path / "child"
+
+    def no(_: str) -> None:
+        if child.exists() and child.read_text().strip():
+            raise StepFailed("the primary is missed")
+
+    with pytest.raises(StepFailed, match="is missed"):
+        hooks.run(write(f"#!/bin/sh\n{silent}sleep 100 &\necho $! > {child}\nwait\n"), no)
+    until(lambda: not Path(f"/proc/{child.read_text().strip()}/cmdline").exists(), "the end of its child")
 
 
 def test_what_it_leaves_behind_holds_nobody_up(hooks: ProcessHooks, write: Write) -> None:

@@ -98,6 +98,7 @@ CASES: dict[type, tuple[Step, tuple[TopologySnapshot, ...], tuple[TopologySnapsh
         (FOLLOWS, AWAY),
     ),
     steps.CloneData: (steps.CloneData("db2", "db3", endpoint("db3"), "db1"), (), (FOLLOWS, AWAY)),
+    steps.RebuildByHook: (steps.RebuildByHook("db2", "db1"), (), (FOLLOWS, AWAY)),
     steps.InjectEmpty: (steps.InjectEmpty("db2", "db3", HUNDRED), (OPEN,), (AWAY,)),
     steps.CompareTable: (steps.CompareTable("db2", "db1", "app.t", 10.0), (), (FOLLOWS, AWAY)),
     steps.ProveAttached: (steps.ProveAttached("db2", "db1", "db1", 10.0), (), (FOLLOWS, AWAY)),

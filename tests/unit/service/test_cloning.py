@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from failoverd.gtid import GtidSet
-from failoverd.model.cloning import UNFINISHED, CloneSide, CloneWish
+from failoverd.model.cloning import UNFINISHED, CloneSide, Overwrite
 from failoverd.model.errors import AgentError, ConnectFailed, StepFailed
 from failoverd.model.sight import Why
 from failoverd.service import desk
@@ -23,7 +23,7 @@ from tests.unit.service.test_divergence import diverged, with_archive
 from tests.unit.service.test_rejoin import follows, kinds, start, watching, wish
 
 FIT = CloneSide("", "9.7.4", loaded=True, grants=CLONES, size=1000)
-DISCARD = CloneWish(discard=True)
+DISCARD = Overwrite(discard=True)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def whole() -> Whole:
     return Whole()
 
 
-def asked(manager: Manager, server: str, clone: CloneWish = DISCARD) -> Mapping[str, object]:
+def asked(manager: Manager, server: str, clone: Overwrite = DISCARD) -> Mapping[str, object]:
     name = manager.coordination.ask(replace(wish(manager, server), clone=clone))
     manager.turns(2)
     answer = manager.coordination.answered(CLUSTER, name)
@@ -39,7 +39,7 @@ def asked(manager: Manager, server: str, clone: CloneWish = DISCARD) -> Mapping[
     return answer
 
 
-def against(manager: Manager, server: str, clone: CloneWish = DISCARD) -> list[tuple[str, str]]:
+def against(manager: Manager, server: str, clone: Overwrite = DISCARD) -> list[tuple[str, str]]:
     plan = desk.rejoin_plan(manager.world, replace(wish(manager, server), clone=clone))
     return [(refusal.id, refusal.sentence) for refusal in plan.refusals]
 
@@ -97,8 +97,8 @@ def test_the_plan_shows_whose_data_comes(whole: Whole) -> None:
 
 def test_without_the_word_for_it_nothing_of_its_own_is_overwritten(whole: Whole) -> None:
     manager, tail = diverged(whole, FakeArchive())
-    assert [one for one, _ in against(manager, "db1", CloneWish())] == ["diverged"]
-    assert asked(manager, "db1", CloneWish())["outcome"] == "refused"
+    assert [one for one, _ in against(manager, "db1", Overwrite())] == ["diverged"]
+    assert asked(manager, "db1", Overwrite())["outcome"] == "refused"
     assert tail <= whole.mysqlds["db1"].executed
 
 

@@ -116,3 +116,17 @@ def probe_works(
             f" GRANT INSERT, UPDATE ON {probe.table} TO our account"
         )
         yield Finding("write-probe", policy.name, primary, sentence, hint, WARNING)
+
+
+def clones_work(policy: ClusterPolicy, features: Mapping[str, Features]) -> Iterator[Finding]:
+    """Servers without the plugin where the policy clones those that come back: found before it is needed. We load no
+    plugin ourselves: whoever may write to mysql.plugin can load any library into a server.
+    """
+    lacking = [name for name, told in features.items() if not told.clone] if policy.rejoin == "clone" else []
+    for name in lacking:
+        sentence = f"{name} has no clone plugin: it can neither be overwritten nor give its data (rejoin: clone)"
+        hint = (
+            "plugin_load_add = mysql_clone.so in its configuration; until its next start, with super_read_only OFF"
+            " meanwhile: INSTALL PLUGIN clone SONAME 'mysql_clone.so'"
+        )
+        yield Finding("clone-plugin", policy.name, name, sentence, hint, WARNING)

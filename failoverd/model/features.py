@@ -17,11 +17,13 @@ class Engine:
 @dataclass(frozen=True, slots=True)
 class Features:
     """What one server told; `asleep` are events that stay disabled there, `prepared` is how many transactions wait for
-    XA COMMIT, `tables` those that were asked for and are there. What our account may not see is not in it.
+    XA COMMIT, `tables` those that were asked for and are there, `group` and `clone` whether these plugins are loaded.
+    What our account may not see is not in it.
     """
 
     engines: tuple[Engine, ...] = ()
     prepared: int = 0
     asleep: tuple[str, ...] = ()
     group: bool = False
+    clone: bool = False
     tables: frozenset[str] = frozenset()

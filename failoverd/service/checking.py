@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from failoverd.decide.features import probe_works, used
+from failoverd.decide.features import clones_work, probe_works, used
 from failoverd.decide.readiness import findings
 from failoverd.decide.strangers import strangers
 from failoverd.model.errors import CoordinationError
@@ -42,6 +42,7 @@ def check(world: World, answers: Answers) -> tuple[Finding, ...]:
     features = (
         *used(world.policy, answers.features),
         *probe_works(world.policy, primary, answers.features, answers.held),
+        *clones_work(world.policy, answers.features),
     )
     return (*found, *others, *features, *left_links(world, memory), *traffic_check(world, memory))
 

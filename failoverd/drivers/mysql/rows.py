@@ -171,13 +171,16 @@ def waits_of(sessions: tuple[Row, ...]) -> Waits:
 
 
 def features_of(*answers: tuple[Row, ...]) -> Features:
-    """Engines, the plugin of group replication, sleeping events, the table asked for, prepared transactions."""
-    engines, group, events, tables, prepared = answers
+    """Engines, the plugins of group replication and of clone, sleeping events, the table asked for, prepared
+    transactions.
+    """
+    engines, group, clone, events, tables, prepared = answers
     return Features(
         engines=tuple(Engine(str(row["engine"]), int(row["tables"]), str(row["example"])) for row in engines),
         prepared=len(prepared),
         asleep=tuple(f"{row['place']}.{row['name']}" for row in events),
         group=bool(group),
+        clone=bool(clone),
         tables=frozenset(str(row["name"]) for row in tables),
     )
 

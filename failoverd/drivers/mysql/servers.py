@@ -102,6 +102,7 @@ class MysqlServers:
         asked = (
             statements.READ_ENGINES.say(),
             statements.READ_GROUP.say(),
+            statements.READ_CLONE.say(),
             statements.READ_EVENTS.say(),
             statements.READ_TABLE.say(table),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from failoverd.decide.features import ROWS, probe_works, used
+from failoverd.decide.features import ROWS, clones_work, probe_works, used
 from failoverd.model.features import Engine, Features
 from failoverd.model.policy import ClusterPolicy, DetectionPolicy
 from failoverd.model.writing import WriteProbe
@@ -53,3 +53,11 @@ def test_the_write_probe_needs_its_table_and_two_rights(held: set[str], there: b
     assert len(found) == bool(lacks)
     assert all(word in found[0].sentence for word in lacks)
     assert list(probe_works(ClusterPolicy("shop", ()), "db1", features, {"db1": frozenset()})) == [], "no probe is set"
+
+
+def test_a_server_without_the_clone_plugin_is_named_where_the_policy_clones() -> None:
+    features = {"db1": Features(clone=True), "db2": Features()}
+    (found,) = clones_work(ClusterPolicy("shop", (), rejoin="clone"), features)
+    assert (found.id, found.server) == ("clone-plugin", "db2")
+    assert "INSTALL PLUGIN clone SONAME 'mysql_clone.so'" in found.hint
+    assert list(clones_work(POLICY, features)) == []

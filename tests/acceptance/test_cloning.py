@@ -35,6 +35,15 @@ def can_clone(play: Rehearsal) -> None:
         eventually(lambda server=server: inside(play.lab, server, wanted), bool, f"{server} at {wanted}")  # type: ignore[misc]
 
 
+def lacking(play: Rehearsal) -> dict[str, set[str]]:
+    """What `check` says ahead of time about clones, by server."""
+    found: dict[str, set[str]] = {}
+    for one in play.command("check", "shop")[1]["findings"]:
+        if one["id"] in {"clone-plugin", "missing-grant"}:
+            found.setdefault(one["server"], set()).add(one["id"])
+    return found
+
+
 def titles(play: Rehearsal) -> list[str]:
     """The steps of the newest operation."""
     return [step["title"] for step in play.shown(play.operations()[0]["operation"])["steps"]]
@@ -118,7 +127,9 @@ def test_the_policy_clones_an_old_primary_with_a_lost_tail(lab: LabFactory) -> N
     settings = {"clusters": {"shop": {"failover": {"max_loss": 100000}, "rejoin": "clone"}}}
     with rehearsal(lab(supervised=True, performance_schema=True, settings=settings)) as play:
         play.begin()
+        assert lacking(play) == {name: {"clone-plugin", "missing-grant"} for name in play.lab.servers}
         can_clone(play)
+        assert lacking(play) == {}
         play.deaf("db2", "db3")
         play.writer.pause()
         hang_up(play, "db1")

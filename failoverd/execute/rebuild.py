@@ -25,6 +25,7 @@ def rebuild_by_hook(step: RebuildByHook, hands: Hands) -> str:
         about={"SERVER": step.server, "SERVER_ADDRESS": str(hands.policy.server(step.server).endpoint)},
         heed=lambda line: heed(watch, line),
     )
+    must_stand(hands)
     hands.claimed(step.server).mark_unfinished()
     try:
         names = run_all(step.server, hands, asked)
@@ -36,13 +37,21 @@ def rebuild_by_hook(step: RebuildByHook, hands: Hands) -> str:
     return f"rebuilt by {names} in {seconds:.1f} s; it is up again, closed"
 
 
+def must_stand(hands: Hands) -> None:
+    """Before anything is changed: StepFailed or HookError where there is no program that may be run."""
+    hooks, folder = hands.outside.hooks, hands.policy.hooks.folder
+    if hooks is None or not hooks.names(folder, Point.REBUILD):
+        raise StepFailed(f"no program stands at {Point.REBUILD}", folder)
+
+
 def run_all(server: str, hands: Hands, asked: Asked) -> str:
     """The names of the programs, all of which have ended well; StepFailed where one has not."""
     results = run_point(hands, asked)
     failed = [result for result in results if not result.ok]
-    if failed or not results:
-        why = spoken(failed[0]) if failed else f"no program stands at {Point.REBUILD}"
-        raise StepFailed(f"{server} could not be rebuilt", why, "it is closed and marked: mend that, begin anew")
+    if failed:
+        raise StepFailed(
+            f"{server} could not be rebuilt", spoken(failed[0]), "it is closed and marked: mend that, begin anew"
+        )
     return ", ".join(result.name for result in results)
 
 

@@ -390,7 +390,7 @@ def read_policy(parts: Parts) -> ClusterPolicy:
             int(line.number("wait_count", 1)), "degrade" if line.get("on_no_ackers", "wait") == "degrade" else "wait"
         ),
         site_guard=SiteGuard(int(line.number("guard", 3)), line.number("guard_within", 60.0)),
-        hooks=HookPolicy("/hooks", points=((Point.REBUILD, 1),) if line.has("rebuilds") else ()),
+        hooks=HookPolicy("/hooks", points=((Point.REBUILD, 1),)) if line.has("rebuilds") else HookPolicy(),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from failoverd.gtid import GtidSet
 from failoverd.model.cloning import Overwrite
+from failoverd.model.errors import HookError
 from failoverd.model.hooks import HookCall, Point
 from failoverd.service import desk
 from tests.fakes.archive import FakeArchive
@@ -129,6 +130,19 @@ def test_where_no_program_stands_nothing_is_touched(play: Play) -> None:
     assert [refusal.id for refusal in plan.refusals] == ["rebuild-impossible"]
     assert play.asked()["outcome"] == "refused"
     assert not half(play.whole, "db1")
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["gone meanwhile", "written by others"])
+def test_a_program_that_may_not_be_run_changes_nothing(play: Play, monkeypatch: pytest.MonkeyPatch, gone: bool) -> None:
+    def names(folder: str, point: Point) -> tuple[str, ...]:
+        if gone:
+            return ()
+        raise HookError(f"{folder}/{point} is not run")
+
+    monkeypatch.setattr(play.hooks, "names", names)
+    assert play.asked()["outcome"] == "failed"
+    assert not half(play.whole, "db1")
+    assert play.tail <= play.old.executed
 
 
 def test_a_program_that_fails_leaves_it_closed_and_marked_until_one_ends_well(play: Play) -> None:

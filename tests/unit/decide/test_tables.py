@@ -68,6 +68,7 @@ def test_overrides_take_away_what_they_name_and_no_firm_row() -> None:
             "logs-gone",
             "relay-unapplied",
             "half-cloned",
+            "rebuild-impossible",
             "clone-impossible",
         ),
     }

@@ -118,7 +118,7 @@ def given_up_while_it_waits(play: Rehearsal, say: Say, look: Callable[[], Mappin
     """Everything is as it was before, and the client has noticed nothing."""
     play.lab.sql("db1", PREPARED)
     with asked(play) as first:
-        told = waiting(play, look, "XA transactions are prepared on db1")
+        told = waiting(play, look, "XA transaction is prepared on db1")
         assert (told["state"], told["candidate"], told["chosen"]) == ("waiting", "db2", False)
         assert any("close db1" in line for line in say("plan")["answer"])
         assert say("throttle")["state"] == "throttled"

@@ -302,7 +302,7 @@ def about_rights(ground: Ground, name: str) -> Iterator[Finding]:
 
 
 def about_agent(ground: Ground, name: str) -> Iterator[Finding]:
-    """An agent that does not answer, or may not do what needs more rights."""
+    """An agent that does not answer, may not do what needs more rights, or is of another release."""
     cluster = ground.situation.policy.name
     sight = ground.situation.snapshot.hosts.get(name)
     if sight is None:
@@ -316,3 +316,7 @@ def about_agent(ground: Ground, name: str) -> Iterator[Finding]:
         yield Finding(f"agent-{sight.state}", cluster, name, sentence, hint)
     elif sight.door != "ok":
         yield door_finding(cluster, name, sight.door)
+    elif sight.release:
+        sentence = f"the agent of {name} is of another release and is worked with: {sight.release}"
+        hint = AGENT_HINTS["old"].format(cluster=cluster, name=name) + ", when all managers are upgraded"
+        yield Finding("agent-release", cluster, name, sentence, hint, WARNING)

@@ -17,6 +17,7 @@ class HostFacts:
     `starts_closed` tells whether mysqld would refuse writes if it were started again, None when unknown.
     `door` is `ok`, `missing: why` where the agent may change nothing, or `unknown: why` where a deadline has passed.
     `fenced_epoch` is the epoch of a durable fence mark, None without one. `addresses` are the host's IPv4 addresses.
+    `release` tells how the agent differs from the one that this manager came with, empty where it is that one.
     """
 
     server: str
@@ -31,6 +32,7 @@ class HostFacts:
     disk_read_only: bool = False
     highest_epoch: int = 0
     version: str = ""
+    release: str = ""
     door: str = "ok"
     addresses: frozenset[str] = frozenset()
     starts_closed: bool | None = None

@@ -57,7 +57,6 @@ def ssh_agents(
     server: SshServer,
     lease: FakeLease | None,
     ssh: SshAccess | None = None,
-    sha256: str = "",
     hosts: tuple[str, ...] = (),
 ) -> SshAgents:
     """Agents for db1 and db2, both on the host of that sshd; or for these, as if each had a host of its own."""
@@ -67,7 +66,7 @@ def ssh_agents(
     if hosts:
         ways = [(name, server.access(timeout=20.0 + number)) for number, name in enumerate(hosts)]
         accesses = tuple(replace(plain, server=name, ssh=way) for name, way in ways)
-    return SshAgents(accesses, sha256 or server.sha256, SystemClock(), ThreadTasks(), lambda _: lease)
+    return SshAgents(accesses, server.sha256, SystemClock(), ThreadTasks(), lambda _: lease)
 
 
 class SshWorld:

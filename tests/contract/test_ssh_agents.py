@@ -36,8 +36,8 @@ def sshd(tmp_path: Path) -> Iterator[SshServer]:
 def make(sshd: SshServer) -> Iterator[Callable[..., SshAgents]]:
     made: list[SshAgents] = []
 
-    def agents(ssh: SshAccess | None = None, lease: FakeLease | None = None, sha256: str = "") -> SshAgents:
-        made.append(ssh_agents(sshd, lease, ssh, sha256))
+    def agents(ssh: SshAccess | None = None, lease: FakeLease | None = None) -> SshAgents:
+        made.append(ssh_agents(sshd, lease, ssh))
         return made[-1]
 
     yield agents
@@ -199,12 +199,6 @@ def test_a_transfer_that_the_target_refuses_says_so_and_leaves_the_channel_usabl
 def test_a_key_with_a_shell_works_too(make: Callable[..., SshAgents], sshd: SshServer) -> None:
     sshd.free()
     assert make().hello("shop", "db1", 30.0)["protocol"] == 1
-
-
-def test_an_agent_of_another_build_is_old(make: Callable[..., SshAgents]) -> None:
-    told = silent(make(sha256="0" * 64))
-    assert told.state == "old"
-    assert "install" in told.text
 
 
 def test_no_agent_is_missing(make: Callable[..., SshAgents], sshd: SshServer) -> None:

@@ -19,9 +19,9 @@ import paramiko
 from failoverd.agent import wire
 from failoverd.drivers.ssh.connection import SshAccess, translated
 from failoverd.drivers.ssh.reading import Turns
+from failoverd.drivers.ssh.releases import too_old
 from failoverd.model.errors import AgentError
 
-PROTOCOL = 1
 _PIECE = 32 * 1024  # what one SSH packet carries
 _MOST_READ = 1024 * 1024
 _AHEAD = 64  # frames of a download that may wait for its reader while others read for their answers
@@ -192,8 +192,10 @@ class AgentChannel:
         told = reply.get("error")
         if not isinstance(told, dict):
             raise self._broken("a reply without result and error")
-        words = [str(told.get(key, "")) for key in ("what", "detail", "hint")]
-        raise AgentError(f"agent on {self.access.host}: {words[0]}", words[1], words[2], code=str(told.get("code")))
+        code, *words = (str(told.get(key, "")) for key in ("code", "what", "detail", "hint"))
+        if old := too_old(self.hello, str(self.access), code, words[0]):
+            raise old
+        raise AgentError(f"agent on {self.access.host}: {words[0]}", words[1], words[2], code=code)
 
     def close(self) -> None:
         """End the conversation; what still waits is told so."""

@@ -49,7 +49,7 @@ _OWN_CHANNEL_OVER = 16 * 1024 * 1024  # bytes: a longer transfer would keep quic
 class SshAgents:
     """Implements `ports.Agents`. `lease_of` gives a cluster's lease in force, for what is laid out under an epoch.
 
-    `sha256` is the hash of the zipapp that belongs to this program; an agent with another one counts as old.
+    `sha256` is the hash of the zipapp that belongs to this program; facts tell of an agent with another one.
     """
 
     def __init__(
@@ -74,8 +74,7 @@ class SshAgents:
         before = self._lines
         kept = {(access.ssh, access.dir): access for access in accesses}
         self._lines = {
-            key: before.get(key) or Line(access.ssh, access.command, self._sha256, self._tender)
-            for key, access in kept.items()
+            key: before.get(key) or Line(access.ssh, access.command, self._tender) for key, access in kept.items()
         }
         self._accesses = {(access.cluster, access.server): access for access in accesses}
         for key, line in before.items():
@@ -131,7 +130,7 @@ class SshAgents:
             asked = channel.begin(Ask("facts", self._named(access), cluster), left)
             highest = channel.begin(Ask("epoch", {}, cluster), left)
             told, epoch = channel.finish(asked), channel.finish(highest)
-            return host_facts(server, told, int(epoch["epoch"]), self._clock.now(), channel.hello)
+            return host_facts(server, told, int(epoch["epoch"]), self._clock.now(), channel.hello, self._sha256)
         except AgentError as error:
             return AgentSilent(server, silence(error), str(error), self._clock.now())
 

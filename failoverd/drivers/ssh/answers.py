@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from failoverd.drivers.ssh.releases import OLD, difference
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError
 from failoverd.model.host import FenceProof, Holding, HostFacts, LogKind, Verified
@@ -14,7 +15,7 @@ UNFENCED = "UNFENCED"
 
 def silence(error: AgentError) -> str:
     """The state of an agent that gave this error, in the words of the published JSON."""
-    return {"MISSING": "missing", "OLD": "old"}.get(error.code, "unreachable")
+    return {"MISSING": "missing", OLD: "old"}.get(error.code, "unreachable")
 
 
 def fault_words(told: Mapping[str, Any]) -> tuple[str, ...]:
@@ -33,8 +34,10 @@ def holding(server: str, kind: LogKind, told: Mapping[str, Any]) -> Holding:
     return Holding(server, kind, missing, int(told["bytes"]), int(told["files"]), not problem, problem)
 
 
-def host_facts(server: str, told: Mapping[str, Any], epoch: int, now: float, hello: Mapping[str, Any]) -> HostFacts:
-    """The reply to `facts` as a noun."""
+def host_facts(
+    server: str, told: Mapping[str, Any], epoch: int, now: float, hello: Mapping[str, Any], sha256: str
+) -> HostFacts:
+    """The reply to `facts` as a noun; `sha256` is the hash of our own zipapp."""
     mysqld, disk, mark = told["mysqld"], told.get("disk") or {}, told.get("fenced")
     has_error_log = bool((told.get("remembered") or {}).get("log_error"))
     dead_in_order = bool(told.get("orderly"))
@@ -52,6 +55,7 @@ def host_facts(server: str, told: Mapping[str, Any], epoch: int, now: float, hel
         disk_read_only=bool(disk.get("read_only")),
         highest_epoch=epoch,
         version=str(hello.get("version", "")),
+        release=difference(hello, sha256),
         door=str(hello.get("door", "ok")),
         addresses=frozenset(str(address) for address in told.get("addresses") or ()),
         starts_closed=told.get("starts_closed"),

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import paramiko
 
-from failoverd import __version__
-from failoverd.drivers.ssh.agent_client import PROTOCOL, AgentChannel
+from failoverd.drivers.ssh.agent_client import AgentChannel
 from failoverd.drivers.ssh.connection import SshAccess, connect
+from failoverd.drivers.ssh.releases import refused
 from failoverd.drivers.ssh.tending import Tender
 from failoverd.model.errors import AgentError
 
@@ -27,10 +27,9 @@ Connect = Callable[[SshAccess], paramiko.SSHClient]
 class Line:
     """Keeps one channel to one agent. A call that finds it down is told why at once while it is tried again."""
 
-    def __init__(self, access: SshAccess, command: str, sha256: str, tender: Tender) -> None:
+    def __init__(self, access: SshAccess, command: str, tender: Tender) -> None:
         self.access = access
         self._command = command
-        self._sha256 = sha256
         self._tender = tender
         self._changed = threading.Condition()
         self._opening = threading.Lock()
@@ -153,18 +152,11 @@ class Line:
             channel.close()
 
     def _judged(self, channel: AgentChannel) -> AgentChannel:
-        hello = channel.hello
-        same = hello.get("protocol") == PROTOCOL and hello.get("sha256") == self._sha256
-        if same:
+        refusal = refused(channel.hello, str(self.access))
+        if refusal is None:
             return channel
         channel.close()
-        protocol = hello.get("protocol", "?")
-        theirs = f"version {hello.get('version', '?')}, protocol {protocol}"
-        told = f"{theirs}; ours is version {__version__}, protocol {PROTOCOL}"
-        newer = isinstance(protocol, int) and protocol > PROTOCOL
-        hint = "upgrade this manager" if newer else "install ours with `failoverd agent install --upgrade`"
-        hint += ", not during an operation"
-        raise AgentError(f"the agent on {self.access} is another one than ours", told, hint, code="OLD")
+        raise refusal
 
     def _unused(self) -> bool:
         if self._kept or time.monotonic() - self._used_at <= REST:

@@ -147,6 +147,7 @@ ALSO_SERVER_CASES: list[tuple[str, Callable[[World], World]]] = [
     ("agent-unreachable", lambda w: replace(w, hosts=w.hosts | {"db3": silent("unreachable")})),
     ("agent-door", lambda w: replace(w, hosts=w.hosts | {"db3": replace(facts("db3"), door="missing: sudo")})),
     ("agent-unproven", lambda w: replace(w, hosts=w.hosts | {"db3": replace(facts("db3"), door="unknown: no answer")})),
+    ("agent-release", lambda w: replace(w, hosts=w.hosts | {"db3": replace(facts("db3"), release="version 0.0.1")})),
     ("missing-grant", lambda w: replace(w, held=w.held | {"db3": HELD - {"RELOAD"}})),
     ("unread-grants", lambda w: replace(w, held=dict.fromkeys(("db1", "db2"), HELD))),
 ]

@@ -40,7 +40,9 @@ def told(alive: bool, *, orderly: bool = False, error_log: str = "") -> dict[str
     ids=["a living one has not ended", "ended in order", "ended otherwise", "nobody knows where its log is"],
 )
 def test_how_it_ended_is_known_only_from_a_log(alive: bool, orderly: bool, error_log: str, known: bool | None) -> None:
-    facts = host_facts("db1", told(alive, orderly=orderly, error_log=error_log), 9, 1.0, {"door": "ok", "version": "1"})
+    hello = {"door": "ok", "version": "1", "protocol": 7, "sha256": "theirs"}
+    facts = host_facts("db1", told(alive, orderly=orderly, error_log=error_log), 9, 1.0, hello, "ours")
+    assert facts.release.startswith("version 1, protocol 7; ours is version ")
     assert facts.orderly is known
     assert (facts.fenced_epoch, facts.highest_epoch, facts.disk_free, facts.disk_read_only) == (4, 9, 5, True)
 

@@ -282,6 +282,30 @@ def test_a_record_of_a_later_version_is_refused_and_nothing_is_done() -> None:
     assert second.coordination.open_operation(CLUSTER) == name
 
 
+def test_a_manager_of_another_release_ends_what_its_neighbour_began() -> None:
+    whole = Whole()
+    first, second = whole.manager("m1").turns(4), whole.manager("m2").turns(2)
+    everything = behind(whole)
+    at(first, "after:OpenWrites", dies)
+    with pytest.raises(Died):
+        first.turns(3)
+    records = whole.store.of(CLUSTER).operations[first.coordination.open_operation(CLUSTER)]
+    records[:] = [with_more(record) for record in records]
+    whole.store.depose(CLUSTER)
+    second.turns(4)
+    ended(whole, second, everything)
+
+
+def with_more(record: Any) -> Any:
+    """The record as a release would write it whose steps, plan and operation have a field more."""
+    if isinstance(record, list):
+        return [with_more(item) for item in record]
+    if not isinstance(record, dict):
+        return record
+    known = {key: with_more(value) for key, value in record.items()}
+    return known | ({"of_another_release": 1} if {"step", "plan", "v"} & set(known) else {})
+
+
 def test_what_was_given_up_on_the_way_is_in_the_report_of_whoever_ends_it() -> None:
     whole = Whole(max_loss=5)
     first, second = whole.manager("m1").turns(4), whole.manager("m2").turns(2)

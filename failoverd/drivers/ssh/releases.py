@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from failoverd.agent import PROTOCOL, VERSION
-from failoverd.agent.faults import BAD_REQUEST
+from failoverd import __version__
 from failoverd.model.errors import AgentError
 
+PROTOCOL = 1
 OLD = "OLD"  # the code of an agent whose release is not ours, and with which this cannot be done
+_WRONG_REQUEST = "BAD_REQUEST"  # the agent's own code
 _UPGRADE = "failoverd agent install --upgrade, not during an operation"
 
 
@@ -35,7 +36,7 @@ def difference(hello: Mapping[str, Any], sha256: str) -> str:
 def too_old(hello: Mapping[str, Any], where: str, code: str, what: str) -> AgentError | None:
     """What it means that an agent of an earlier protocol finds a request wrong: it does not know it; None otherwise."""
     theirs = _protocol(hello)
-    if code != BAD_REQUEST or theirs is None or theirs >= PROTOCOL:
+    if code != _WRONG_REQUEST or theirs is None or theirs >= PROTOCOL:
         return None
     return AgentError(f"the agent on {where} is too old for this", what, _UPGRADE, code=OLD)
 
@@ -47,4 +48,4 @@ def _protocol(hello: Mapping[str, Any]) -> int | None:
 
 def _both(hello: Mapping[str, Any]) -> str:
     theirs = f"version {hello.get('version', '?')}, protocol {hello.get('protocol', '?')}"
-    return f"{theirs}; ours is version {VERSION}, protocol {PROTOCOL}"
+    return f"{theirs}; ours is version {__version__}, protocol {PROTOCOL}"

@@ -36,6 +36,7 @@ def replication_access(access: Access) -> ReplicationAccess:
         user=section.user,
         password=section.password_file.reveal(),
         tls=section.tls,
+        ca_file=section.ca_file or "",
         connect_retry=section.connect_retry,
         retry_count=section.retry_count,
         heartbeat=section.heartbeat,

@@ -31,6 +31,13 @@ CHECKS: Final = (
     ),
     Check(
         ReplicationConfig,
+        "tls",
+        lambda s: s.tls.startswith("verify") and s.ca_file is None,
+        "needs a ca_file to verify against: without one a replica connects to no source",
+        "name the file, as it is called on every database host, with what signed the sources' certificates",
+    ),
+    Check(
+        ReplicationConfig,
         "heartbeat",
         lambda s: s.heartbeat >= s.net_timeout,
         "is not below net_timeout: an idle connection would be given up before its first sign of life",

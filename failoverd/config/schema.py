@@ -139,7 +139,12 @@ class ReplicationConfig:
 
     password_file: Annotated[Secret, SecretAt("/etc/failoverd/repl.secret"), "Where the account's password is read."]
     user: Annotated[str, _ACCOUNT, "The account that replicas log in with."] = "repl"
-    tls: Annotated[TlsMode, _TLS, "Whether replication is encrypted, where failoverd sets it up."] = "preferred"
+    tls: Annotated[
+        TlsMode, _TLS, "Whether replication is encrypted and verifies the source, where failoverd sets it up."
+    ] = "preferred"
+    ca_file: Annotated[
+        str | None, _ABSOLUTE_OR_NULL, "Who must have signed the source's certificate: a file on every database host."
+    ] = None
     connect_retry: Annotated[float, Duration(1, 3600, whole=True), "Pause between two attempts to connect."] = 1.0
     retry_count: Annotated[int, Whole(1, 4294967295), "Attempts before a receiver gives up."] = 100000
     heartbeat: Annotated[float, Duration(0.1, 3600), "How often an idle source gives a sign of life."] = 0.5

@@ -194,10 +194,9 @@ class Channels:
             **self._timing(),
         }
         if replication.tls.startswith("verify"):
-            # a private authority is enough, unless names are to be compared, too
-            options["SOURCE_SSL_VERIFY_SERVER_CERT"] = int(replication.tls != "verify" or not replication.ca_file)
-            if replication.ca_file:
-                options["SOURCE_SSL_CA"] = replication.ca_file
+            # a channel with an authority verifies the chain in any case; this option adds the name
+            options["SOURCE_SSL_CA"] = replication.ca_file
+            options["SOURCE_SSL_VERIFY_SERVER_CERT"] = int(replication.tls == "verify-identity")
         if not insists(replication.tls):
             options["GET_SOURCE_PUBLIC_KEY"] = 1
         self._tune()

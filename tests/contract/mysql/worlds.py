@@ -46,6 +46,8 @@ GRANTS = (
     "GRANT ALL ON app.* TO app@'%'",
 )
 
+REPLICATION = ReplicationAccess("repl", "replicate", heartbeat=0.2)
+
 
 def unasked() -> None:
     """For a change of a source beside which no relay log needs to be kept."""
@@ -242,12 +244,17 @@ class RealWorld:
         rows = self.mysqlds[server].rows("SHOW REPLICA STATUS FOR CHANNEL ''")
         return bool(rows[0]["Replica_IO_Running"] == rows[0]["Replica_SQL_Running"] == "Yes")
 
-    def servers(self, manager: str = "m1", password: str = "right", may_evict: bool = True) -> Servers:
+    def servers(
+        self,
+        manager: str = "m1",
+        password: str = "right",
+        may_evict: bool = True,
+        replication: ReplicationAccess = REPLICATION,
+    ) -> Servers:
         accesses = tuple(
             ServerAccess(CLUSTER, n, self.endpoint(n), "failoverd", password, lossless=True) for n in NAMES
         )
-        replication = {CLUSTER: ReplicationAccess("repl", "replicate", heartbeat=0.2)}
-        made = MysqlServers(accesses, replication, Manager(manager, may_evict), CLOCK, self.bell)
+        made = MysqlServers(accesses, {CLUSTER: replication}, Manager(manager, may_evict), CLOCK, self.bell)
         self._made.append(made)
         return made
 

@@ -290,6 +290,11 @@ WRONG_CLUSTER = [
         "servers: [{name: a, host: b}], mysql: {tls: verify}",
         "clusters.shop.mysql.tls: 'verify' needs a ca_file",
     ),
+    (
+        "nothing that a replica verifies with",
+        "servers: [{name: a, host: b}], replication: {tls: verify-identity}",
+        "clusters.shop.replication.tls: needs a ca_file to verify against",
+    ),
 ]
 
 

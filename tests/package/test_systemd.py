@@ -18,12 +18,14 @@ UNIT = "failoverd.service"
 PAGE = "failoverd-web.service"
 CONFIG = "/etc/failoverd/failoverd.yml"
 # Nobody listens there: the manager has nothing to act on, and its first look is done all the same.
+SHOP = {"servers": [{"name": "db1", "host": "127.0.0.1"}, {"name": "db2", "host": "127.0.0.2"}]}
 WATCHED = {
     "mysql": {"password_file": "${credential:mysql}"},
     "replication": {"password_file": "/etc/failoverd/repl.secret"},
     "ssh": {"key_file": "/etc/failoverd/id_ed25519", "known_hosts": "/etc/failoverd/known_hosts"},
-    "clusters": {"shop": {"servers": [{"name": "db1", "host": "127.0.0.1"}, {"name": "db2", "host": "127.0.0.2"}]}},
+    "clusters": {"shop": SHOP},
 }
+HANGS = "/var/lib/failoverd/shop.paused"
 DROP_IN = """\
 [Service]
 LoadCredential=mysql:/etc/failoverd/mysql.secret
@@ -104,6 +106,27 @@ def test_one_that_hangs_or_dies_is_started_anew(watching: Machine, number: str, 
         lambda now: now[0] == "active" and now[1] not in {pid, "0"},
         "another process that is ready",
     )
+
+
+def test_one_loop_that_hangs_is_noticed_while_the_others_go_on(watching: Machine) -> None:
+    stock = {"servers": [{"name": "db3", "host": "127.0.0.3"}]}
+    watching.write(CONFIG, json.dumps({**WATCHED, "clusters": {"shop": SHOP, "stock": stock}}), 0o640)
+    watching.run("systemctl", "restart", UNIT)
+    (pid,) = shown(watching, "MainPID")
+    watching.run("mkfifo", HANGS)  # whoever opens it to read waits for a writer, as on a disk that answers no more
+    watching.run("chown", "failoverd:", HANGS)
+    stands = re.compile(r".*stands still.*")
+    log = eventually(lambda: journal(watching), lambda log: bool(stands.search(log)), "a loop that was found hanging")
+    watching.run("rm", HANGS)
+    told = stands.findall(log)[0]
+    assert ("shop" in told, "stock" in told) == (True, False), told
+    eventually(
+        lambda: shown(watching, "ActiveState", "MainPID"),
+        lambda now: now[0] == "active" and now[1] not in {pid, "0"},
+        "another process that is ready",
+    )
+    watching.write(CONFIG, json.dumps(WATCHED), 0o640)
+    watching.run("systemctl", "restart", UNIT)
 
 
 def test_a_stop_gives_the_lock_back_and_a_wrong_file_is_not_tried_again_and_again(watching: Machine) -> None:

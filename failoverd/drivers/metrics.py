@@ -67,6 +67,13 @@ def refusals(document: Document) -> Iterator[Sample]:
         yield (document["name"], refusal["id"]), 1.0
 
 
+def journal(document: Document) -> bool | None:
+    """Whether the journal takes records; not known while coordination is lost."""
+    if document["coordination"] == "lost":
+        return None
+    return all(refusal["id"] != "journal-unwritable" for refusal in document["refusals"])
+
+
 def writable(server: Document) -> bool | None:
     """Whether a server takes writes; not known where it does not answer."""
     return server["read_only"] is False if server["reachable"] else None
@@ -145,6 +152,12 @@ METRICS = (
         "1 unless coordination is lost.",
         CLUSTER,
         of_cluster(lambda d: d["coordination"] != "lost"),
+    ),
+    Metric(
+        "failoverd_journal_writable",
+        "0 where the last operation that was begun could not be written down.",
+        CLUSTER,
+        of_cluster(journal),
     ),
     Metric("failoverd_paused", "1 while paused.", CLUSTER, of_cluster(lambda d: d["paused"] is not None)),
     Metric(

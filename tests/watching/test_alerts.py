@@ -20,7 +20,7 @@ ALWAYS = f"x{HOURS * 60}"
 # What two managers of one healthy cluster say, each of them a scrape of its own.
 CLUSTER = {
     **dict.fromkeys(("look_age_seconds", "paused", "operation"), 0),
-    **dict.fromkeys(("healthy", "managed", "standbys", "coordination"), 1),
+    **dict.fromkeys(("healthy", "managed", "standbys", "coordination", "journal_writable"), 1),
     "epoch": 7,
 }
 SERVER = {
@@ -59,6 +59,7 @@ CASES = (
     case("a look that is old", "Gone ClusterUnwatched LookOld", "look_age_seconds=60"),
     case("nobody is active", "NobodyActive", "managed=0"),
     case("coordination is lost", "CoordinationLost", "coordination=0"),
+    case("a journal that cannot be written", "JournalUnwritable", "journal_writable=0"),
     case("no standby", "NoStandby", "standbys=0"),
     case("no standby for a moment", "", "standbys=0", 5),
     case("not healthy", "NotHealthy", "healthy=0"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from failoverd.drivers.http import HttpServer
-from failoverd.drivers.metrics import METRICS, SCORE, exposition
+from failoverd.drivers.metrics import METRICS, SCORE, exposition, journal
 from failoverd.service.answers import responder
 from failoverd.service.board import Board
 from tests.contract.coordination_worlds import until
@@ -104,6 +104,7 @@ def test_prometheus_reads_what_the_last_operation_cost() -> None:
 def test_prometheus_reads_numbers_of_clusters_and_servers() -> None:
     lines = scraped("db3")
     assert 'failoverd_ready{cluster="shop"} 1.0' in lines
+    assert 'failoverd_journal_writable{cluster="shop"} 1.0' in lines
     assert 'failoverd_active{cluster="shop",manager="m1"} 1.0' in lines
     assert 'failoverd_server_waiting_transactions{cluster="shop",server="db2"} 0.0' in lines
     assert value(lines, "failoverd_healthy_age_seconds") <= 5.0
@@ -116,6 +117,15 @@ def test_prometheus_reads_numbers_of_clusters_and_servers() -> None:
     for metric in ("writable", "probe_seconds"):
         assert not [line for line in lines if line.startswith(f"failoverd_server_{metric}") and "db3" in line]
     assert 'failoverd_server_probe_seconds{cluster="shop",server="db2"} 0.0' in lines
+
+
+@pytest.mark.parametrize(
+    ("coordination", "refused", "found"),
+    [("ok", [], True), ("ok", ["cooldown", "journal-unwritable"], False), ("local", [], True), ("lost", [], None)],
+)
+def test_whether_the_journal_takes_records(coordination: str, refused: list[str], found: bool | None) -> None:
+    said = {"coordination": coordination, "refusals": [{"id": name} for name in refused]}
+    assert journal(said) is found
 
 
 def test_every_metric_is_documented_and_no_other() -> None:

@@ -72,7 +72,7 @@ def read_file(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise CoordinationError(f"{path} cannot be read", error.strerror or str(error)) from error
+        raise unreadable(path, error) from error
 
 
 def remove_file(path: Path) -> None:
@@ -104,6 +104,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def unreadable(path: Path, error: OSError) -> CoordinationError:
+    """The error for a file that cannot be read."""
+    return CoordinationError(f"{path} cannot be read", error.strerror or str(error))
 
 
 def unwritable(path: Path, error: OSError) -> CoordinationError:

@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from failoverd.drivers.files import unwritable
+from failoverd.drivers.files import unreadable, unwritable
 from failoverd.drivers.identity import Identity
 from failoverd.model.errors import LockLost
 
@@ -85,11 +85,13 @@ def acquire(path: Path, identity: Identity) -> int | None:
 
 
 def holder(path: Path) -> str | None:
-    """The name of the manager whose living process holds the lock, None where nobody does."""
+    """The name of the manager whose living process holds the lock, None where nobody does. Raises CoordinationError."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise unreadable(path, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

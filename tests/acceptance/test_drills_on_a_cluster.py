@@ -63,6 +63,9 @@ def command(play: Rehearsal, folder: Path, book: str) -> list[str]:
 def drilled(play: Rehearsal, folder: Path, book: str) -> tuple[int, Mapping[str, Any], str]:
     """Exit code, document and story of a whole drill."""
     done = subprocess.run(command(play, folder, book), capture_output=True, text=True, timeout=240, check=False)
+    left = [path.read_bytes() for path in (folder / "reports").rglob("*") if path.is_file()]
+    secret = play.lab.password("app").encode()
+    assert not [text for text in (done.stdout.encode(), done.stderr.encode(), *left) if secret in text]
     return done.returncode, json.loads(done.stdout), done.stderr
 
 

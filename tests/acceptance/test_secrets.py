@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import MANAGERS, rehearsal
+from tests.acceptance.test_page import free_port, page
 
 HOOK = """\
 #!/bin/sh
@@ -69,10 +71,11 @@ def test_no_secret_is_seen_anywhere(lab: LabFactory, tmp_path: Path) -> None:
         (tmp_path / point).mkdir()
         (tmp_path / point / "10-tell").write_text(HOOK)
         (tmp_path / point / "10-tell").chmod(0o755)
+    port = free_port()
     settings = {"manager": {"log_level": "debug"}, "clusters": {"shop": {"hooks_dir": str(tmp_path)}}}
-    one = lab(settings=settings)
+    one = lab(settings={**settings, "web": {"listen": f"127.0.0.1:{port}"}})
     wanted = secrets(one)
-    with watched_processes(wanted) as found, rehearsal(one) as play:
+    with watched_processes(wanted) as found, rehearsal(one) as play, page(one, port):
         play.begin()
         play.deaf("db2", "db3")
         play.kill_primary()
@@ -80,6 +83,9 @@ def test_no_secret_is_seen_anywhere(lab: LabFactory, tmp_path: Path) -> None:
         for words in (*COMMANDS, ("ops", "show", shown["operation"], "--json")):
             said = play.managers.command(*words)
             assert shown_in((said.stdout + said.stderr).encode(), wanted) == [], words
+        for place in ("", "clusters/shop", "operations", f"operations/{shown['operation']}", "drills"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{place}", timeout=30) as answer:
+                assert shown_in(answer.read(), wanted) == [], place
     assert found == []
     heard = list(tmp_path.rglob("*.heard"))
     assert heard, "no hook was run, so nothing was looked at there"

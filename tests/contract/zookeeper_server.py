@@ -28,31 +28,36 @@ _TRIM = (
     "-Dzookeeper.preAllocSize=1024",
 )
 
+LOOPBACK = "127.0.0.1"
+
 
 def free_port() -> int:
     """A loopback port that nobody listens on."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
 
 
 class ZooKeeperServer:
     """One server process; it may be killed, stopped, started again, and have its data wiped."""
 
-    def __init__(self, folder: Path, tick_ms: int = 200, tls: tuple[Path, Path] | None = None) -> None:
-        """With `tls`, a file of the server's key and certificate and one of the authorities whose clients it takes, it
-        serves TLS on `secure_address`.
+    def __init__(
+        self, folder: Path, tick_ms: int = 200, tls: tuple[Path, Path] | None = None, host: str = LOOPBACK
+    ) -> None:
+        """It listens at `host`. With `tls`, a file of the server's key and certificate and one of the authorities whose
+        clients it takes, it serves TLS on `secure_address`.
         """
         self.folder = folder
+        self._host = host
         self._secure_port = free_port() if tls else 0
         self.port = free_port()
         self.tick = tick_ms / 1000
         (folder / "data").mkdir(parents=True)
         lines = [f"tickTime={tick_ms}", f"dataDir={folder}/data", f"clientPort={self.port}"]
-        lines += ["clientPortAddress=127.0.0.1", "maxClientCnxns=0", "admin.enableServer=false"]
+        lines += [f"clientPortAddress={host}", "maxClientCnxns=0", "admin.enableServer=false"]
         lines += ["4lw.commands.whitelist=srvr"]
         if tls:
-            lines += [f"secureClientPort={self._secure_port}", "ssl.clientAuth=need"]
+            lines += [f"secureClientPort={self._secure_port}", f"secureClientPortAddress={host}", "ssl.clientAuth=need"]
             lines += ["serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory"]
             lines += [f"ssl.keyStore.location={tls[0]}", "ssl.keyStore.type=PEM"]
             lines += [f"ssl.trustStore.location={tls[1]}", "ssl.trustStore.type=PEM"]
@@ -62,12 +67,12 @@ class ZooKeeperServer:
     @property
     def address(self) -> str:
         """HOST:PORT for clients."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self._host}:{self.port}"
 
     @property
     def secure_address(self) -> str:
         """HOST:PORT for clients that speak TLS."""
-        return f"127.0.0.1:{self._secure_port}"
+        return f"{self._host}:{self._secure_port}"
 
     def start(self) -> None:
         """Start it and wait until it serves."""
@@ -104,7 +109,7 @@ class ZooKeeperServer:
 
     def _serves(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
+            with socket.create_connection((self._host, self.port), timeout=1.0) as connection:
                 connection.settimeout(1.0)
                 connection.sendall(b"srvr")
                 return connection.recv(4096).startswith(b"Zookeeper version")

@@ -10,9 +10,11 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import click
 import pytest
 
 from failoverd import __version__
+from failoverd.cli.main import main as commands
 from failoverd.drivers.ssh.zipapp import shipped_sha256
 from tests.house.pages import blocks
 from tests.package.conftest import ROOT, package
@@ -72,6 +74,19 @@ def test_the_life_of_the_managers_package(machine: Machine, packages: Path, tmp_
     machine.run("dpkg", "--purge", "failoverd")
     assert left(machine, *OURS) == ["/etc/failoverd"]
     assert machine.say("ls", "/etc/failoverd") == "mine.yml", "what people wrote stays"
+
+
+def names(command: click.Command, name: str) -> set[str]:
+    """A command's manual page and those of all below it."""
+    below = command.commands.items() if isinstance(command, click.Group) else ()
+    return {name}.union(*(names(one, f"{name}-{word}") for word, one in below if not one.hidden))
+
+
+def test_every_command_has_a_manual_page(packages: Path, tmp_path: Path) -> None:
+    subprocess.run(["dpkg-deb", "-x", package(packages, "failoverd"), tmp_path], check=True)
+    pages = {page.name.partition(".")[0] for page in (tmp_path / "usr/share/man/man1").iterdir()}
+    assert pages == names(commands, "failoverd")
+    assert len(pages) > 30
 
 
 def test_the_life_of_the_agents_package(machine: Machine, packages: Path, tmp_path: Path) -> None:

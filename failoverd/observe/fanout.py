@@ -31,6 +31,12 @@ def ask_all(
     return tasks.gather({name: bind(name) for name in names}, deadline + GRACE)
 
 
+def beside(tasks: Tasks, calls: Mapping[str, Callable[[], None]]) -> None:
+    """Begin calls that nobody waits for: each runs on beside the cycle, and notes its end itself."""
+    if calls:
+        tasks.gather(calls, 0.0)
+
+
 def as_sight(name: str, answer: Sight | Exception, now: float) -> Sight:
     """A sight in every case: an error that escaped a driver is our own side's and says nothing about the server."""
     if isinstance(answer, ConnectFailed):

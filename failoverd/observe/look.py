@@ -11,14 +11,11 @@ from failoverd.model.errors import TimedOut
 from failoverd.model.policy import ClusterPolicy, DetectionPolicy
 from failoverd.model.sight import ServerState, Sight, Unreachable, Why
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.observe.awaited import Awaited, silent
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.fanout import GRACE, HASTE, HASTY_LOOKS, as_sight, ask_all
 from failoverd.observe.routes import Routes, ask_hosts, ask_routes
 from failoverd.ports import ClaimedServer
-
-# No packet, or no word: the look has taken its whole time and says nothing about the host.
-SILENCE = frozenset({Why.TIMED_OUT, Why.HUNG})
-
 
 # What has arrived already is heard in this (seconds), also when the time is over.
 NO_TIME = 0.05
@@ -28,7 +25,7 @@ NO_TIME = 0.05
 class Interest:
     """What a look is about: the recorded primary, in how many looks in a row it was missed, whether agents are asked
     anyway: with `alone` that of the primary's host only. `proven_at` is when the silence of the others will mean
-    something, by our clock.
+    something, by our clock. With `anew` the primary is read by a complete login, whatever its open session says.
     """
 
     primary: str | None = None
@@ -36,6 +33,7 @@ class Interest:
     hosts: bool = False
     proven_at: float | None = None
     alone: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +48,22 @@ class Round:
         return Round({**before.sights, **self.sights}, {**before.seconds, **self.seconds})
 
 
-def look(eyes: Eyes, policy: ClusterPolicy, interest: Interest) -> TopologySnapshot:
+def look(eyes: Eyes, policy: ClusterPolicy, interest: Interest, awaited: Awaited | None = None) -> TopologySnapshot:
     """Read every server; where the primary is silent also ask the agents and let the replicas' hosts log in to it.
+
+    Servers that are `awaited` are not waited for as long as the primary answers; every look notes who was silent.
 
     A primary that was missed before is asked about on all routes at once: its own silence may take a whole time-out.
     For the same reason a first silence is not asked about: nothing follows from it yet, and the next look comes at
     once.
     """
-    started, primary = eyes.clock.now(), interest.primary
+    started, primary, awaited = eyes.clock.now(), interest.primary, awaited or Awaited()
     routes = Routes(MappingProxyType({}))
     if primary is not None and interest.misses:
-        found, routes = at_once(eyes, policy, primary, patience_for(policy.detection, interest, started))
+        found, routes = at_once(eyes, policy, primary, patience_for(policy.detection, interest, started), interest.anew)
+        awaited.note(found.sights)
     else:
-        found = read_all(eyes, policy)
+        found = read_unawaited(eyes, policy, interest, awaited)
         if primary is not None and speaks(found.sights.get(primary)):
             routes = ask_routes(eyes, policy, primary)
         elif interest.hosts:
@@ -89,13 +90,23 @@ def speaks(sight: Sight | None) -> bool:
     """Whether a failed look came to an answer, of the host at least: a time-out did not. A server that is not listed
     was not looked at.
     """
-    return isinstance(sight, Unreachable) and sight.why not in SILENCE
+    return isinstance(sight, Unreachable) and not silent(sight)
 
 
-def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str, patience: float) -> tuple[Round, Routes]:
+def read_unawaited(eyes: Eyes, policy: ClusterPolicy, interest: Interest, awaited: Awaited) -> Round:
+    """A sight for every listed server, of which those that are awaited are not waited for."""
+    left = awaited.ask(eyes, policy, interest.primary) if interest.primary is not None else {}
+    anew = interest.primary if interest.anew else None
+    found = read_all(eyes, policy, names=tuple(s.name for s in policy.servers if s.name not in left), anew=anew)
+    awaited.note(found.sights)
+    both = {**found.sights, **left}
+    return Round({s.name: both[s.name] for s in policy.servers}, found.seconds)
+
+
+def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str, patience: float, anew: bool) -> tuple[Round, Routes]:
     """Sights and second routes side by side; the primary gets this many seconds."""
     calls: dict[str, Callable[[], Round | Routes]] = {
-        "sights": lambda: read_all(eyes, policy, {primary: patience}),
+        "sights": lambda: read_all(eyes, policy, {primary: patience}, anew=primary if anew else None),
         "routes": lambda: ask_routes(eyes, policy, primary, patience),
     }
     answers = eyes.tasks.gather(calls, policy.detection.timeout + 2 * GRACE)
@@ -104,8 +115,7 @@ def at_once(eyes: Eyes, policy: ClusterPolicy, primary: str, patience: float) ->
     if not isinstance(found, Round):
         why = f"no look came back: {found}"
         found = Round({s.name: Unreachable(s.name, Why.OWN_SIDE, why, now) for s in policy.servers}, {})
-    silent = found.sights[primary]
-    if not speaks(silent) and isinstance(silent, Unreachable):
+    if silent(found.sights.get(primary)):
         # While the primary was waited for, what the others said has grown old: a silence may be proven by now.
         there = tuple(name for name, sight in found.sights.items() if isinstance(sight, ServerState))
         found = read_all(eyes, policy, names=there).over(found)
@@ -117,19 +127,21 @@ def read_all(
     policy: ClusterPolicy,
     patience: Mapping[str, float] | None = None,
     names: tuple[str, ...] | None = None,
+    anew: str | None = None,
 ) -> Round:
     """A sight for every listed server, or for these; `patience` is for those who get less time than the others, in
-    seconds.
+    seconds. The one named by `anew` is read by a complete login.
     """
     timeout, less = policy.detection.timeout, patience or {}
     asked = tuple(s.name for s in policy.servers) if names is None else names
     seconds: dict[str, float] = {}
-    answers = heard(eyes, policy, asked, seconds) if patience is None else None
+    answers = heard(eyes, policy, asked, seconds) if patience is None and anew is None else None
     if answers is None:
         begun = eyes.clock.now()
 
         def ask(name: str) -> Sight:
-            sight = eyes.servers.look(policy.name, name, less.get(name, timeout))
+            read = eyes.servers.connect_again if name == anew else eyes.servers.look
+            sight = read(policy.name, name, less.get(name, timeout))
             seconds[name] = eyes.clock.now() - begun
             return sight
 

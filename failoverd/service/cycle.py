@@ -42,7 +42,7 @@ def turn(world: World, memory: Memory, published: Published) -> float:
     begun = world.eyes.clock.now()
     lease = take_or_keep_lock(world, memory)
     question = asked(world, memory, lease)
-    snapshot, verdict = look_and_judge(world, memory)
+    snapshot, verdict = look_and_judge(world, memory, question)
     answer(world, memory, snapshot, question)
     world = heeding(world, memory.history.paused_servers)
     note_change(world, memory, verdict)
@@ -116,8 +116,8 @@ def lease_now(world: World) -> Lease | None:
     return lease
 
 
-def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verdict]:
-    """One look, folded into the memory, and the judgement on both."""
+def look_and_judge(world: World, memory: Memory, question: str = "") -> tuple[TopologySnapshot, Verdict]:
+    """One look, folded into the memory, and the judgement on both; a standby's question is answered by a login."""
     clock = world.eyes.clock
     due = memory.heartbeat.hosts_due(clock.now(), world.cluster)
     if due:
@@ -127,8 +127,8 @@ def look_and_judge(world: World, memory: Memory) -> tuple[TopologySnapshot, Verd
     doubtful = memory.history.disk is not None or memory.history.stuck_since is not None
     name = recorded.name if recorded else None
     alone = due and not doubtful and not others_due(world, memory, name)
-    interest = Interest(name, memory.history.misses, due or doubtful, memory.proven_at, alone)
-    snapshot = with_hosts(look(world.eyes, world.policy, interest), memory, interest.primary)
+    interest = Interest(name, memory.history.misses, due or doubtful, memory.proven_at, alone, bool(question))
+    snapshot = with_hosts(look(world.eyes, world.policy, interest, memory.awaited), memory, interest.primary)
     memory.comings = memory.comings.after(snapshot)
     memory.tracks = {s.name: memory.tracks.get(s.name, Track()).after(s) for s in snapshot.reached()} | {
         name: track for name, track in memory.tracks.items() if snapshot.state(name) is None

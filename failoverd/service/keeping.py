@@ -13,12 +13,11 @@ from failoverd.gtid import GtidSet
 from failoverd.model.divergence import ExportOrder
 from failoverd.model.errors import FailoverdError
 from failoverd.model.snapshot import TopologySnapshot
+from failoverd.observe.fanout import beside
 from failoverd.service.errant import first_of, judged_tail
 from failoverd.service.operation import name_of
 from failoverd.service.world import Again, Memory, World
 
-# Nobody waits for it: it runs on beside the cycle, and notes its end itself.
-AT_ONCE = 0.0
 # So much is kept without being asked for; a person's own export has no limit.
 MOST_KEPT = 10_000
 MOST_BYTES = 256 * 1024 * 1024
@@ -41,7 +40,7 @@ def keep_errant(world: World, memory: Memory, snapshot: TopologySnapshot) -> Non
             shelf.again.pop(name, None)
         elif wanted(world, memory, name, gtids):
             shelf.busy.add(name)
-            world.eyes.tasks.gather({name: exporting(world, memory, name, primary.name, gtids)}, AT_ONCE)
+            beside(world.eyes.tasks, {name: exporting(world, memory, name, primary.name, gtids)})
             return
 
 

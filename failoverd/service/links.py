@@ -17,7 +17,7 @@ from failoverd.model.sight import ServerState
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.sources import forgot
 from failoverd.model.verdict import VerdictName
-from failoverd.observe.fanout import ask_all
+from failoverd.observe.fanout import ask_all, beside
 from failoverd.ports import Lease
 from failoverd.service.world import Links, Memory, World
 
@@ -30,8 +30,6 @@ TROUBLE = frozenset(
         VerdictName.PRIMARY_UNFIT,
     }
 )
-# Nobody waits for links: the calls run on beside the cycle, and note their end themselves.
-AT_ONCE = 0.0
 # How long `check` waits for the list of links (seconds).
 LIMIT = 5.0
 ENDED_BY = "look what they hold with mysqlbinlog, then remove that folder below #failoverd_kept beside the logs"
@@ -57,9 +55,8 @@ def mind_links(world: World, memory: Memory, snapshot: TopologySnapshot, lease: 
         held = primary.executed if primary is not None else None
         names = [n for n in open_hosts(world, memory) if held is not None and n not in links.trimmed]
         calls = {name: trimming(world, links, name, held or GtidSet(), lease) for name in names}
-    if calls:
-        links.busy.update(calls)
-        world.eyes.tasks.gather(calls, AT_ONCE)
+    links.busy.update(calls)
+    beside(world.eyes.tasks, calls)
 
 
 def open_hosts(world: World, memory: Memory) -> list[str]:

@@ -18,6 +18,7 @@ from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.steps import Stage
 from failoverd.model.traffic import BalancerSight
 from failoverd.model.verdict import Verdict
+from failoverd.observe.awaited import Awaited
 from failoverd.observe.eyes import Eyes
 from failoverd.observe.heartbeat import Heartbeat
 from failoverd.ports import Coordination, Lease
@@ -160,6 +161,7 @@ class Memory:
         self.answered = ""
         self.shelf = Shelf()
         self.tracks: dict[str, Track] = {}
+        self.awaited = Awaited()
 
     @property
     def paces(self) -> Mapping[str, Pace]:

@@ -18,6 +18,8 @@ import pytest
 
 from failoverd.bootstrap.build import Built, build
 from failoverd.config.load import load
+from failoverd.model.sight import Sight
+from failoverd.observe.awaited import Awaited
 from failoverd.observe.look import Interest, look
 from tests.acceptance.real_mysqld import free_port
 from tests.bench.many import Place, configuration, listed, swallowing
@@ -80,8 +82,9 @@ def ground(tmp_path: Path) -> Iterator[Built]:
 class Looks:
     """When looks at one cluster began and ended, and how many of its servers the last one reached."""
 
-    def __init__(self, ground: Built, cluster: str) -> None:
+    def __init__(self, ground: Built, cluster: str, awaited: Awaited | None = None) -> None:
         self.world = ground.world(cluster)
+        self.awaited = awaited
         self.times: list[tuple[float, float]] = []
         self.reached = 0
         self.enough = False
@@ -92,7 +95,7 @@ class Looks:
             self.ended = True
             return None
         begun = time.monotonic()
-        found = look(self.world.eyes, self.world.policy, Interest(self.world.policy.servers[0].name))
+        found = look(self.world.eyes, self.world.policy, Interest(self.world.policy.servers[0].name), self.awaited)
         self.reached = len(found.reached())
         self.times.append((begun, time.monotonic()))
         return REST
@@ -116,3 +119,31 @@ def test_a_black_hole_never_delays_the_looks_at_others(ground: Built) -> None:
         begin, end = one.times[1]
         assert end - begin >= TIMEOUT * 0.9, "the hole took the whole time-out"
         assert all(other.within(begin, end) >= 5 for other in clear), "all others were looked at again and again"
+
+
+def test_a_black_hole_delays_one_look_at_the_others_of_its_own_cluster(ground: Built) -> None:
+    """One that remembers who is silent: as many looks as the rest allows, while the hole is asked once at a time."""
+    looks = Looks(ground, f"c{CLEAR}", Awaited())
+    hole = looks.world.policy.servers[-1].name
+    asked: list[tuple[float, float]] = []
+    ask = looks.world.eyes.servers.look
+
+    def timed(cluster: str, server: str, timeout: float) -> Sight:
+        begun = time.monotonic()
+        try:
+            return ask(cluster, server, timeout)
+        finally:
+            if server == hole:
+                asked.append((begun, time.monotonic()))
+
+    looks.world.eyes.servers.look = timed  # type: ignore[method-assign]
+    ground.rota.start(looks.world.cluster, looks.round)
+    until(lambda: len(asked) >= 3, "three calls to the hole")
+    looks.enough = True
+    until(lambda: looks.ended, "the end of the rounds")
+    first, second, third = asked[:3]
+    assert looks.times[0][1] >= first[1], "the look that met the hole waited for it"
+    assert all(looks.within(begin, end) >= 5 for begin, end in (second, third)), "those after it did not"
+    assert second[0] >= first[1]
+    assert third[0] >= second[1], "nobody is asked twice at once"
+    assert looks.reached == SIZE - 1

@@ -47,9 +47,7 @@ class FakeServers:
     def look(self, cluster: str, server: str, timeout: float) -> Sight:
         """Read one server."""
         mysqld = self.mysqlds[server]
-        if server in self.cut:
-            return self._missed(mysqld, Why.TIMED_OUT, timeout)
-        if self.monitoring.get(server) not in mysqld.sessions:
+        if server in self.cut or self.monitoring.get(server) not in mysqld.sessions:
             return self.connect_again(cluster, server, timeout)
         if mysqld.frozen:
             return self._missed(mysqld, Why.HUNG, timeout)
@@ -62,6 +60,8 @@ class FakeServers:
     def connect_again(self, cluster: str, server: str, timeout: float) -> Sight:
         """Read one server on a new session."""
         mysqld = self.mysqlds[server]
+        if server in self.cut:
+            return self._missed(mysqld, Why.TIMED_OUT, timeout)
         try:
             self.monitoring[server] = self.open(mysqld)
         except ConnectFailed as error:
@@ -177,7 +177,7 @@ class FakeServers:
         return mysqld.state(self.clock.now())
 
     def _missed(self, mysqld: FakeMysqld, why: Why, timeout: float, code: int = 0) -> Unreachable:
-        if why is Why.HUNG:
+        if why in {Why.HUNG, Why.TIMED_OUT}:
             self.clock.sleep(timeout)
         return Unreachable(mysqld.name, why, f"{mysqld.name}: {why}", self.clock.now(), code)
 

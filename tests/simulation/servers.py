@@ -224,7 +224,7 @@ class SimServers:
 
     def connect_again(self, cluster: str, server: str, timeout: float) -> Sight:
         """Read one server on a new session."""
-        if (old := self._monitors.pop(server, None)) is not None:
+        if server not in self._busy and (old := self._monitors.pop(server, None)) is not None:
             old.close()
         return self.look(cluster, server, timeout)
 

@@ -59,6 +59,29 @@ def test_a_standby_that_reaches_the_primary_keeps_the_active_manager_still() -> 
     assert word.question == first.coordination.question(CLUSTER) == second.memory.answered
 
 
+def test_a_standby_answers_by_a_complete_login_whatever_its_open_session_says() -> None:
+    whole = Whole()
+    first, second = two(whole)
+    cut_off(whole, first)
+    session = second.servers.monitoring["db1"]
+    by_turns(first, second, 2)
+    assert second.servers.monitoring["db1"] != session
+    whole.mysqlds["db1"].full = True
+    by_turns(first, second, 4)
+    (word,) = words(first)
+    assert (word.outcome, word.code) == ("alive", 1040), "its session would have answered"
+    assert first.memory.verdict is not None
+    assert first.memory.verdict.rule == "vetoed"
+
+
+def test_a_standby_that_nobody_asks_keeps_its_session() -> None:
+    whole = Whole()
+    first, second = two(whole)
+    session = second.servers.monitoring["db1"]
+    by_turns(first, second, 4)
+    assert second.servers.monitoring["db1"] == session
+
+
 def test_without_that_word_the_same_cut_is_a_failover() -> None:
     whole = Whole()
     first, second = two(whole)

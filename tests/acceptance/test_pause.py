@@ -1,8 +1,10 @@
-"""A paused cluster is left alone whatever happens and says what it would do; by hand a closed primary is opened."""
+"""What is paused is left alone whatever happens and says what it would do; by hand a closed primary is opened."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import pytest
 
 from failoverd.drivers.flight import read
 from failoverd.service.replaying import replay
@@ -11,18 +13,36 @@ from tests.acceptance.rehearsal import PATIENCE, eventually, rehearsal, writable
 from tests.acceptance.test_main_job_by_hand import BY_HAND
 
 
-def test_a_paused_cluster_is_failed_over_when_it_is_resumed(lab: LabFactory) -> None:
+def ids(refusals: list[dict[str, str]]) -> list[str]:
+    return [refusal["id"] for refusal in refusals]
+
+
+@pytest.mark.parametrize(
+    ("where", "refused", "sentence"),
+    [((), "paused", "moving racks"), (("--server", "db1"), "maintenance", "db1 is in maintenance")],
+    ids=["cluster", "primary"],
+)
+def test_what_is_paused_is_failed_over_when_it_is_resumed(
+    lab: LabFactory, where: tuple[str, ...], refused: str, sentence: str
+) -> None:
     with rehearsal(lab()) as play:
         play.begin()
-        code, told, _ = play.command("pause", "shop", "--for", "1h", "--reason", "moving racks", "--yes")
+        code, told, _ = play.command("pause", "shop", *where, "--for", "1h", "--reason", "moving racks", "--yes")
         assert (code, told["paused"]["reason"]) == (0, "moving racks")
-        assert play.managers.status()["paused"] == told["paused"]
+        status = play.managers.status()
+        assert (status["servers"][0] if where else status)["paused"] == told["paused"]
+        code, plan, _ = play.command("plan", "shop", "--kill", "db1")
+        assert (code, ids(plan["refusals"])) == (1, [refused])
+        assert {plan["new_primary"], *(loser["name"] for loser in plan["why_not"])} == set(play.replicas())
+        assert plan["eta_seconds"] > 0
+        assert set(plan["predicted_loss"]) == {"transactions", "bytes", "gtids"}
         play.kill_primary()
-        seen = play.managers.wait_for("a dead primary", lambda s: s["verdict"] == "primary-dead", PATIENCE)
-        assert [refusal["id"] for refusal in seen["refusals"]] == ["paused"]
-        assert "moving racks" in seen["refusals"][0]["sentence"]
+        seen = play.managers.wait_for(
+            "a dead primary", lambda s: s["verdict"] == "primary-dead" and ids(s["refusals"]) == [refused], PATIENCE
+        )
+        assert sentence in seen["refusals"][0]["sentence"]
         assert (play.operations(), writable(play.lab)) == ([], ())
-        code, told, _ = play.command("resume", "shop", "--yes")
+        code, told, _ = play.command("resume", "shop", *where, "--yes")
         assert (code, told["paused"], told["before"]["reason"]) == (0, None, "moving racks")
         shown = play.ended()
         (recording,) = eventually(

@@ -12,6 +12,9 @@ from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import PATIENCE, eventually, rehearsal, writable
 from tests.acceptance.test_main_job_by_hand import BY_HAND
 
+# A busy machine takes seconds for each command.
+pytestmark = pytest.mark.timeout(300)
+
 
 def ids(refusals: list[dict[str, str]]) -> list[str]:
     return [refusal["id"] for refusal in refusals]

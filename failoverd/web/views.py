@@ -133,14 +133,13 @@ class ClusterView:
 def cluster_view(reading: Reading) -> ClusterView:
     """A cluster's own page."""
     told = as_it_stands(reading)
-    coordination = word(told, "coordination")
     return ClusterView(
         reading.cluster,
         mark_of(reading),
         verdict_said(reading),
         told,
         rule_hint(told.get("rule")),
-        COORDINATION.get(coordination, coordination),
+        coordination_said(reading),
         words(told, "standby_managers"),
         draw(told, narrow=False),
         draw(told, narrow=True),
@@ -150,6 +149,12 @@ def cluster_view(reading: Reading) -> ClusterView:
         ago(reading.age),
         (*reading.warnings, *([_BEFORE] if unseen(reading) else [])),
     )
+
+
+def coordination_said(reading: Reading) -> str:
+    """How coordination is; that it answered once says nothing about now."""
+    told = word(reading.document or {}, "coordination")
+    return "not known" if told == "ok" and not reading.fresh else COORDINATION.get(told, told)
 
 
 def left_behind(operation: Document) -> Iterator[str]:

@@ -110,6 +110,7 @@ def test_what_this_host_kept_is_shown_while_zookeeper_is_away(ground: Ground) ->
     told = plain(ground.text())
     assert "coordination is away: what is shown is what this host saw last" in told
     assert "db1" in told
+    assert "coordination not known" in told, "that it answered then is no news"
     assert "coordination is away" in plain(ground.text("/operations", 503))
 
 

@@ -84,7 +84,10 @@ def stop_guard(call: Call) -> dict[str, Any]:
 
 
 def hold_unit(call: Call) -> dict[str, Any]:
-    """Mask a systemd unit until the next boot, so that nothing starts it."""
+    """Mask a systemd unit until the next boot, so that nothing starts it; Fault where that does not count.
+
+    What is in /etc/systemd/system stands over a mask that lasts until the next boot, and systemctl says nothing of it.
+    """
     _check_uuid(call)
     unit = call.args["unit"]
     if not os.path.isdir("/run/systemd/system"):
@@ -92,6 +95,9 @@ def hold_unit(call: Call) -> dict[str, Any]:
     if not unit.startswith(_DATABASE_UNITS) and not _runs_in(unit, call.args["datadir"]):
         raise Fault(DOOR, f"unit {unit} is not that of the mysqld on this data directory", call.args["datadir"])
     _systemctl("mask", "--runtime", unit)
+    if _shown(unit, "LoadState") != "masked":
+        _systemctl("unmask", "--runtime", unit)
+        raise Fault(DOOR, f"unit {unit} cannot be masked", "its file in /etc/systemd/system stands over the mask")
     return {"masked": unit}
 
 
@@ -100,6 +106,17 @@ def release_unit(call: Call) -> dict[str, Any]:
     _check_uuid(call)
     _systemctl("unmask", "--runtime", call.args["unit"])
     return {"unmasked": call.args["unit"]}
+
+
+def restart_unit(call: Call) -> dict[str, Any]:
+    """Start a unit that has failed and that systemd was told to restart: what the hold has kept it from."""
+    _check_uuid(call)
+    unit = call.args["unit"]
+    wanted = _shown(unit, "ActiveState") == "failed" and _shown(unit, "Restart") not in {"", "no"}
+    if wanted:
+        _systemctl("reset-failed", unit)  # it may have failed too often for another start
+        _systemctl("start", "--no-block", unit)
+    return {"started": wanted}
 
 
 def keep(call: Call) -> dict[str, Any]:
@@ -252,7 +269,11 @@ def _runs_in(unit: str, datadir: str) -> bool:
     return False
 
 
-def _systemctl(*words: str) -> None:
+def _shown(unit: str, name: str) -> str:
+    return _systemctl("show", "--value", "-p", name, unit).strip()
+
+
+def _systemctl(*words: str) -> str:
     command, nothing = ["systemctl", *words], subprocess.DEVNULL
     try:
         done = subprocess.run(command, check=False, capture_output=True, timeout=_SYSTEMCTL_TIME, stdin=nothing)
@@ -260,6 +281,7 @@ def _systemctl(*words: str) -> None:
         raise Fault(TIMEOUT, f"systemctl {' '.join(words)} was not done within {_SYSTEMCTL_TIME:g} s") from error
     if done.returncode:
         raise Fault(DOOR, f"systemctl {' '.join(words)} failed", done.stderr.decode("utf-8", "replace")[:500])
+    return done.stdout.decode("utf-8", "replace")
 
 
 OPS = {
@@ -272,6 +294,7 @@ OPS = {
     ),
     "hold_unit": Op(hold_unit, {**_DATADIR, "unit": Field(fields.unit)}),
     "release_unit": Op(release_unit, {**_DATADIR, "unit": Field(fields.unit)}),
+    "restart_unit": Op(restart_unit, {**_DATADIR, "unit": Field(fields.unit)}),
     "keep": Op(keep, {**_LOGS, "operation": Field(fields.operation), **keeping.LIMITS}),
     "let_go": Op(let_go, {**_LOGS, "name": Field(fields.links)}),
     "set_aside": Op(set_aside, {**_LOGS, "name": Field(fields.links)}),

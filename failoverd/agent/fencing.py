@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _NOTHING_KEPT = {"files": 0, "bytes": 0}
 _SETTLE = 0.05
+_MASK = "systemd:"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def fence(home: Home, doorway: Doorway, order: Order, deadline: Deadline) -> dic
         "datadir": datadir,
         "server_uuid": order.uuid,
         "hold": order.hold,
+        "unit": order.hold.partition(":")[2],
         "operation": order.operation,
         "epoch": order.epoch,
         "since": round(time.time(), 3),
@@ -68,6 +70,7 @@ def fence(home: Home, doorway: Doorway, order: Order, deadline: Deadline) -> dic
     lived = _living(doorway, datadir, inner)
     held = _hold(doorway, mark, mark_path, inner)
     mark["guard"] = held.get("pid", mark["guard"])
+    mark["hold"] = held["how"]
     home.save(mark_path, mark)
     killed = _kill(doorway, datadir, order.uuid, inner)
     address = drop_address(doorway, mark, inner)
@@ -107,21 +110,25 @@ def _keep(doorway: Doorway, order: Order, deadline: Deadline) -> dict[str, Any]:
 
 
 def _hold(doorway: Doorway, mark: dict[str, Any], mark_path: str, deadline: Deadline) -> dict[str, Any]:
-    """Keep mysqld from coming back; {"how", "ok", "problem"} and the guard's "pid"."""
-    how = str(mark["hold"])
+    """Keep mysqld from coming back; {"how", "ok", "problem"} and the guard's "pid". The guard stands in for a mask that
+    does not count.
+    """
+    how, problem = str(mark["hold"]), ""
     target = {"datadir": mark["datadir"], "server_uuid": mark["server_uuid"]}
-    answer: dict[str, Any] = {"how": how, "ok": True, "problem": ""}
     try:
-        if how.startswith("systemd:"):
-            doorway.call("hold_unit", {**target, "unit": how.partition(":")[2]}, deadline)
-        elif how == "guard":
-            pid = mark["guard"]
-            if not guard.is_running(pid, mark_path):
-                pid = doorway.call("start_guard", {**target, "mark": mark_path}, deadline)["pid"]
-            answer["pid"] = pid
+        if how.startswith(_MASK):
+            try:
+                doorway.call("hold_unit", {**target, "unit": mark["unit"]}, deadline)
+            except (Fault, OSError) as error:
+                how, problem = "guard", str(error)
+        if how != "guard":
+            return {"how": how, "ok": True, "problem": problem}
+        pid = mark["guard"]
+        if not guard.is_running(pid, mark_path):
+            pid = doorway.call("start_guard", {**target, "mark": mark_path}, deadline)["pid"]
     except (Fault, OSError) as error:
-        answer.update(ok=False, problem=str(error))
-    return answer
+        return {"how": how, "ok": False, "problem": f"{problem}; {error}" if problem else str(error)}
+    return {"how": how, "ok": True, "problem": problem, "pid": pid}
 
 
 def _kill(doorway: Doorway, datadir: str, uuid: str, deadline: Deadline) -> dict[str, Any]:
@@ -156,6 +163,7 @@ def _left(doorway: Doorway, datadir: str, pending: list[int], deadline: Deadline
 def release(home: Home, doorway: Doorway, cluster: str, server: str, epoch: int, deadline: Deadline) -> dict[str, Any]:
     """Let a fenced server come back: mask or guard away, mark away; {"released": whether there was a mark}.
 
+    Where systemd would have started its unit again, had it not been held, it is started: "started" tells of that.
     Fault STALE_EPOCH when the mark is of a higher epoch.
     """
     path = home.mark_path(cluster, server)
@@ -164,9 +172,9 @@ def release(home: Home, doorway: Doorway, cluster: str, server: str, epoch: int,
         return {"released": False}
     if epoch < int(mark.get("epoch", 0)):
         raise Fault(STALE_EPOCH, f"epoch {epoch} is over", f"server {server} was fenced in epoch {mark['epoch']}")
-    how = str(mark["hold"])
-    if how.startswith("systemd:"):
-        target = {"datadir": mark["datadir"], "server_uuid": mark["server_uuid"], "unit": how.partition(":")[2]}
+    unit = mark.get("unit", str(mark["hold"]).partition(":")[2])
+    target = {"datadir": mark["datadir"], "server_uuid": mark["server_uuid"], "unit": unit}
+    if str(mark["hold"]).startswith(_MASK):
         doorway.call("release_unit", target, deadline)
     os.unlink(path)
     sync_folder(home.state)
@@ -175,7 +183,7 @@ def release(home: Home, doorway: Doorway, cluster: str, server: str, epoch: int,
         args = {"pid": pid, "mark": path, "datadir": mark["datadir"]}
         if not doorway.call("stop_guard", args, deadline)["ended"]:
             raise Fault(DOOR, "the guard did not end", f"process {pid}")
-    return {"released": True}
+    return {"released": True, **(doorway.call("restart_unit", target, deadline) if unit else {})}
 
 
 def resume_guards(home: Home, doorway: Doorway) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.acceptance.rehearsal import eventually
 
 PATIENCE = 60.0
+TARGET = "systemd.unit=basic.target"
 DEBIAN = Path(os.environ.get("FAILOVERD_CACHE", "/var/cache/failoverd")) / "debian"
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
 # The network is its own and has nothing but itself; no entry is made with this machine's own service manager.
@@ -30,11 +31,15 @@ class Machine:
         self.root = root
         self._init = init
 
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """What stands before a command that runs in there."""
+        return ("nsenter", "-t", str(self._init), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w")
+
     def run(self, *words: str, check: bool = True, deadline: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """A command in there; an AssertionError with all it said where it failed and `check` is set."""
-        inside = ("nsenter", "-t", str(self._init), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", *words)
         done = subprocess.run(
-            inside,
+            (*self.inside, *words),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -65,8 +70,10 @@ class Machine:
 
 
 @contextmanager
-def booted() -> Iterator[Machine]:
-    """A machine that has booted; everything of it is taken away at the end."""
+def booted(*shared: Path) -> Iterator[Machine]:
+    """A machine that has booted; everything of it is taken away at the end. It sees the `shared` folders of this one,
+    and cannot write there.
+    """
     folder = Path(tempfile.mkdtemp(prefix="failoverd-debian-", dir="/dev/shm"))
     root = folder / "root"
     for name in ("up", "work", "root"):
@@ -77,7 +84,7 @@ def booted() -> Iterator[Machine]:
         with (folder / "console").open("wb") as console:
             name = f"--machine=fo{os.getpid()}-{folder.name[-8:].replace('_', 'x')}"
             process = subprocess.Popen(
-                (*_NSPAWN, name, "-D", str(root), "--", "systemd.unit=basic.target"),
+                (*_NSPAWN, *(f"--bind-ro={folder}" for folder in shared), name, "-D", str(root), "--", TARGET),
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
             )  # fmt: skip
         try:

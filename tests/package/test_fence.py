@@ -1,0 +1,117 @@
+"""The fence of a mysqld that is a unit of a systemd that really booted: held, and let go again."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.agent_process import AgentProcess
+from tests.acceptance.real_mysqld import SID_FOLDER, RealMysqld, mysqld_command
+from tests.acceptance.rehearsal import eventually
+from tests.package.conftest import package
+from tests.package.machine import Machine, booted
+
+pytestmark = pytest.mark.timeout(600)  # the first one builds the packages
+UNIT = "mysql.service"
+# Where packages put units, and where people do: nothing that lasts until the next boot stands over the second.
+PLACES = ("/lib/systemd/system", "/etc/systemd/system")
+SEVERAL_RESTARTS = 3.0
+DATA = "/var/lib/mysql"
+OPTIONS = (
+    f"--datadir={DATA}", f"--socket={DATA}/s.sock", "--mysqlx=OFF", "--super-read-only=ON", "--secure-file-priv=",
+    "--innodb-use-native-aio=OFF", "--innodb-buffer-pool-size=32M",
+)  # fmt: skip
+SERVICE = """\
+[Service]
+User=mysql
+ExecStart={command}
+Restart={restart}
+"""
+
+
+UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+FACTS = {
+    "server": "db1", "datadir": DATA, "server_uuid": UUID, "log_bin_basename": f"{DATA}/binlog",
+    "log_bin_index": f"{DATA}/binlog.index", "relay_log_basename": f"{DATA}/relay",
+    "relay_log_index": f"{DATA}/relay.index", "log_error": "stderr", "port": 3306, "pid_file": f"{DATA}/pid",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def host(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A host with a mysqld under systemd and the agent's package."""
+    with booted(SID_FOLDER) as machine:
+        machine.run("useradd", "--system", "--user-group", "mysql")
+        machine.install(package(packages, "failoverd-agent"))
+        template = RealMysqld(tmp_path_factory.mktemp("template"), 1)
+        template.initialise()
+        shutil.copytree(template.datadir, machine.root / DATA.lstrip("/"))
+        (machine.root / DATA.lstrip("/") / "auto.cnf").write_text(f"[auto]\nserver-uuid={UUID}\n", encoding="utf-8")
+        machine.run("chown", "-R", "mysql:", DATA)
+        yield machine
+
+
+@pytest.fixture
+def agent(host: Machine) -> Iterator[AgentProcess]:
+    """The agent as its account runs it."""
+    folder = Path("/var/lib/failoverd-agent")
+    become = (*host.inside, "runuser", "-u", "failoverd-agent", "--")
+    one = AgentProcess(folder / "failoverd-agent.pyz", folder, become)
+    yield one
+    one.close()
+
+
+def starts(host: Machine) -> int:
+    """How often its mysqld has taken connections."""
+    return host.say("journalctl", "--no-pager", "-o", "cat", "-u", UNIT).count("ready for connections")
+
+
+def started(host: Machine, place: str, restart: str) -> None:
+    """Let its mysqld run as a unit of this place."""
+    before = starts(host)
+    for other in PLACES:
+        (host.root / other.lstrip("/") / UNIT).unlink(missing_ok=True)
+    command = " ".join((*mysqld_command(), *OPTIONS))
+    host.write(f"{place}/{UNIT}", SERVICE.format(command=command, restart=restart))
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "restart", UNIT)
+    eventually(lambda: starts(host), lambda now: now > before, "a mysqld that takes connections")
+
+
+def fenced(agent: AgentProcess) -> dict[str, Any]:
+    agent.call("remember", FACTS)
+    order = {"server": "db1", "server_uuid": UUID, "operation": "op-1", "hold": f"systemd:{UNIT}"}
+    return agent.call("fence", order, epoch=1)
+
+
+@pytest.mark.parametrize(
+    ("place", "held"), [(PLACES[0], f"systemd:{UNIT}"), (PLACES[1], "guard")], ids=["mask", "guard"]
+)
+def test_a_unit_that_systemd_would_restart_stays_down_until_it_is_let_go(
+    host: Machine, agent: AgentProcess, place: str, held: str
+) -> None:
+    started(host, place, "on-failure")
+    before, proof = starts(host), fenced(agent)
+    assert (proof["proven"], proof["hold"]["how"], proof["hold"]["ok"]) == (True, held, True), proof
+    assert len(proof["killed"]) == 1
+    host.run("systemctl", "start", UNIT, check=False)  # by a person who does not know of it
+    time.sleep(SEVERAL_RESTARTS)
+    assert starts(host) == before
+    released = agent.call("release", {"server": "db1"}, epoch=1)
+    assert released["released"], released
+    eventually(lambda: starts(host), lambda now: now > before, "the mysqld that was let go")
+
+
+def test_a_unit_that_nobody_restarts_stays_down_when_it_is_let_go(host: Machine, agent: AgentProcess) -> None:
+    started(host, PLACES[0], "no")
+    before = starts(host)
+    assert fenced(agent)["proven"]
+    assert agent.call("release", {"server": "db1"}, epoch=1)["started"] is False
+    assert starts(host) == before
+    host.run("systemctl", "start", UNIT)
+    eventually(lambda: starts(host), lambda now: now > before, "the mysqld that a person starts")

@@ -122,7 +122,7 @@ def returning(s: Situation, comings: Comings, rows: tuple[Reason, ...] = REASONS
         if spec.maintenance or spec.name == primary.name:
             continue
         if state is None:
-            found += halves(s, spec.name, primary)
+            found += silent(s, spec.name, primary)
             continue
         row = next((row for row in rows if row.holds(s, comings, state)), None)
         if row is not None:
@@ -131,10 +131,14 @@ def returning(s: Situation, comings: Comings, rows: tuple[Reason, ...] = REASONS
     return tuple(found)
 
 
-def halves(s: Situation, name: str, primary: ServerState) -> list[Return]:
-    """A server that holds half of a copy, if this is one."""
-    missed = s.snapshot.missed(name)
-    return [Return(name, primary.name, missed.text)] if missed.why is Why.CLONING else []
+def silent(s: Situation, name: str, primary: ServerState) -> list[Return]:
+    """One that does not answer as a member: half of a copy, or dead and still held by the fence that killed it."""
+    missed, facts = s.snapshot.missed(name), held(s, name)
+    if missed.why is Why.CLONING:
+        return [Return(name, primary.name, missed.text)]
+    if facts is None or facts.alive:  # what still runs, or dies in the kernel, is not let go by itself
+        return []
+    return [Return(name, primary.name, f"a fence holds {name}, and {primary.name} is the primary now")]
 
 
 def source_for(s: Situation, state: ServerState) -> str:
@@ -162,12 +166,12 @@ def impossible(s: Situation) -> str:
     return "" if serving(s) else f"{s.recorded.name or 'the primary'} does not take writes"
 
 
-def held(s: Situation) -> HostFacts | None:
-    """What the agent says of the server of the request, where a fence holds it and it does not answer.
+def held(s: Situation, name: str = "") -> HostFacts | None:
+    """What the agent says of a server, by default that of the request, where a fence holds it and it does not answer.
 
     A supervisor may start mysqld again and again: the guard ends each, and one may be there when the agent looks.
     """
-    name = s.request.to if s.request is not None else ""
+    name = name or (s.request.to if s.request is not None else "")
     facts = s.snapshot.facts(name)
     if facts is None or facts.fenced_epoch is None or s.snapshot.state(name) is not None:
         return None

@@ -120,6 +120,8 @@ def operate(world: World, memory: Memory, occasion: Occasion, kind: Kind, reques
     finally:
         memory.progress = ""
         hands.conduct.close()
+        if kind is Kind.REJOIN:  # whom we let go is not held any more, by what its agent says
+            memory.heartbeat.ask_soon()
 
 
 def attend(world: World, memory: Memory, conduct: Conduct) -> None:

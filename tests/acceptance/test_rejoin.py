@@ -107,10 +107,28 @@ def test_an_old_primary_that_nobody_could_fence_is_closed_when_it_is_back(lab: L
 
 
 @supervisor
-def test_a_killed_primary_stays_held_until_a_person_lets_it_go_and_is_attached_when_it_is_up(
-    lab: LabFactory, supervised: bool
-) -> None:
+def test_a_killed_primary_is_let_go_and_attached_when_it_is_up(lab: LabFactory, supervised: bool) -> None:
     with rehearsal(prepared(lab, supervised=supervised)) as play:
+        play.begin()
+        play.kill_primary()
+        elect = str(play.ended()["new_primary"])
+        (other,) = set(play.replicas()) - {elect}
+        play.go_on()
+        eventually(lambda: ("rejoin", "done") in operations(play), bool, "the end of the hold")
+        if not supervised:
+            play.lab.start_mysqld("db1")
+        eventually(lambda: answers(play, "db1"), bool, "an answer of db1")
+        begun = time.monotonic()
+        attached(play, "db1", elect)
+        print(f"attached {time.monotonic() - begun:.1f} s after it answered")
+        eventually(lambda: operations(play)[:2], lambda o: o == [("rejoin", "done")] * 2, "both operations")
+        play.settled(elect, (other, "db1"))
+
+
+def test_with_rejoin_off_a_killed_primary_stays_held_until_a_person_lets_it_go(lab: LabFactory) -> None:
+    one = prepared(lab, supervised=True)
+    one.configure({"clusters": {"shop": {"rejoin": "off"}}})
+    with rehearsal(one) as play:
         play.begin()
         play.kill_primary()
         elect = str(play.ended()["new_primary"])
@@ -119,13 +137,9 @@ def test_a_killed_primary_stays_held_until_a_person_lets_it_go_and_is_attached_w
         code, let_go, said = play.command("rejoin", "shop", "db1", "--yes")
         assert (code, let_go["outcome"]) == (0, "done"), said
         assert [step["title"] for step in let_go["steps"]] == ["release the hold on db1"]
-        if not supervised:
-            play.lab.start_mysqld("db1")
         eventually(lambda: answers(play, "db1"), bool, "an answer of db1")
-        begun = time.monotonic()
-        attached(play, "db1", elect)
-        print(f"attached {time.monotonic() - begun:.1f} s after it answered")
-        eventually(lambda: operations(play)[0], lambda o: o == ("rejoin", "done"), "the operation")
+        code, _, said = play.command("rejoin", "shop", "db1", "--yes")
+        assert code == 0, said
         play.settled(elect, (other, "db1"))
 
 

@@ -147,7 +147,7 @@ class SimAgents:
         return HostFacts(
             server, mysqld.alive, pids, state, mysqld.uuid, self._clock.now(),
             fenced_epoch=host.fenced, disk_free=1 << 30, highest_epoch=host.epoch, version="simulated",
-            addresses=frozenset(host.addresses),
+            addresses=frozenset(host.addresses), starts_closed=True,
         )  # fmt: skip
 
     def probe(self, cluster: str, origin: str, target: str, timeout: float) -> ProbeReport | None:

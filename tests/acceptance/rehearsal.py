@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import pytest
 
 from failoverd.drivers.mysql.local import query_with_names
-from failoverd.lab import Lab, keeping
+from failoverd.lab import Lab, keeping, writer
 from failoverd.lab.compare import compare
 from failoverd.lab.managers import Managers
 from failoverd.lab.writer import TABLE, Account, Writer, writer_for
@@ -111,10 +111,10 @@ def prepared(lab: Callable[..., Lab], *, supervised: bool, never: str = "", **op
 class Rehearsal:
     """One cluster under managers, with a client that writes."""
 
-    def __init__(self, lab: Lab, at: str = "") -> None:
+    def __init__(self, lab: Lab, at: str = "", patience: float = writer.PATIENCE) -> None:
         self.lab = lab
         self.managers = Managers(lab, at)
-        self.writer: Writer = writer_for(lab)
+        self.writer: Writer = writer_for(lab, patience=patience)
         self.primary = lab.servers[0]
 
     def begin(self, names: tuple[str, ...] = MANAGERS) -> Mapping[str, Any]:
@@ -178,8 +178,14 @@ class Rehearsal:
 
     def operations(self) -> list[Mapping[str, Any]]:
         """The journal, newest first."""
-        answer = self.managers.command("ops", "list", "--json")
-        found: list[Mapping[str, Any]] = json.loads(answer.stdout)["operations"]
+
+        def read() -> Mapping[str, Any]:
+            return dict(json.loads(self.managers.command("ops", "list", "--json").stdout))
+
+        told = eventually(
+            read, lambda one: "operations" in one, "the journal, which a busy machine may not give in time"
+        )
+        found: list[Mapping[str, Any]] = told["operations"]
         return found
 
     def shown(self, operation: str) -> Mapping[str, Any]:
@@ -285,9 +291,9 @@ def ends_of(shown: Mapping[str, Any]) -> dict[str, tuple[bool, str | None]]:
 
 
 @contextmanager
-def rehearsal(lab: Lab, at: str = "") -> Iterator[Rehearsal]:
-    """A rehearsal in this lab; the client and all managers end with it."""
-    one = Rehearsal(lab, at)
+def rehearsal(lab: Lab, at: str = "", patience: float = writer.PATIENCE) -> Iterator[Rehearsal]:
+    """A rehearsal in this lab; the client and all managers end with it. `patience` is the client's with one row."""
+    one = Rehearsal(lab, at, patience)
     try:
         yield one
     finally:

@@ -36,7 +36,7 @@ def listed(play: Rehearsal, name: str) -> dict[str, str]:
 
 
 def test_servers_come_and_go_and_a_broken_file_changes_nothing(lab: LabFactory) -> None:
-    with rehearsal(lab()) as play:
+    with rehearsal(lab(), patience=5.0) as play:  # a busy machine may be slow with a row; nobody may be closed or moved
         status = play.begin()
         errors = dict(play.writer.account.errors)
         two = [server_entry(host) for host in play.lab.layout.servers[:2]]

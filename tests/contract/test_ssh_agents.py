@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from failoverd.drivers.ssh.agent_client import AgentChannel
 from failoverd.drivers.ssh.agents import SshAgents
 from failoverd.drivers.ssh.connection import SshAccess
+from failoverd.drivers.ssh.copying import copied_out
 from failoverd.drivers.tasks import ThreadTasks
 from failoverd.gtid import GtidSet
 from failoverd.model.errors import AgentError
@@ -122,6 +125,30 @@ def test_channels_of_long_transfers_open_during_the_first_short_one(
     rest = replace(wanted, missing=wanted.missing - laid.gtids)
     assert agents.transfer("shop", "db2", rest, unheard, Lot(0, aside=True)).gtids == rest.missing
     assert line._others == opened
+
+
+def test_exports_of_one_host_and_a_transfer_do_not_end_each_other(
+    make: Callable[..., SshAgents], db1: PretendedMysqld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents = make()
+    agents.remember("shop", db1.state())
+    wanted = agents.scan("shop", "db1", LogKind.BINARY, GtidSet(), 30.0).missing
+    used: list[AgentChannel] = []
+    found: list[bytes] = []
+
+    def copied(channel: AgentChannel, *rest: Any) -> tuple[str, ...]:
+        """While the first one is under way, another one begins and ends, and so does a splice."""
+        used.append(channel)
+        if len(used) == 1:
+            agents.copy_out("shop", "db1", wanted, lambda _, piece: found.append(piece))
+            agents.clean_spliced("shop", "db1", FakeLease(4))
+        return copied_out(channel, *rest)
+
+    monkeypatch.setattr("failoverd.drivers.ssh.agents.copied_out", copied)
+    agents.copy_out("shop", "db1", wanted, lambda _, piece: found.append(piece))
+    half = len(found) // 2
+    assert found[:half] == found[half:] != []
+    assert not any(channel.alive for channel in used), "both are ended with their export"
 
 
 def test_from_so_many_hosts_on_only_the_primarys_channel_is_kept_and_the_others_open_on_suspicion(

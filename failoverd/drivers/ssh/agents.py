@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -43,6 +44,7 @@ MANY = 50  # hosts: from here on only those of primaries have a channel that is 
 # links hold room that a purge there was to give back; relay logs are purged as soon as they are executed.
 MOST_KEPT = {LogKind.BINARY: (8, 8 << 30), LogKind.RELAY: (256, 64 << 30)}
 _PROBE_SHARE = 0.8  # of the time we have; the rest is for the way there and back, so that "hung" is still heard
+GIVE, TAKE = "give", "take"  # the channels of transfers
 _OWN_CHANNEL_OVER = 16 * 1024 * 1024  # bytes: a longer transfer would keep quick questions waiting on the warm channel
 
 
@@ -65,7 +67,7 @@ class SshAgents:
         self._accesses: Mapping[tuple[str, str], AgentAccess] = {}
         self._lines: Mapping[tuple[SshAccess, str], Line] = {}
         self._primaries: dict[str, str | None] = {}
-        self._settling = threading.Lock()
+        self._settling, self._exports = threading.Lock(), itertools.count()
         self._sha256, self._tasks, self._tender = sha256, tasks, Tender(tasks)
         self.configure(accesses)
 
@@ -241,9 +243,9 @@ class SshAgents:
         idle = taker.salvage_timeout
         own = min(wanted.size, lot.most or wanted.size) > _OWN_CHANNEL_OVER
         same = self._line(giver) is self._line(taker)  # one channel would wait for itself
-        source, sink = self._channel(giver, own, "give"), self._channel(taker, own or same, "take")
+        source, sink = self._channel(giver, own, GIVE), self._channel(taker, own or same, TAKE)
         if not own and wanted.size > _OWN_CHANNEL_OVER:
-            self._begin_to_open((giver, "give"), (taker, "take"))
+            self._begin_to_open((giver, GIVE), (taker, TAKE))
         try:
             args = {**self._named(giver), "kind": wanted.kind.value, "wanted": str(wanted.missing)}
             args |= {"max_bytes": lot.most, "kept": list(wanted.kept)}
@@ -265,12 +267,12 @@ class SshAgents:
         be read, in words. Changes nothing, so it needs no lease. Raises AgentError.
         """
         access = self._access(cluster, server)
-        channel = self._line(access).another("export", access.ssh.timeout)
+        line, purpose = self._line(access), f"export {next(self._exports)}"  # one may begin while another one runs
         try:
             args = {**self._named(access), "wanted": str(wanted)}
-            return copied_out(channel, args, cluster, access.salvage_timeout, take)
+            return copied_out(line.another(purpose, access.ssh.timeout), args, cluster, access.salvage_timeout, take)
         finally:
-            channel.close()
+            line.end_others(purpose)
 
     def bring_forward(self, cluster: str, server: str, lease: Lease) -> str:
         """Give what was laid aside the names of the splice channel; its first file."""
@@ -297,7 +299,7 @@ class SshAgents:
         """The channels that were opened for long transfers; parts of one splice share them."""
         for access in self._accesses.values():
             if access.cluster == cluster:
-                self._line(access).end_others()
+                self._line(access).end_others(GIVE, TAKE)
 
     def fence(self, cluster: str, server: str, server_uuid: str, lease: Lease, operation: str) -> FenceProof:
         """Keep logs, hold the restart, kill, prove, mark. Raises FencedOut, LockLost or AgentError."""

@@ -100,11 +100,11 @@ class Line:
                 self._others[purpose] = other
             return other
 
-    def end_others(self) -> None:
-        """Close the channels for long transfers."""
+    def end_others(self, *purposes: str) -> None:
+        """Close the channels for long transfers, or those of these purposes only."""
         with self._changed:
-            others, self._others = self._others, {}
-        for other in others.values():
+            ended = [self._others.pop(purpose, None) for purpose in purposes or tuple(self._others)]
+        for other in filter(None, ended):
             other.close()
 
     def close(self) -> None:

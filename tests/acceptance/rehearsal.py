@@ -166,7 +166,7 @@ class Rehearsal:
     def last(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """The one operation when it has ended, as listed and as shown."""
         eventually(lambda: self.logged("operation ended"), bool, "the end of an operation")
-        (found,) = eventually(self.operations, lambda o: o[0]["ended"] is not None, "a closed journal")
+        (found,) = eventually(self.operations, lambda o: bool(o) and o[0]["ended"] is not None, "a closed journal")
         return found, self.shown(found["operation"])
 
     def logged(self, event: str, *managers: str) -> list[float]:
@@ -177,7 +177,11 @@ class Rehearsal:
         return [datetime.fromisoformat(e["timestamp"]).timestamp() for e in entries if e["event"] == event]
 
     def operations(self) -> list[Mapping[str, Any]]:
-        """The journal, newest first."""
+        """The journal, newest first, without what managers do unasked to let an old primary come back."""
+        return [one for one in self.journal() if (one["kind"], one["requested_by"]["kind"]) != ("rejoin", "automatic")]
+
+    def journal(self) -> list[Mapping[str, Any]]:
+        """The whole journal, newest first."""
 
         def read() -> Mapping[str, Any]:
             return dict(json.loads(self.managers.command("ops", "list", "--json").stdout))
@@ -201,7 +205,7 @@ class Rehearsal:
         assert writable(self.lab) == (elect,)
         served = [server for server, _ in groupby(account.acks, key=lambda ack: ack.server)]
         assert len(served) == len(set(served)), f"rows were taken by turns: {served}"
-        shown = [self.shown(listed["operation"]) for listed in self.operations()]
+        shown = [self.shown(listed["operation"]) for listed in self.journal()]
         troubled = [step for one in shown for step in one["steps"] if step["outcome"] == "failed"]
         follows(self.lab, elect, attached, troubled)
         for server in (elect, *attached):
@@ -218,7 +222,7 @@ class Rehearsal:
     def quiet(self, turns: int = 3) -> None:
         """No operation was begun, and the first primary alone takes writes while managers look again and again."""
         for _ in range(turns):
-            assert self.operations() == []
+            assert self.journal() == []
             self.go_on(40)
         assert writable(self.lab) == (self.primary,)
 

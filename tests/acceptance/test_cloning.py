@@ -46,7 +46,7 @@ def lacking(play: Rehearsal) -> dict[str, set[str]]:
 
 def titles(play: Rehearsal) -> list[str]:
     """The steps of the newest operation."""
-    return [step["title"] for step in play.shown(play.operations()[0]["operation"])["steps"]]
+    return [step["title"] for step in play.shown(play.journal()[0]["operation"])["steps"]]
 
 
 @supervisor
@@ -141,6 +141,6 @@ def test_the_policy_clones_an_old_primary_with_a_lost_tail(lab: LabFactory) -> N
         play.lab.fault.link("db1", up=True)
         eventually(lambda: operations(play)[0], lambda o: o == ("rejoin", "done"), "the clone")
         attached(play, "db1", elect)
-        titles = [step["title"] for one in play.operations() for step in play.shown(one["operation"])["steps"]]
+        titles = [step["title"] for one in play.journal() for step in play.shown(one["operation"])["steps"]]
         assert any(title.startswith("overwrite db1 with the data of") for title in titles)
         assert any(title.startswith("keep") and "only db1 has" in title for title in titles)

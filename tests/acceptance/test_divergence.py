@@ -186,7 +186,7 @@ def test_the_lost_tail_of_an_old_primary_is_kept_row_by_row_when_it_is_back(lab:
 
 def kept_by(play: Rehearsal) -> dict[str, Any]:
     """The rejoin that has kept what diverged, when it has ended."""
-    for one in play.operations():
+    for one in play.journal():
         shown = play.shown(one["operation"]) if one["kind"] == "rejoin" else {"steps": ()}
         if any(step["title"].startswith("keep") and step["outcome"] == "done" for step in shown["steps"]):
             return dict(shown)

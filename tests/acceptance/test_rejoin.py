@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def operations(play: Rehearsal) -> list[tuple[str, str]]:
-    return [(o["kind"], o["outcome"]) for o in play.operations()]
+    return [(o["kind"], o["outcome"]) for o in play.journal()]
 
 
 def attached(play: Rehearsal, server: str, source: str) -> dict[str, object]:

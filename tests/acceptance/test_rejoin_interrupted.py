@@ -86,8 +86,8 @@ def attached_by_the_next(rounds: Interrupted) -> None:
     rounds.standby = "mgr2"
     follows(play.lab, "db1", ("db3",))
     kinds = eventually(
-        lambda: [(one["kind"], one["outcome"]) for one in play.operations()], lambda o: o[0][1] == "done", "its end"
+        lambda: [(one["kind"], one["outcome"]) for one in play.journal()], lambda o: o[0][1] == "done", "its end"
     )
     assert [kind for kind, _ in kinds] == ["rejoin", "rejoin"], "one was given up, the other has done it"
-    steps = {step["title"]: step["outcome"] for step in play.shown(play.operations()[0]["operation"])["steps"]}
+    steps = {step["title"]: step["outcome"] for step in play.shown(play.journal()[0]["operation"])["steps"]}
     assert steps["prove that db3 has what db1 had"] == "done"

@@ -30,7 +30,7 @@ def test_a_no_holds_a_failover_back_and_nothing_else_does(lab: LabFactory) -> No
     stand(folder, "on-promoted/10-hangs", "echo begun; sleep 1000 & wait")
     stand(folder, "on-promoted/20-fails", "echo nobody is home >&2; exit 3")
     stand(folder, "on-success/10-tells", f"cat > {heard}; env | grep ^FAILOVERD_ >> {heard}")
-    changes: dict[str, object] = {"hooks_dir": str(folder), "hooks_timeout": "2s"}
+    changes: dict[str, object] = {"hooks_dir": str(folder), "hooks_timeout": "2s", "rejoin": "off"}
     one.configure({"clusters": {"shop": changes}})
     with rehearsal(one) as play:
         play.begin()

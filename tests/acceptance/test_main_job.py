@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from failoverd.lab import Lab, keeping
 from failoverd.lab.demo import parse
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import (
     NOTHING_LOST,
+    PATIENCE,
     ends_of,
     eventually,
     executed,
+    follows,
     inside,
     prepared,
     rehearsal,
@@ -19,12 +18,6 @@ from tests.acceptance.rehearsal import (
     supervisor,
     writable,
 )
-
-
-def starts(lab: Lab, server: str) -> int:
-    """How often that server's mysqld was started."""
-    services: Any = keeping.ask(lab.hosts[server], "status")["services"]
-    return int(services["mysqld"]["starts"])
 
 
 @supervisor
@@ -46,8 +39,13 @@ def test_the_primary_is_killed(lab: LabFactory, supervised: bool) -> None:
         assert parse(shown["detected"]) >= killed_at - 0.001
         assert {ack.server for ack in account.acks if ack.at > parse(shown["writable"])} == {elect}
         if supervised:
-            eventually(lambda: starts(play.lab, "db1"), lambda n: n > 2, "attempts of the supervisor")
-            assert writable(play.lab) == (elect,), "the fence holds"
+            play.managers.wait_for(
+                "db1 as a replica",
+                lambda told: ("db1", elect) in {(one["name"], one["source"]) for one in told["servers"]},
+                PATIENCE,
+            )
+            follows(play.lab, elect, ("db1",))
+            assert writable(play.lab) == (elect,), "who comes back is closed"
 
 
 @supervisor

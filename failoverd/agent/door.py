@@ -21,6 +21,8 @@ from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault, why_not
 from failoverd.agent.fields import REQUIRED, Field
 
 _SYSTEMCTL_TIME = 5.0
+# With these a unit is started again after a SIGKILL.
+_RESTARTS = frozenset({"always", "on-failure", "on-abnormal", "on-abort"})
 _DATABASE_UNITS = ("mysql", "mysqld", "mariadb", "percona")
 
 
@@ -112,7 +114,7 @@ def restart_unit(call: Call) -> dict[str, Any]:
     """Start a unit that has failed and that systemd was told to restart: what the hold has kept it from."""
     _check_uuid(call)
     unit = call.args["unit"]
-    wanted = _shown(unit, "ActiveState") == "failed" and _shown(unit, "Restart") not in {"", "no"}
+    wanted = _shown(unit, "ActiveState") == "failed" and _shown(unit, "Restart") in _RESTARTS
     if wanted:
         _systemctl("reset-failed", unit)  # it may have failed too often for another start
         _systemctl("start", "--no-block", unit)

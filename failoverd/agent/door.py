@@ -22,6 +22,7 @@ from failoverd.agent.fields import REQUIRED, Field
 
 _SYSTEMCTL_TIME = 5.0
 # With these a unit is started again after a SIGKILL.
+_SYSTEMD_RUNS = "/run/systemd/system"
 _RESTARTS = frozenset({"always", "on-failure", "on-abnormal", "on-abort"})
 _DATABASE_UNITS = ("mysql", "mysqld", "mariadb", "percona")
 
@@ -92,7 +93,7 @@ def hold_unit(call: Call) -> dict[str, Any]:
     """
     _check_uuid(call)
     unit = call.args["unit"]
-    if not os.path.isdir("/run/systemd/system"):
+    if not os.path.isdir(_SYSTEMD_RUNS):
         raise Fault(NOT_FOUND, "systemd does not run on this host", hint="use the guard to hold the restart")
     if not unit.startswith(_DATABASE_UNITS) and not _runs_in(unit, call.args["datadir"]):
         raise Fault(DOOR, f"unit {unit} is not that of the mysqld on this data directory", call.args["datadir"])
@@ -114,7 +115,8 @@ def restart_unit(call: Call) -> dict[str, Any]:
     """Start a unit that has failed and that systemd was told to restart: what the hold has kept it from."""
     _check_uuid(call)
     unit = call.args["unit"]
-    wanted = _shown(unit, "ActiveState") == "failed" and _shown(unit, "Restart") in _RESTARTS
+    runs = os.path.isdir(_SYSTEMD_RUNS)
+    wanted = runs and _shown(unit, "ActiveState") == "failed" and _shown(unit, "Restart") in _RESTARTS
     if wanted:
         _systemctl("reset-failed", unit)  # it may have failed too often for another start
         _systemctl("start", "--no-block", unit)

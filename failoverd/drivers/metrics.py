@@ -92,13 +92,13 @@ def answered_in(document: Document) -> Iterator[Sample]:
 
 
 def last(value: Callable[[Document], object]) -> Callable[[Document], Iterator[Sample]]:
-    """One number of the operation that this manager ended last; nothing before one."""
+    """One number of the newest operation of each kind that this manager ended; nothing before one."""
 
     def samples(document: Document) -> Iterator[Sample]:
-        operation = document["last_operation"]
-        found = value(operation) if operation is not None else None
-        if found is not None:
-            yield (document["name"], operation["kind"], operation["outcome"]), float(str(found))
+        for operation in document["last_operations"]:
+            found = value(operation)
+            if found is not None:
+                yield (document["name"], operation["kind"], operation["outcome"]), float(str(found))
 
     return samples
 
@@ -168,7 +168,7 @@ METRICS = (
     ),
     Metric(
         "failoverd_last_operation_timestamp_seconds",
-        "When the last operation of this manager ended.",
+        "When the newest operation of each kind that this manager ended came to its end.",
         LAST,
         last(lambda o: seconds_of(o["ended"])),
     ),

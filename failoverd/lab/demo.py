@@ -102,7 +102,7 @@ class Demo:
             return 1
         status = managers.wait_for("an end of the operation", lambda s: s["operation"] is None)
         elect = str(status["primary"])
-        operation = last_operation(managers)
+        operation = last_move(managers)
         compared = compare(lab, elect, account)
         now_writable = writable(lab)
         self.timeline(operation, killed_at)
@@ -146,9 +146,10 @@ class Demo:
         self._console.print(table)
 
 
-def last_operation(managers: Managers) -> Mapping[str, Any]:
-    """The newest operation with its steps, as `ops show` tells it."""
-    newest = json.loads(managers.command("ops", "list", "--json").stdout)["operations"][0]["operation"]
+def last_move(managers: Managers) -> Mapping[str, Any]:
+    """The newest operation that moved the primary, with its steps, as `ops show` tells it."""
+    listed = json.loads(managers.command("ops", "list", "--json").stdout)["operations"]
+    newest = next(one["operation"] for one in listed if one["kind"] in {"failover", "switchover"})
     shown: Mapping[str, Any] = json.loads(managers.command("ops", "show", newest, "--json").stdout)
     return shown
 

@@ -23,7 +23,7 @@ _LAST = frozenset({"operation", "kind", "outcome", "old_primary", "new_primary",
 class Management:
     """Who manages a cluster; `coordination` is ok, lost or local, `operation` an open one as JSON data, `traffic` the
     clients' ways where any are configured, `paces` how fast each server was seen to apply,
-    `last` the operation that this manager ended last.
+    `last` the newest operation of each kind that this manager ended.
     """
 
     epoch: int = 0
@@ -35,7 +35,7 @@ class Management:
     paused_servers: tuple[Pause, ...] = ()
     traffic: Mapping[str, object] | None = None
     paces: Mapping[str, Pace] = field(default_factory=dict)
-    last: Report | None = None
+    last: tuple[Report, ...] = ()
 
 
 def status_json(
@@ -52,7 +52,7 @@ def status_json(
         "coordination": management.coordination,
         "paused": pause_json(management.paused),
         "operation": dict(management.operation) if management.operation is not None else None,
-        "last_operation": last_json(management.last),
+        "last_operations": [last_json(report) for report in management.last],
         "traffic": management.traffic,
         "seen": time_text(wall),
         "answered_in": {name: round(took, 6) for name, took in snapshot.answered_in.items()},
@@ -84,10 +84,8 @@ def paces_told(published: Mapping[str, object]) -> Mapping[str, Pace]:
     return {str(s["name"]): Pace(s.get("apply_rate"), s.get("transaction_bytes")) for s in told}
 
 
-def last_json(last: Report | None) -> Json | None:
-    """The operation that was ended last, in short: what it was, how it ended, what it cost."""
-    if last is None:
-        return None
+def last_json(last: Report) -> Json:
+    """An operation that was ended, in short: what it was, how it ended, what it cost."""
     return {key: value for key, value in report_json(last).items() if key in _LAST}
 
 

@@ -18,7 +18,7 @@ PAUSE_MOST = 60.0
 def close(world: World, memory: Memory, occasion: Occasion, report: Report) -> None:
     """End the journal, or say why it stays open. The operation is the one that the memory names."""
     operation = memory.operation
-    memory.last_report = report
+    memory.last_reports[report.kind] = report
     memory.led = Led(since=world.eyes.clock.now())
     if report.result is not Result.DONE and report.kind in {Kind.FAILOVER, Kind.REOPEN}:
         memory.history = replace(memory.history, last_attempt_at=report.stamps.ended)

@@ -73,7 +73,7 @@ def describe(world: World, memory: Memory, snapshot: TopologySnapshot, *, active
         operation=operation_shown(memory),
         traffic=traffic_shown(world, memory),
         paces=memory.paces,
-        last=memory.last_report,
+        last=tuple(memory.last_reports.values()),
     )
     return status_json(told, memory.verdict, world.policy, management, world.eyes.clock.wall().timestamp())
 

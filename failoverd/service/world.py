@@ -12,7 +12,7 @@ from failoverd.model.flight import Flight, Unrecorded
 from failoverd.model.history import History
 from failoverd.model.host import HostSight
 from failoverd.model.pace import Pace, Track
-from failoverd.model.plans import Operation, Report
+from failoverd.model.plans import Kind, Operation, Report
 from failoverd.model.policy import ClusterPolicy
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.steps import Stage
@@ -145,7 +145,7 @@ class Memory:
         self.proven_at: float | None = None
         self.operation: Operation | None = None
         self.progress = ""
-        self.last_report: Report | None = None
+        self.last_reports: dict[Kind, Report] = {}
         self.hosts: Mapping[str, HostSight] = {}
         self.remembered: dict[str, str] = {}
         self.acks_short_since: float | None = None

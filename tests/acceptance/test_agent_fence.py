@@ -243,13 +243,14 @@ def test_a_stopped_server_is_fenced_too(supervised: Host) -> None:
     assert pid in fenced["killed"]
 
 
-def test_systemd_is_said_to_be_missing_and_nothing_is_proven(host: Host) -> None:
+def test_where_systemd_is_missing_the_guard_stands_in_and_why_is_told(host: Host) -> None:
     if Path("/run/systemd/system").exists():
         pytest.fail("this test is for a machine that systemd does not run")
     fenced = host.fence(hold="systemd:mysql.service")
-    assert not fenced["proven"]
-    assert not fenced["hold"]["ok"]
-    assert "systemd" in fenced["hold"]["problem"]
+    assert fenced["proven"]
+    assert fenced["hold"]["how"] == "guard"
+    assert "systemd does not run on this host" in fenced["hold"]["problem"]
+    assert host.agent.call("release", {"server": "db1"}, epoch=9)["started"] is False
 
 
 def test_a_stale_manager_changes_nothing(host: Host) -> None:

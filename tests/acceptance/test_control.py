@@ -198,11 +198,11 @@ def test_ctrl_c_gives_up_or_leaves_alone_and_never_leaves_half_a_switch(lab: Lab
         play.begin(("mgr1",))
         play.lab.sql("db1", PREPARED)
         with asked(play, "--on-interrupt", "abort") as first:
-            waiting(play, hopeful(play, "mgr1"), "are prepared on db1")
+            waiting(play, hopeful(play, "mgr1"), "is prepared on db1")
             code, document = first.interrupted()
         assert (code, document["outcome"]) == (3, "undone")
         with asked(play) as second:
-            waiting(play, hopeful(play, "mgr1"), "are prepared on db1")
+            waiting(play, hopeful(play, "mgr1"), "is prepared on db1")
             code, document = second.interrupted()
         assert (code, document["error"]["what"]) == (1, "detached")
         play.lab.sql("db1", "XA ROLLBACK 'x'")
@@ -213,7 +213,7 @@ def test_ctrl_c_gives_up_or_leaves_alone_and_never_leaves_half_a_switch(lab: Lab
         play.managers.stop()
         play.lab.sql("db2", PREPARED)
         with asked(play, "--revert") as third:
-            waiting(play, hopeful(play), "are prepared on db2")
+            waiting(play, hopeful(play), "is prepared on db2")
             code, document = third.interrupted()
         assert (code, document["outcome"], len(play.operations())) == (3, "undone", 3)
         play.lab.sql("db2", "XA ROLLBACK 'x'")

@@ -63,7 +63,7 @@ def _lab() -> Iterator[None]:
         assert result.exit_code == 0, result.output
         document = json.loads(result.stdout)
         assert [host["name"] for host in document["hosts"]] == ["mgr1", "db1", "db2", "app1"]
-        assert "replicas follow db1" in result.stderr, "progress goes to standard error"
+        assert "1 replica follows db1" in result.stderr, "progress goes to standard error"
         sql("db1", "CREATE TABLE app.t (id INT PRIMARY KEY AUTO_INCREMENT, note VARCHAR(200))")
         yield
     finally:

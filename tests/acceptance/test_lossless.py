@@ -58,7 +58,7 @@ def test_a_failover_keeps_semi_sync(lab: LabFactory) -> None:
         order = [
             f"let {other} acknowledge what it receives",
             f"let {other} follow {elect}",
-            f"let the commits of {elect} wait for a replica",
+            f"let the commits of {elect} wait for 1 replica",
             f"open {elect} for writes",
         ]
         assert [title for title in titles if title in order] == order
@@ -174,7 +174,7 @@ def test_a_restarted_primary_is_opened_only_when_its_commits_are_acknowledged(la
         play.go_on()
         waits_for(play.lab, "db1", 2)
         titles = [step["title"] for step in shown["steps"]]
-        assert titles.index("let the commits of db1 wait for a replica") < titles.index("open db1 for writes")
+        assert titles.index("let the commits of db1 wait for 1 replica") < titles.index("open db1 for writes")
         account = play.writer.stop()
         for server in play.replicas():
             wanted = executed(play.lab, "db1")

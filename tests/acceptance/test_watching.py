@@ -96,7 +96,7 @@ def test_a_failover_is_seen_on_the_dashboard_and_every_alert_can_be_asked(lab: L
         eventually(lambda: seen(watched, "failoverd_healthy"), lambda rows: len(rows) == 2, "both managers scraped")
         play.kill_primary()
         shown = play.ended()
-        outage = "max(failoverd_last_operation_outage_seconds)"
+        outage = 'max(failoverd_last_operation_outage_seconds{kind="failover"})'
         ((_, told),) = eventually(lambda: watched.value(outage), bool, "what it cost")
         assert abs(told - shown["outage_seconds"]) < 0.001
         writable = 'max by (server) (failoverd_server_writable{server="%s"}) == 1'

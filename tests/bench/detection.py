@@ -21,7 +21,7 @@ from rich.table import Table
 
 from failoverd.lab import Lab, Options
 from failoverd.lab.compare import writable
-from failoverd.lab.demo import last_operation, parse
+from failoverd.lab.demo import last_move, parse
 from failoverd.lab.managers import Managers
 from failoverd.lab.writer import TABLE, writer_for
 from tests.bench.main_job import MANAGERS, PATIENCE, cells, distribution, enough
@@ -67,7 +67,7 @@ def one(fault: str, number: int, *, watched: float = 0.0) -> Run:
         FAULTS[fault](lab, primary)
         enough(writer, 100)
         managers.wait_for("an end of the operation", lambda s: s["operation"] is None and s["primary"] != primary)
-        operation = last_operation(managers)
+        operation = last_move(managers)
         account = writer.stop()
         elect = str(operation["new_primary"])
         answered = next(ack.at for ack in account.acks if ack.server == elect)

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from failoverd.lab import Lab, Options
 from failoverd.lab.compare import compare, writable
-from failoverd.lab.demo import last_operation, parse
+from failoverd.lab.demo import last_move, parse
 from failoverd.lab.managers import Managers
 from failoverd.lab.writer import TABLE, Account, Writer, writer_for
 from failoverd.model.errors import FailoverdError
@@ -65,7 +65,7 @@ def one_kill(number: int) -> Kill:
         writer.start()
         killed_at = strike(lab, writer, primary)
         managers.wait_for("an end of the operation", lambda s: s["operation"] is None and s["primary"] != primary)
-        return measured(lab, writer.stop(), last_operation(managers), (killed_at, lab_up, load))
+        return measured(lab, writer.stop(), last_move(managers), (killed_at, lab_up, load))
     finally:
         writer.stop()
         managers.stop()

@@ -29,7 +29,7 @@ from failoverd.drivers.wakeups import Bell
 from failoverd.drivers.zookeeper.coordination import ZooKeeperCoordination
 from failoverd.drivers.zookeeper.settings import ZooKeeperSettings
 from failoverd.lab import Lab, Options
-from failoverd.lab.demo import last_operation
+from failoverd.lab.demo import last_move
 from failoverd.lab.managers import Managers
 from failoverd.lab.writer import TABLE, writer_for
 from failoverd.lab.zookeeper import TICK_MS
@@ -152,7 +152,7 @@ def journal_cost(stage: Stage) -> dict[str, list[float]]:
     """Seconds that each of the two awaited records between freeze and writable takes, as a failover has written them,
     by a process of its own against the lab's ZooKeeper.
     """
-    name = str(last_operation(stage.managers)["operation"])
+    name = str(last_move(stage.managers)["operation"])
     entries = json.loads(stage.managers.command("ops", "show", name, "--json").stdout)["entries"]
     bodies = {
         "fence and freeze": next(e for e in entries if e["kind"] == "intent" and e["body"]["stage"] in FREEZING),

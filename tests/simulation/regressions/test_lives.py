@@ -112,5 +112,5 @@ def test_a_seed_that_went_wrong_once_does_not_go_wrong_again(seed: str, script: 
 def test_a_lost_answer_costs_seconds_and_nobody_has_to_come(seed: int) -> None:
     life = live(replace(script_of(seed), vip=False))  # with an address it is watched for some time after its end
     assert life.settled
-    assert life.outcomes == ("done",)
+    assert set(life.outcomes) == {"done"}  # the failover, and what lets the old primary go
     assert life.seconds < 15.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from failoverd.drivers.http import HttpServer
-from failoverd.drivers.metrics import METRICS, SCORE, exposition, journal
+from failoverd.drivers.metrics import METRICS, SCORE, exposition, journal, last
 from failoverd.service.answers import responder
 from failoverd.service.board import Board
 from tests.contract.coordination_worlds import until
@@ -99,6 +99,17 @@ def test_prometheus_reads_what_the_last_operation_cost() -> None:
     assert 'failoverd_last_operation_lost_transactions{cluster="shop",kind="failover",outcome="done"} 0.0' in lines
     assert 0 <= value(lines, "failoverd_last_operation_outage_seconds") < 60
     assert value(lines, "failoverd_last_operation_timestamp_seconds") > 1_800_000_000
+
+
+def test_a_later_operation_of_another_kind_hides_no_failover() -> None:
+    operations = [
+        {"kind": "failover", "outcome": "done", "outage_seconds": 0.25, "lost": {"transactions": 3}},
+        {"kind": "rejoin", "outcome": "done", "outage_seconds": None, "lost": {"transactions": 0}},
+    ]
+    lost = last(lambda o: o["lost"]["transactions"])({"name": "shop", "last_operations": operations})
+    outage = last(lambda o: o["outage_seconds"])({"name": "shop", "last_operations": operations})
+    assert list(lost) == [(("shop", "failover", "done"), 3.0), (("shop", "rejoin", "done"), 0.0)]
+    assert list(outage) == [(("shop", "failover", "done"), 0.25)]
 
 
 def test_prometheus_reads_numbers_of_clusters_and_servers() -> None:

@@ -8,69 +8,26 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import paramiko
 
 from failoverd.agent import wire
+from failoverd.drivers.ssh.asking import NOTHING, Ask, Pending
 from failoverd.drivers.ssh.connection import SshAccess, translated
 from failoverd.drivers.ssh.reading import Turns
 from failoverd.drivers.ssh.releases import too_old
+from failoverd.drivers.ssh.sending import Sender
 from failoverd.model.errors import AgentError
 
-_PIECE = 32 * 1024  # what one SSH packet carries
 _MOST_READ = 1024 * 1024
 _AHEAD = 64  # frames of a download that may wait for its reader while others read for their answers
 _SLICE = 1.0
-_DOOR_STARTS = (
-    5.0  # before it says hello the agent starts its door, which it gives 3 s; nobody waits for this but the line
-)
+_DOOR_STARTS = 5.0  # before its hello the agent starts its door, which it gives 3 s; only the line waits for this
 _DEAD_AFTER = 1.5  # seconds without a word after a question; a busy host may well be silent for one short time-out
 _WHOLE_DAY = 86400.0
 _LONGEST_COMPLAINT = 2000
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A request: operation, arguments, and for a change the cluster and epoch under which it is made.
-
-    `patience` is after how many seconds the agent gives up by itself; None: a little before we do.
-    """
-
-    op: str
-    args: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
-    cluster: str = ""
-    epoch: int | None = None
-    patience: float | None = None
-
-
-class Pending:
-    """A request on its way: what comes for it arrives in `inbox`, raw bytes before the reply."""
-
-    def __init__(self, number: int, ask: Ask, timeout: float) -> None:
-        self.number = number
-        self.ask = ask
-        self.timeout = timeout
-        self.sent_at = time.monotonic()
-        self.abandoned = False
-        self.inbox: deque[Mapping[str, Any] | bytes | AgentError] = deque()
-
-    def next(self) -> Mapping[str, Any] | bytes:
-        """The first thing in its inbox. Raises the channel's own end."""
-        came = self.inbox.popleft()
-        if isinstance(came, AgentError):
-            raise came
-        return came
-
-    def abandon(self) -> None:
-        """What still comes for it is thrown away, until its reply."""
-        self.abandoned = True
-        self.inbox.clear()
 
 
 class AgentChannel:
@@ -95,7 +52,6 @@ class AgentChannel:
         self._silent_since: float | None = None
         self._client = client
         self._shared = shared
-        self._sending = threading.Lock()
         self._uploading = threading.Lock()
         self._downloading = threading.Lock()
         self._decoder = wire.FrameDecoder()
@@ -105,6 +61,7 @@ class AgentChannel:
         self._end: AgentError | None = None
         self._hello: Mapping[str, Any] | None = None
         self._channel = self._opened(command)
+        self._sender = Sender(self._channel)
         self._turns = Turns(self._channel, self._read, self._reads_on, on_end)
         self.hello = self._greeted()
 
@@ -139,7 +96,11 @@ class AgentChannel:
         patience = min(ask.patience or max(timeout - 0.15, timeout / 2), _WHOLE_DAY)
         request = {"id": pending.number, "op": ask.op, "args": dict(ask.args), "cluster": ask.cluster}
         request |= {"epoch": ask.epoch, "deadline": patience, "upload": uploads}
-        self._send(wire.pack_json(request), pending.sent_at + timeout)
+        try:
+            self._send(wire.pack_json(request), pending.sent_at + timeout)
+        except AgentError:
+            self._forget(pending)
+            raise
         return pending
 
     def finish(self, pending: Pending) -> Mapping[str, Any]:
@@ -164,9 +125,9 @@ class AgentChannel:
                 refusal = self._send_all(pending, frames, idle)
             except BaseException:
                 with contextlib.suppress(AgentError):
-                    self._send(wire.END_OF_UPLOAD, time.monotonic() + idle)
+                    self._end_upload(idle)
                 raise
-            self._send(wire.END_OF_UPLOAD, time.monotonic() + idle)
+            self._end_upload(idle)
             if refusal is not None:
                 return self.result_of(refusal)
             while True:
@@ -227,6 +188,13 @@ class AgentChannel:
             self._send(wire.pack(wire.RAW, data), time.monotonic() + idle)
         return None
 
+    def _end_upload(self, idle: float) -> None:
+        try:
+            self._send(wire.END_OF_UPLOAD, time.monotonic() + idle)
+        except AgentError as error:
+            self._finish(error)  # without it the agent would take what comes next for more of the same
+            raise
+
     def _opened(self, command: str) -> paramiko.Channel:
         transport = self._client.get_transport()
         if transport is None:
@@ -256,27 +224,22 @@ class AgentChannel:
         return self._hello
 
     def _send(self, data: bytes, deadline: float) -> None:
-        with self._sending:
-            try:
-                for start in range(0, len(data), _PIECE):
-                    self._send_piece(data[start : start + _PIECE], deadline)
-            except (OSError, EOFError, paramiko.SSHException) as error:
-                self._hand_out_rest()
-                failed = self._end or translated(error, self.access)
-                self._finish(failed)
-                raise failed from error
+        try:
+            sent = self._sender.send(data, deadline)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self._hand_out_rest()
+            failed = self._end or translated(error, self.access)
+            self._finish(failed)
+            raise failed from error
+        if not sent:
+            raise AgentError(f"the channel to {self.access} is stuck with something else", code="TIMEOUT")
 
-    def _send_piece(self, piece: bytes, deadline: float) -> None:
-        while piece:
-            try:
-                sent = self._channel.send(piece)
-            except TimeoutError:
-                if time.monotonic() > deadline:
-                    raise
-                continue
-            if not sent:
-                raise EOFError("the agent's input is closed")
-            piece = piece[sent:]
+    def _forget(self, pending: Pending) -> None:
+        """One that was never sent: nothing comes for it."""
+        with self._turns.news:
+            self._waiting.pop(pending.number, None)
+            if pending is self._download:
+                self._download = None
 
     def _hand_out_rest(self) -> None:
         if self._turns.ended:
@@ -368,7 +331,7 @@ class Download:
     """Bytes on their way: iterate to get them; `result` is the reply once the iteration has ended."""
 
     def __init__(self, channel: AgentChannel, ask: Ask, idle: float, progress: Callable[[int, int], None]) -> None:
-        self.result: Mapping[str, Any] = _NOTHING
+        self.result: Mapping[str, Any] = NOTHING
         self._channel = channel
         self._ask = ask
         self._idle = idle

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from failoverd.drivers.ssh.access import AgentAccess
-from failoverd.drivers.ssh.agent_client import AgentChannel, Ask
+from failoverd.drivers.ssh.agent_client import AgentChannel
 from failoverd.drivers.ssh.answers import fault_words, fence_proof, holding, host_facts, silence, verified
+from failoverd.drivers.ssh.asking import Ask
 from failoverd.drivers.ssh.connection import SshAccess
 from failoverd.drivers.ssh.copying import Take, copied_out
 from failoverd.drivers.ssh.lines import Line

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from failoverd.drivers.ssh.access import AgentAccess
-from failoverd.drivers.ssh.agent_client import AgentChannel, Ask
+from failoverd.drivers.ssh.agent_client import AgentChannel
+from failoverd.drivers.ssh.asking import Ask
 from failoverd.drivers.ssh.connection import connect
 
 _TIME = 15.0

@@ -7,8 +7,9 @@ from typing import Any
 
 from failoverd.agent.binlog.delta import DeltaReader
 from failoverd.agent.faults import Fault
-from failoverd.drivers.ssh.agent_client import AgentChannel, Ask
+from failoverd.drivers.ssh.agent_client import AgentChannel
 from failoverd.drivers.ssh.answers import fault_words
+from failoverd.drivers.ssh.asking import Ask
 from failoverd.model.errors import AgentError
 
 Take = Callable[[bool, bytes], None]  # whether a new file begins, and bytes of it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,22 @@ from failoverd.drivers.mysql.access import ReplicationAccess, ServerAccess
 from failoverd.drivers.ssh.access import Account, AgentAccess
 from failoverd.drivers.ssh.connection import SshAccess
 from failoverd.drivers.ssh.install import Order
+
+
+def mysql_accesses(config: Config) -> tuple[tuple[ServerAccess, ...], dict[str, ReplicationAccess]]:
+    """How the manager logs in to every server, and how the replicas of each cluster do."""
+    accesses = tuple(_accesses(config))
+    servers = tuple(server_access(access, config.policy(access.cluster).lossless) for access in accesses)
+    return servers, {access.cluster: replication_access(access) for access in accesses}
+
+
+def agent_accesses(config: Config) -> tuple[AgentAccess, ...]:
+    """How the agent of every server is reached."""
+    return tuple(agent_access(config, access) for access in _accesses(config))
+
+
+def _accesses(config: Config) -> Iterator[Access]:
+    return (config.access(name, server.name) for name, found in config.clusters.items() for server in found.servers)
 
 
 def server_access(access: Access, lossless: bool) -> ServerAccess:

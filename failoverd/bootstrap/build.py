@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from failoverd.bootstrap.access import agent_access, path, replication_access, server_access
+from failoverd.bootstrap.access import agent_accesses, mysql_accesses, path
+from failoverd.config.difference import until_restart
 from failoverd.config.schema import Config
 from failoverd.drivers.clock import SystemClock
 from failoverd.drivers.control import SocketRooms
@@ -61,21 +62,19 @@ class Built:
         return World(name, self.config.policy(cluster), eyes, self.coordination, log, moment, self.outside)
 
     def apply(self, config: Config, watches: Sequence[Watch]) -> tuple[str, ...]:
-        """Let changed settings of the clusters count from the next look on; what needs a restart, in words."""
-        accesses = [config.access(c, s.name) for c, found in config.clusters.items() for s in found.servers]
-        self.servers.configure(
-            tuple(server_access(access, config.policy(access.cluster).lossless) for access in accesses),
-            {access.cluster: replication_access(access) for access in accesses},
-        )
-        self.agents.configure(tuple(agent_access(config, access) for access in accesses))
-        kept = [watch for watch in watches if watch.world.cluster in config.clusters]
-        for watch in kept:
-            watch.adopt(config.policy(watch.world.cluster))
+        """Let changed settings of the clusters count from the next look on; the keys that need a restart.
+
+        Raises CoordinationError where they cannot be told to others: then nothing has changed.
+        """
+        servers, replication = mysql_accesses(config)
+        agents = agent_accesses(config)
         self.coordination.tell_settings({name: config.settings(name) for name in config.clusters})
-        wanted = {"clusters": set(config.clusters) ^ {watch.world.cluster for watch in watches}}
-        changed = [name for name, found in wanted.items() if found]
-        changed += [part for part in ("manager", "zookeeper") if getattr(config, part) != getattr(self.config, part)]
-        return tuple(changed)
+        self.servers.configure(servers, replication)
+        self.agents.configure(agents)
+        for watch in watches:
+            if watch.world.cluster in config.clusters:
+                watch.adopt(config.policy(watch.world.cluster))
+        return until_restart(self.config, config)
 
     def close(self) -> None:
         """Give every lock back and end every session."""
@@ -93,17 +92,8 @@ def build(config: Config) -> Built:
     coordination.tell_settings({name: config.settings(name) for name in config.clusters})
     if isinstance(coordination, ZooKeeperCoordination):
         coordination.keep_copies(JournalCopies(copies_folder(config), tasks, clock, warn))
-    accesses = [config.access(c, s.name) for c, found in config.clusters.items() for s in found.servers]
-    servers = MysqlServers(
-        tuple(server_access(access, config.policy(access.cluster).lossless) for access in accesses),
-        {access.cluster: replication_access(access) for access in accesses},
-        mysql_manager(config, coordination),
-        clock,
-        doorbell,
-    )
-    agents = SshAgents(
-        tuple(agent_access(config, access) for access in accesses), shipped_sha256(), clock, tasks, coordination.lease
-    )
+    servers = MysqlServers(*mysql_accesses(config), mysql_manager(config, coordination), clock, doorbell)
+    agents = SshAgents(agent_accesses(config), shipped_sha256(), clock, tasks, coordination.lease)
     archive = DivergenceFiles(config.manager.state_dir / "divergence", agents, servers.tables, clock)
     rooms = SocketRooms(config.manager.run_dir, clock, warn)
     outside = Outside(HaproxyBalancers(), ProcessHooks(hook_heard), rooms, archive)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -86,14 +87,19 @@ def _lines(facts: dict[str, object]) -> list[str]:
 @lab.command(epilog=examples("lab down", "lab down --name two", "lab down --all"))
 @_NAME
 @click.option("--all", "everything", is_flag=True, help="Every lab of this machine.")
-def down(name: str, everything: bool) -> None:
+@json_option
+@click.pass_obj
+def down(session: Session, name: str, everything: bool) -> None:
     """End a lab and leave nothing behind, also of one that is half up or half gone."""
     known = Lab.names()
     if not everything and name not in known:
         raise ConfigError("no such lab", name, f"labs on this machine: {', '.join(known) or 'none'}")
-    for one in known if everything else (name,):
+    names = known if everything else (name,)
+    for one in names:
         Lab.take_down(one)
-        click.echo(f"lab {one} is down", err=True)
+        session.say(f"lab {one} is down")
+    if session.as_json:
+        session.document({"down": list(names)})
 
 
 @lab.command(epilog=examples('lab sql db2 "SELECT @@read_only, @@gtid_executed"', 'lab sql db1 "SHOW REPLICAS" --json'))
@@ -138,9 +144,18 @@ def _on_host(command: str, act: Callable[[Lab, str], object], about: str) -> Non
     @fault.command(command, help=about, epilog=examples(f"lab fault {command} db1"))
     @_NAME
     @click.argument("host")
-    def run(name: str, host: str) -> None:
-        said = act(Lab.attach(name), host)
-        click.echo(f"{command} {host}: {'done' if said is None else said}", err=True)
+    @json_option
+    @click.pass_obj
+    def run(session: Session, name: str, host: str) -> None:
+        _done(session, name, command, host, detail=act(Lab.attach(name), host))
+
+
+def _done(session: Session, name: str, command: str, *hosts: str, detail: object = None) -> None:
+    """Say that a fault was done, to which hosts, and what came of it where that is more."""
+    said = "done" if detail is None else str(detail)
+    session.say(f"{' '.join((command, *hosts))}: {said}")
+    if session.as_json:
+        session.document({"lab": name, "fault": command, "hosts": list(hosts), "detail": said})
 
 
 _on_host("kill", lambda there, host: there.fault.kill(host), "SIGKILL its mysqld or ZooKeeper.")
@@ -163,9 +178,12 @@ _on_host(
 @click.argument("first")
 @click.argument("second")
 @_ONE_WAY
-def cut(name: str, first: str, second: str, one_way: bool) -> None:
+@json_option
+@click.pass_obj
+def cut(session: Session, name: str, first: str, second: str, one_way: bool) -> None:
     """Let nothing from the first host reach the second, nor back."""
     Lab.attach(name).fault.cut(first, second, one_way=one_way)
+    _done(session, name, "cut", first, second)
 
 
 @fault.command(epilog=examples("lab fault loss db1 db2 30"))
@@ -174,9 +192,12 @@ def cut(name: str, first: str, second: str, one_way: bool) -> None:
 @click.argument("second")
 @click.argument("percent", type=int)
 @_ONE_WAY
-def loss(name: str, first: str, second: str, percent: int, one_way: bool) -> None:
+@json_option
+@click.pass_obj
+def loss(session: Session, name: str, first: str, second: str, percent: int, one_way: bool) -> None:
     """Lose some of the packets between two hosts, at random."""
     Lab.attach(name).fault.loss(first, second, percent, one_way=one_way)
+    _done(session, name, "loss", first, second)
 
 
 @fault.command(epilog=examples("lab fault slow db1 db2 50 --jitter 10"))
@@ -186,22 +207,31 @@ def loss(name: str, first: str, second: str, percent: int, one_way: bool) -> Non
 @click.argument("milliseconds", type=float)
 @click.option("--jitter", default=0.0, help="Milliseconds more or less, at random.")
 @_ONE_WAY
-def slow(name: str, first: str, second: str, milliseconds: float, jitter: float, one_way: bool) -> None:
+@json_option
+@click.pass_obj
+def slow(session: Session, /, name: str, first: str, second: str, milliseconds: float, **how: Any) -> None:
     """Delay packets between two hosts, each way (needs `lab up --switch`)."""
-    Lab.attach(name).fault.slow(first, second, milliseconds, jitter=jitter, one_way=one_way)
+    Lab.attach(name).fault.slow(first, second, milliseconds, **how)
+    _done(session, name, "slow", first, second)
 
 
 @fault.command("hold-lock", epilog=examples("lab fault hold-lock db1"))
 @_NAME
 @click.argument("host")
 @click.option("--statement", default="FLUSH TABLES WITH READ LOCK", show_default=True, help="What takes the lock.")
-def hold_lock(name: str, host: str, statement: str) -> None:
+@json_option
+@click.pass_obj
+def hold_lock(session: Session, name: str, host: str, statement: str) -> None:
     """Hold a lock in a session that stays open."""
     Lab.attach(name).fault.hold_lock(host, statement)
+    _done(session, name, "hold-lock", host)
 
 
 @fault.command(epilog=examples("lab fault heal", "lab fault heal --name two"))
 @_NAME
-def heal(name: str) -> None:
+@json_option
+@click.pass_obj
+def heal(session: Session, name: str) -> None:
     """Take back cuts, losses, delays, held sessions and filled disks."""
     Lab.attach(name).fault.heal()
+    _done(session, name, "heal")

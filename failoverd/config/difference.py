@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from failoverd.config.explain import shown
+from failoverd.config.schema import Config
 from failoverd.model.settings import InForce, Settings
 
-# What is read once, when the manager starts.
+# What is read once, when the manager starts; of `manager` some keys count after a reload.
 _ONCE = ("zookeeper",)
+_MANAGER_RELOADED = frozenset({"site_guard"})
 
 
 class Needs(StrEnum):
@@ -54,6 +56,17 @@ class Compared:
 def compared(file: Mapping[str, Settings], active: Mapping[str, InForce]) -> tuple[Compared, ...]:
     """Every cluster of the file and every one that has an active manager."""
     return tuple(_one(name, file.get(name), active.get(name)) for name in dict.fromkeys((*file, *active)))
+
+
+def until_restart(running: Config, wanted: Config) -> tuple[str, ...]:
+    """What a manager that was started with the first goes on with after a reload of the second, as keys."""
+    changed = ["clusters"] if set(running.clusters) ^ set(wanted.clusters) else []
+    changed += [
+        f"manager.{key.name}"
+        for key in fields(wanted.manager)
+        if key.name not in _MANAGER_RELOADED and getattr(running.manager, key.name) != getattr(wanted.manager, key.name)
+    ]
+    return (*changed, *(name for name in _ONCE if getattr(running, name) != getattr(wanted, name)))
 
 
 def _one(name: str, ours: Settings | None, theirs: InForce | None) -> Compared:

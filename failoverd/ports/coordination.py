@@ -25,7 +25,8 @@ class Coordination(Protocol):
 
     def tell_settings(self, settings: Mapping[str, Settings]) -> None:
         """What this manager runs each cluster with: told to everybody when it becomes active, and at once where it is.
-        Raises nothing while ZooKeeper is away: then it is told later.
+        Raises nothing while ZooKeeper is away: then it is told later. CoordinationError where this host's own folder
+        cannot be written: then the earlier ones stay told.
         """
 
     def in_force(self) -> Mapping[str, InForce]:

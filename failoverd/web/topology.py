@@ -86,35 +86,35 @@ def draw(cluster: Document, *, narrow: bool) -> Drawing:
 
 
 def _placed(servers: Sequence[Document], *, narrow: bool) -> list[_Place]:
-    """Each server below its source; a circle of sources is broken where it is entered."""
-    by_name = {word(server, "name"): server for server in servers}
-    roots = [s for s in servers if word(s, "source") not in by_name or word(s, "role") == "primary"]
+    """Each server below its source; a circle of sources is broken where it is entered. A chain may be of any length."""
+    names = {word(server, "name") for server in servers}
+    roots = [s for s in servers if word(s, "source") not in names or word(s, "role") == "primary"]
     first = sorted(roots, key=lambda s: word(s, "role") != "primary") + list(servers)
-    placed: dict[str, _Place] = {}
-    free = 0.0
-
-    def put(server: Document, tier: int, above: str) -> float:
-        nonlocal free
+    below: dict[str, list[Document]] = {}
+    for server in servers:
+        below.setdefault(word(server, "source"), []).append(server)
+    found: dict[str, tuple[Document, int, str]] = {}
+    waiting = [(server, 0, "") for server in reversed(first)]
+    while waiting:
+        server, tier, above = waiting.pop()
         name = word(server, "name")
-        placed[name] = _Place(server, tier, free, above)  # held before those below it, who may name it again
-        if narrow:
-            free += 1
-        rows = [
-            put(below, tier + 1, name)
-            for below in servers
-            if word(below, "source") == name and word(below, "name") not in placed
-        ]
-        if narrow:
-            return placed[name].row
-        row = (rows[0] + rows[-1]) / 2 if rows else free
-        free += 0 if rows else 1
-        placed[name] = _Place(server, tier, row, above)
-        return row
+        if name not in found:
+            found[name] = server, tier, above
+            waiting += [(one, tier + 1, name) for one in reversed(below.get(name, []))]
+    rows = {name: float(row) for row, name in enumerate(found)} if narrow else _rows(found)
+    return [_Place(server, tier, rows[name], above) for name, (server, tier, above) in found.items()]
 
-    for server in first:
-        if word(server, "name") not in placed:
-            put(server, 0, "")
-    return list(placed.values())
+
+def _rows(found: Mapping[str, tuple[Document, int, str]]) -> dict[str, float]:
+    """A row for each server that none follows, and the middle of those that follow it for each other one."""
+    followed = {above for _, _, above in found.values()}
+    rows = {name: float(row) for row, name in enumerate(name for name in found if name not in followed)}
+    ends: dict[str, tuple[float, float]] = {}
+    for name, (_, _, above) in reversed(list(found.items())):  # those below come before the one that they follow
+        if name not in rows:
+            rows[name] = sum(ends[name]) / 2
+        ends[above] = rows[name], ends.get(above, (0.0, rows[name]))[1]
+    return rows
 
 
 def _box(everything: GtidSet, place: _Place, *, narrow: bool) -> Box:

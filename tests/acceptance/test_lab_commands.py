@@ -45,6 +45,12 @@ def fault(*words: str) -> str:
     return result.stderr
 
 
+def broken(*words: str) -> dict[str, Any]:
+    """A fault as its one document."""
+    document: dict[str, Any] = json.loads(do("fault", *words, "--json"))
+    return document
+
+
 def sql(server: str, text: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(do("sql", server, text, "--json"))["rows"]
     return rows
@@ -101,7 +107,8 @@ def test_cut_loss_slow_and_heal() -> None:
 
     there = Lab.attach(NAME)
     db1, mgr1 = there.hosts["db1"], there.hosts["mgr1"]
-    fault("cut", "mgr1", "db1", "--one-way")
+    done = broken("cut", "mgr1", "db1", "--one-way")
+    assert done == {"lab": NAME, "fault": "cut", "hosts": ["mgr1", "db1"], "detail": "done"}
     assert (len(network.drops(db1)), len(network.drops(mgr1))) == (1, 0)
     fault("loss", "mgr1", "db1", "30")
     assert "numgen random mod 100 < 30" in network.drops(mgr1)[0]
@@ -110,7 +117,7 @@ def test_cut_loss_slow_and_heal() -> None:
     fault("loss", "mgr1", "db1", "30", "--one-way")
     assert (len(network.drops(db1)), len(network.drops(mgr1))) == (1, 0)
     fault("heal")
-    fault("slow", "mgr1", "db1", "40", "--jitter", "5", "--one-way")
+    assert broken("slow", "mgr1", "db1", "40", "--jitter", "5", "--one-way")["fault"] == "slow"
     assert _seconds_to_connect(there) >= 0.034
     fault("heal")
     fault("slow", "mgr1", "db1", "80")
@@ -130,11 +137,11 @@ def _seconds_to_connect(there: Lab) -> float:
 
 
 def test_hold_lock_and_exhaust_connections() -> None:
-    fault("hold-lock", "db1", "--statement", "LOCK TABLES app.t WRITE")
+    assert broken("hold-lock", "db1", "--statement", "LOCK TABLES app.t WRITE")["hosts"] == ["db1"]
     refused = call("sql", "db1", "SET lock_wait_timeout = 1; SELECT * FROM app.t", "--name", NAME)
     assert refused.exit_code == 1
     assert "1205" in refused.stderr
-    assert " sessions" in fault("exhaust-connections", "db2")
+    assert " sessions" in broken("exhaust-connections", "db2")["detail"]
     shut_out = call("sql", "db2", "SELECT 1", "--user", "app", "--name", NAME)
     assert (shut_out.exit_code, "1040" in shut_out.stderr) == (1, True)
     fault("heal")
@@ -197,7 +204,8 @@ def test_down_takes_it_away_and_all_takes_every_lab(monkeypatch: pytest.MonkeyPa
     for other in others:
         assert call("up", "--name", other, "--replicas", "0", "--zookeepers", "0").exit_code == 0
     monkeypatch.setattr(Lab, "names", lambda: others)  # the labs of other tests stay
-    assert call("down", "--all").exit_code == 0
+    ended = call("down", "--all", "--json")
+    assert (ended.exit_code, json.loads(ended.stdout)) == (0, {"down": list(others)})
     gone(others[0])
     gone(others[1])
     assert call("status", "--name", NAME).exit_code == 2

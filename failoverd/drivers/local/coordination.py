@@ -49,11 +49,14 @@ class LocalCoordination:
         return "local"
 
     def tell_settings(self, settings: Mapping[str, Settings]) -> None:
-        """What this manager runs each cluster with, told with every lock it has from now on."""
+        """What this manager runs each cluster with, told with every lock it has from now on.
+
+        Raises CoordinationError, and goes on with what was told before, where it cannot be written.
+        """
         with self._busy:
-            self._settings_of = dict(settings)
             for cluster in self._leases:
-                self._tell(cluster)
+                self._tell(cluster, settings)
+            self._settings_of = dict(settings)
 
     def in_force(self) -> Mapping[str, InForce]:
         """What the manager of this state directory runs each cluster with."""
@@ -64,8 +67,8 @@ class LocalCoordination:
             for cluster, data in told.items()
         }
 
-    def _tell(self, cluster: str) -> None:
-        ours = self._settings_of.get(cluster, Settings())
+    def _tell(self, cluster: str, settings: Mapping[str, Settings]) -> None:
+        ours = settings.get(cluster, Settings())
         told = {"manager": self._identity.name, "version": self._identity.version, "digest": ours.digest}
         files.replace_file(self._file(cluster, "config"), _bytes({**told, "settings": dict(ours.told)}))
 
@@ -270,7 +273,7 @@ class LocalCoordination:
             return None
         try:
             epoch = self._next_epoch(cluster)
-            self._tell(cluster)
+            self._tell(cluster, self._settings_of)
         except CoordinationError:
             os.close(descriptor)
             raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from failoverd.config.difference import Compared, Difference, Needs, compared
+from failoverd.config.difference import Compared, Difference, Needs, compared, until_restart
 from failoverd.model.settings import InForce, Settings
 from tests.unit.config.folder import HEAD, SHOP, Folder, prepared
 
@@ -101,6 +101,27 @@ def test_clusters_that_only_one_side_has_are_told(folder: Folder) -> None:
     new, old = compared(ours, {"blog": InForce("mgr1", "1.0", ours["shop"])})
     assert (new.cluster, new.active, new.listed, new.same) == ("shop", None, True, False)
     assert (old.cluster, old.listed, old.same) == ("blog", False, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (HEAD + SHOP, ()),
+        (HEAD + SHOP + "    failover: {cooldown: 2h}\n", ()),
+        (HEAD + SHOP + "manager: {name: mgr1, site_guard: {clusters: 9}}\n", ()),
+        (
+            HEAD + SHOP + "manager: {name: mgr1, log_level: debug, listen: null}\n",
+            ("manager.listen", "manager.log_level"),
+        ),
+        (HEAD + ZOOKEEPER + SHOP.replace("shop", "other"), ("clusters", "zookeeper")),
+    ],
+)
+def test_what_a_reload_leaves_to_a_restart_is_named_by_its_keys(
+    folder: Folder, text: str, found: tuple[str, ...]
+) -> None:
+    name = "" if "manager:" in text else "manager: {name: mgr1}\n"
+    running = folder.load(HEAD + SHOP + "manager: {name: mgr1}\n").config
+    assert until_restart(running, folder.load(text + name).config) == found
 
 
 def test_no_secret_and_no_path_of_this_machine_is_told(folder: Folder) -> None:

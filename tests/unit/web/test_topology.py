@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -58,6 +59,15 @@ def test_circles_strangers_and_nobody_are_drawn_all_the_same() -> None:
     found = drawn(server("db1", "db2"), server("db2", "db1"), server("db3", "10.0.0.9:3306"))
     assert sorted(box.name for box in found.boxes) == ["db1", "db2", "db3"]
     assert drawn().boxes == ()
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_a_chain_of_any_length_is_drawn(narrow: bool) -> None:
+    length = 2 * sys.getrecursionlimit()
+    found = drawn(server("db0"), *(server(f"db{n}", f"db{n - 1}") for n in range(1, length)), narrow=narrow)
+    assert [box.name for box in found.boxes] == [f"db{n}" for n in range(length)]
+    assert len(found.lines) == length - 1
+    assert len({box.x for box in found.boxes}) == length
 
 
 @pytest.mark.parametrize(

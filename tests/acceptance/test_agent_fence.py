@@ -269,7 +269,7 @@ def test_a_mark_from_before_the_last_boot_holds_nobody(supervised: Host) -> None
     path = host.agent_folder / "state/shop.db1.fenced"
     mark = json.loads(path.read_text())
     path.unlink()
-    comes_back(host)
+    assert comes_back(host)
     assert state_of(guard) is None
     path.write_text(json.dumps({**mark, "boot": "an earlier one"}))
     host.agent = host.open_agent()

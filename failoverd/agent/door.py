@@ -87,16 +87,14 @@ def stop_guard(call: Call) -> dict[str, Any]:
 
 
 def hold_unit(call: Call) -> dict[str, Any]:
-    """Mask a systemd unit until the next boot, so that nothing starts it; Fault where that does not count.
+    """Mask a systemd unit until the next boot, so that nothing starts it; Fault where that does not hold this mysqld.
 
     What is in /etc/systemd/system stands over a mask that lasts until the next boot, and systemctl says nothing of it.
     """
     _check_uuid(call)
     unit = call.args["unit"]
-    if not os.path.isdir(_SYSTEMD_RUNS):
-        raise Fault(NOT_FOUND, "systemd does not run on this host", hint="use the guard to hold the restart")
-    if not unit.startswith(_DATABASE_UNITS) and not _runs_in(unit, call.args["datadir"]):
-        raise Fault(DOOR, f"unit {unit} is not that of the mysqld on this data directory", call.args["datadir"])
+    if why := _unfit(unit, call.args["datadir"]):
+        raise Fault(DOOR, why, call.args["datadir"], hint="use the guard to hold the restart")
     _systemctl("mask", "--runtime", unit)
     if _shown(unit, "LoadState") != "masked":
         _systemctl("unmask", "--runtime", unit)
@@ -121,6 +119,14 @@ def restart_unit(call: Call) -> dict[str, Any]:
         _systemctl("reset-failed", unit)  # it may have failed too often for another start
         _systemctl("start", "--no-block", unit)
     return {"started": wanted}
+
+
+def prove_unit(call: Call) -> dict[str, Any]:
+    """Say why a unit would not be held, nor started when it is let go; {"why": ""} where it would. Changes nothing."""
+    try:
+        return {"why": _unfit(call.args["unit"], call.args["datadir"])}
+    except (OSError, Fault) as error:
+        return {"why": why_not(error)}
 
 
 def keep(call: Call) -> dict[str, Any]:
@@ -264,6 +270,16 @@ def _check_uuid(call: Call) -> None:
         raise Fault(NOT_FOUND, "the data directory belongs to another server", call.args["datadir"])
 
 
+def _unfit(unit: str, datadir: str) -> str:
+    """Why a unit is not what runs the mysqld of this data directory; of a dead one its unit's name must do."""
+    if not os.path.isdir(_SYSTEMD_RUNS):
+        return "systemd does not run on this host"
+    if _shown(unit, "LoadState") == "not-found":
+        return f"systemd knows no unit {unit}"
+    fits = _runs_in(unit, datadir) if processes.look(datadir) else unit.startswith(_DATABASE_UNITS)
+    return "" if fits else f"unit {unit} is not that of the mysqld on this data directory"
+
+
 def _runs_in(unit: str, datadir: str) -> bool:
     """Whether a mysqld of this data directory lives in the unit's control group."""
     for process in processes.look(datadir):
@@ -299,6 +315,7 @@ OPS = {
     "hold_unit": Op(hold_unit, {**_DATADIR, "unit": Field(fields.unit)}),
     "release_unit": Op(release_unit, {**_DATADIR, "unit": Field(fields.unit)}),
     "restart_unit": Op(restart_unit, {**_DATADIR, "unit": Field(fields.unit)}),
+    "prove_unit": Op(prove_unit, {"datadir": Field(fields.path), "unit": Field(fields.unit)}),
     "keep": Op(keep, {**_LOGS, "operation": Field(fields.operation), **keeping.LIMITS}),
     "let_go": Op(let_go, {**_LOGS, "name": Field(fields.links)}),
     "set_aside": Op(set_aside, {**_LOGS, "name": Field(fields.links)}),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Any, Callable
 
 from failoverd.agent import addresses, breaking, broken, facts, fencing, fields, keeping, probe, processes, splicing
 from failoverd.agent.binlog.scan import Scanner
 from failoverd.agent.conversation import Call, Op
-from failoverd.agent.faults import BAD_REQUEST, NOT_FOUND, Fault, why_not
+from failoverd.agent.faults import BAD_REQUEST, NOT_FOUND, UNKNOWN, Fault, why_not
 from failoverd.agent.fields import Field
 from failoverd.agent.logs import KIND, SERVER
 from failoverd.gtid import GtidSet
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _NAME_OR_PATH = fields.matching(r"(/|\./)?[\w@.#/+:-]{0,1000}", "a path")
 _VIP = Field(fields.optional(addresses.vip), None)
+_UNIT = Field(fields.optional(fields.unit), None)
+_CA_FILE = Field(fields.optional(fields.path), None)
 _CHANNEL = {**SERVER, "name_suffix": Field(splicing.suffix, "fo_recover")}
 
 _REMEMBERED = {
@@ -55,7 +58,7 @@ class Agent:
         self.ops = {
             "remember": Op(self._remember, _REMEMBERED),
             "facts": Op(self._facts, SERVER),
-            "agent_check": Op(self._agent_check, {**SERVER, "vip": _VIP}),
+            "agent_check": Op(self._agent_check, {**SERVER, "vip": _VIP, "unit": _UNIT, "ca_file": _CA_FILE}),
             "probe": probe.OP,
             "epoch": Op(lambda call: {"epoch": self._home.epoch(call.cluster)}, {}),
             "raise_epoch": self._changing(lambda _call: {}, {}),
@@ -141,7 +144,18 @@ class Agent:
             rights.extend(self._doorway.call("prove", self._door_args(server), call.deadline)["rights"])
             if call.args["vip"] is not None:
                 rights.extend(self._doorway.call("prove_address", call.args["vip"], call.deadline)["rights"])
-        return {"ok": not any(one["why"] for one in rights), "rights": rights}
+        settings = self._tried_settings(call, server, by_door=state == "ok")
+        return {"ok": not any(one["why"] for one in rights), "rights": rights, "settings": settings}
+
+    def _tried_settings(self, call: Call, server: Server, by_door: bool) -> list[dict[str, str]]:
+        """What the configuration says of this host, and why it is not so here; of a unit only an open door tells."""
+        tried, unit, ca_file = [], call.args["unit"], call.args["ca_file"]
+        if unit is not None and by_door:
+            args = {"unit": unit, "datadir": server.datadir}
+            tried.append({"key": "mysqld.service", **self._doorway.call("prove_unit", args, call.deadline)})
+        if ca_file is not None:
+            tried.append({"key": "replication.ca_file", "why": _unfound(ca_file)})
+        return tried
 
     def _put(self, call: Call) -> dict[str, Any]:
         server = self._server(call)
@@ -240,6 +254,16 @@ def _why(attempt: Callable[..., object], *words: object) -> str:
     except (OSError, Fault) as error:
         return why_not(error)
     return ""
+
+
+def _unfound(path: str) -> str:
+    """Why there is no such file; what this account may not see may still be there for mysqld's."""
+    try:
+        return "" if stat.S_ISREG(os.stat(path).st_mode) else f"{path} is not a file"
+    except PermissionError as error:
+        return f"{UNKNOWN}{error}"
+    except OSError as error:
+        return str(error)
 
 
 def _read_newest(place: LogPlace) -> None:

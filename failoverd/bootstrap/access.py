@@ -77,6 +77,7 @@ def agent_access(config: Config, access: Access) -> AgentAccess:
         salvage_timeout=failover.salvage_timeout,
         fencing_timeout=failover.fencing_timeout,
         vip=config.cluster(access.cluster).traffic.policy.vip,
+        ca_file=access.replication.ca_file,
     )
 
 

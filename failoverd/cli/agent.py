@@ -70,7 +70,10 @@ def result_lines(result: Document) -> list[str]:
 @json_option
 @click.pass_obj
 def check(session: Session, cluster: str) -> None:
-    """Ask each agent to prove every right it will need."""
+    """Ask each agent to prove every right it will need.
+
+    Also whether the unit in mysqld.service runs its mysqld, and whether replication.ca_file is on its host.
+    """
     session.config.cluster(cluster)
     found = session.app().agents_check(cluster)
     if session.as_json:

@@ -253,6 +253,17 @@ def test_where_systemd_is_missing_the_guard_stands_in_and_why_is_told(host: Host
     assert host.agent.call("release", {"server": "db1"}, epoch=9)["started"] is False
 
 
+def test_a_file_that_the_configuration_names_is_looked_for(host: Host, tmp_path: Path) -> None:
+    for path, why in (
+        (host.server.datadir / "auto.cnf", ""),
+        (tmp_path / "ca.pem", "No such file"),
+        (tmp_path, "not a"),
+    ):
+        check = host.agent.call("agent_check", {"server": "db1", "ca_file": str(path)})
+        (found,) = check["settings"]
+        assert (found["key"], why in found["why"], not found["why"]) == ("replication.ca_file", True, not why)
+
+
 def test_a_stale_manager_changes_nothing(host: Host) -> None:
     host.agent.call("raise_epoch", {}, epoch=9)
     with pytest.raises(AgentRefused) as refused:

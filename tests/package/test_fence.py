@@ -83,9 +83,9 @@ def started(host: Machine, place: str, restart: str) -> None:
     eventually(lambda: starts(host), lambda now: now > before, "a mysqld that takes connections")
 
 
-def fenced(agent: AgentProcess) -> dict[str, Any]:
+def fenced(agent: AgentProcess, unit: str = UNIT) -> dict[str, Any]:
     agent.call("remember", FACTS)
-    order = {"server": "db1", "server_uuid": UUID, "operation": "op-1", "hold": f"systemd:{UNIT}"}
+    order = {"server": "db1", "server_uuid": UUID, "operation": "op-1", "hold": f"systemd:{unit}"}
     return agent.call("fence", order, epoch=1)
 
 
@@ -105,6 +105,33 @@ def test_a_unit_that_systemd_would_restart_stays_down_until_it_is_let_go(
     released = agent.call("release", {"server": "db1"}, epoch=1)
     assert released["released"], released
     eventually(lambda: starts(host), lambda now: now > before, "the mysqld that was let go")
+
+
+def tried(agent: AgentProcess, unit: str) -> list[dict[str, str]]:
+    """What is said of a unit; nothing before the door is open."""
+    found: list[dict[str, str]] = agent.call("agent_check", {"server": "db1", "unit": unit})["settings"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("unit", "why"),
+    [("mysql-typed-wrong.service", "knows no unit"), ("mysql-other.service", "is not that of the mysqld")],
+)
+def test_a_unit_that_does_not_run_this_mysqld_is_named_and_not_relied_on(
+    host: Machine, agent: AgentProcess, unit: str, why: str
+) -> None:
+    host.write(f"{PLACES[0]}/mysql-other.service", "[Service]\nExecStart=/bin/true\n")
+    started(host, PLACES[0], "on-failure")
+    agent.call("remember", FACTS)
+    for name, wrong in ((UNIT, ""), (unit, why)):
+        (found,) = eventually(lambda name=name: tried(agent, name), bool, "the door's word")  # type: ignore[misc]
+        assert (wrong in found["why"], not found["why"]) == (True, not wrong)
+    proof = fenced(agent, unit)
+    assert (proof["proven"], proof["hold"]["how"], why in proof["hold"]["problem"]) == (True, "guard", True), proof
+    before = starts(host)
+    time.sleep(SEVERAL_RESTARTS)
+    assert starts(host) == before
+    assert agent.call("release", {"server": "db1"}, epoch=1)["released"]
 
 
 def test_a_unit_that_nobody_restarts_stays_down_when_it_is_let_go(host: Machine, agent: AgentProcess) -> None:

@@ -36,6 +36,14 @@ class AgentAccess:
     salvage_timeout: float = 30.0
     fencing_timeout: float = 3.0
     vip: Vip | None = None
+    ca_file: str | None = None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the configuration says of files and units of this host; nothing of what it does not name."""
+        _, _, unit = self.hold.partition("systemd:")
+        named = {"unit": unit, "ca_file": self.ca_file or ""}
+        return {key: value for key, value in named.items() if value}
 
     @property
     def command(self) -> str:

@@ -334,9 +334,11 @@ class SshAgents:
         return self._change(access, op, {"vip": vip_args(vip)}, lease, access.fencing_timeout)
 
     def check(self, cluster: str, server: str, timeout: float) -> Mapping[str, Any]:
-        """Each right the agent needs, tried: `{"ok", "rights": [{"right", "why"}]}`. Raises AgentError."""
+        """Each right the agent needs, and what is configured of its host, tried: `{"ok", "rights": [{"right", "why"}],
+        "settings": [{"key", "why"}]}`. Raises AgentError.
+        """
         access = self._access(cluster, server)
-        args = {**self._named(access), "vip": vip_args(access.vip)}
+        args = {**self._named(access), "vip": vip_args(access.vip), **access.settings}
         return self._call(access, Ask("agent_check", args, cluster), timeout)
 
     def hello(self, cluster: str, server: str, timeout: float) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from failoverd.decide.rights import AGAIN, DOOR, SSHD, door_finding, rights_findings
+from failoverd.decide.rights import AGAIN, DOOR, SETTINGS, SSHD, door_finding, rights_findings
 from failoverd.model.errors import AgentError, TimedOut
 from failoverd.model.finding import Finding, Severity
 
@@ -36,6 +36,27 @@ def test_a_right_is_there_or_missing_or_not_known(
 ) -> None:
     found = only({"rights": [{"right": "kill", "why": why}]})
     assert (found.id, found.severity, found.sentence, found.hint) == (id_, severity, sentence, hint)
+
+
+@pytest.mark.parametrize(
+    ("why", "id_", "severity", "sentence"),
+    [
+        ("", "host-setting", Severity.OK, "replication.ca_file: found"),
+        ("gone", "host-setting", Severity.ERROR, "replication.ca_file is not so on the host of db1: gone"),
+        (
+            "unknown: denied",
+            "agent-unproven",
+            Severity.WARNING,
+            "whether the agent of db1 has what replication.ca_file names on its host is not known: denied",
+        ),
+    ],
+)
+def test_a_setting_is_true_of_its_host_or_not_or_not_known(
+    why: str, id_: str, severity: Severity, sentence: str
+) -> None:
+    found = only({"rights": [], "settings": [{"key": "replication.ca_file", "why": why}]})
+    assert (found.id, found.severity, found.sentence) == (id_, severity, sentence)
+    assert found.hint == (SETTINGS["replication.ca_file"] if why else "")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ from types import MappingProxyType
 
 from failoverd.decide.testimony import SILENT_EXTRA, SILENT_PERIODS
 from failoverd.model.host import HostFacts
-from failoverd.model.sight import ServerState, Sight, Thread, Unreachable, Why
+from failoverd.model.sight import ServerState, Sight, Thread, Trouble, Unreachable, Why
 from failoverd.model.snapshot import TopologySnapshot
+
+# What a receiver meets on a host that is up and where no mysqld listens.
+REFUSED = Trouble(2003, "supposed to be dead")
 
 
 def suppose_dead(snapshot: TopologySnapshot, names: frozenset[str]) -> TopologySnapshot:
@@ -33,11 +36,12 @@ def suppose_dead(snapshot: TopologySnapshot, names: frozenset[str]) -> TopologyS
 
 
 def cut_off(state: ServerState, sources: frozenset[str]) -> ServerState:
-    """The server with every receiver of these sources connecting in vain."""
+    """The server with every receiver of these sources connecting in vain, refused each time."""
     channels = tuple(
         replace(
             channel,
             receiver=Thread.CONNECTING,
+            receiver_trouble=REFUSED,
             heartbeat_age=SILENT_PERIODS * channel.heartbeat_period + SILENT_EXTRA + 1.0,
         )
         if channel.source_uuid in sources and channel.receiver is Thread.YES

@@ -45,8 +45,8 @@ class Plan:
 
     `elect` is the server to be opened, empty while positions can still move. `why_not` says for every other server why
     it lost. `missing` are legitimate transactions that nobody reachable can give back. `left_alone` are servers that
-    stay as they are, with the reason. `eta` is a guess in seconds and `missing_bytes` one of how much is
-    missing, for people.
+    stay as they are, with the reason. For people: `eta` is a guess in seconds, `apply_rate` how many transactions a
+    second the elect was seen to apply, `missing_bytes` about how much is missing; None where nobody knows.
     """
 
     cluster: str
@@ -61,6 +61,7 @@ class Plan:
     errant: tuple[tuple[str, GtidSet], ...] = ()
     left_alone: tuple[tuple[str, str], ...] = ()
     eta: float | None = None
+    apply_rate: float | None = None
     missing_bytes: int | None = None
 
     def titles(self) -> tuple[str, ...]:

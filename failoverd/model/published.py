@@ -46,6 +46,11 @@ def seconds(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
+def rounded(value: float | None) -> float | None:
+    """A figure as precise as it deserves."""
+    return None if value is None else float(f"{value:.3g}")
+
+
 def refusal_json(refusal: Refusal) -> Json:
     """A refusal as published."""
     return {
@@ -117,6 +122,7 @@ def plan_json(plan: Plan) -> Json:
         "old_primary": plan.old_primary or None,
         "new_primary": plan.elect or None,
         "eta_seconds": seconds(plan.eta),
+        "apply_rate": rounded(plan.apply_rate),
         "why_not": [{"name": name, "sentence": sentence} for name, sentence in plan.why_not],
         "left_alone": [{"name": name, "sentence": sentence} for name, sentence in plan.left_alone],
         "predicted_loss": {

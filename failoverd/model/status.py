@@ -10,7 +10,7 @@ from failoverd.model.history import Pause
 from failoverd.model.pace import UNKNOWN, Pace
 from failoverd.model.plans import Report
 from failoverd.model.policy import ClusterPolicy, ServerSpec
-from failoverd.model.published import Json, problem_json, report_json, seconds, time_text, verdict_json
+from failoverd.model.published import Json, problem_json, report_json, rounded, seconds, time_text, verdict_json
 from failoverd.model.sight import Channel, ServerState, Thread
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.steps import NOWHERE
@@ -70,11 +70,6 @@ def status_json(
 def pace_json(pace: Pace) -> Json:
     """How fast a server applies (transactions a second) and how large they are (bytes); null where nobody knows."""
     return {"apply_rate": rounded(pace.rate), "transaction_bytes": rounded(pace.bytes_each)}
-
-
-def rounded(value: float | None) -> float | None:
-    """A figure as precise as it deserves."""
-    return None if value is None else float(f"{value:.3g}")
 
 
 def paces_told(published: Mapping[str, object]) -> Mapping[str, Pace]:

@@ -30,7 +30,7 @@ def eta(groups: tuple[Group, ...], snapshot: TopologySnapshot, paces: Paces) -> 
 
 def seconds(step: Step, snapshot: TopologySnapshot, paces: Paces) -> float:
     """Seconds of one step, at the measured pace of its server where there is one."""
-    rate = paces.get(step.server, UNKNOWN).rate or USUAL_RATE
+    rate = measured_rate(step.server, paces) or USUAL_RATE
     if isinstance(step, Splice):
         return SPLICE_SETUP + step.size / COPY_RATE + len(step.gtids) / rate
     if isinstance(step, Fetch):
@@ -42,6 +42,11 @@ def seconds(step: Step, snapshot: TopologySnapshot, paces: Paces) -> float:
     if isinstance(step, StopReceiver) and stuck(state):
         return STUCK_RECEIVER
     return USUAL.get(type(step), OTHER)
+
+
+def measured_rate(server: str, paces: Paces) -> float | None:
+    """Transactions a second that this server was seen to apply; None where nobody knows."""
+    return paces.get(server, UNKNOWN).rate
 
 
 def size_of(gtids: GtidSet, paces: Paces) -> int | None:

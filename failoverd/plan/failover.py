@@ -34,7 +34,7 @@ from failoverd.model.steps import (
 )
 from failoverd.model.verdict import Refusal
 from failoverd.plan import lossless
-from failoverd.plan.estimate import Paces, eta, size_of
+from failoverd.plan.estimate import Paces, eta, measured_rate, size_of
 from failoverd.plan.hooks import fence_hooks, hook_groups, hook_tasks, with_hooks
 from failoverd.plan.recovery import recovery_groups
 from failoverd.plan.repointing import Attachment, attachments, repoint_group
@@ -141,6 +141,7 @@ def predict(
         errant=closing.errant,
         left_alone=closing.left_alone,
         eta=eta(groups, snapshot, paces) if closing.elect else None,
+        apply_rate=measured_rate(closing.elect, paces),
         missing_bytes=size_of(closing.missing, paces),
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from failoverd.model.counted import counted
+from failoverd.model.pace import USUAL_RATE
 from failoverd.model.plans import Kind, Plan
 from failoverd.model.published import stage_of
-from failoverd.model.steps import Stage
+from failoverd.model.steps import Drain, Fetch, Splice, Stage
 
 _HEADS = {
     Kind.FAILOVER: "failover of",
@@ -49,14 +50,25 @@ def _steps(plan: Plan) -> Iterator[str]:
 
 def _losses(plan: Plan) -> Iterator[str]:
     if plan.elect:
-        size = f", about {counted(plan.missing_bytes, 'byte')}" if plan.missing_bytes is not None else ""
+        known = plan.missing_bytes is not None
+        size = f", about {counted(plan.missing_bytes or 0, 'byte')}" if known else ""
         lost = f"{counted(len(plan.missing), 'transaction')}{size}: {plan.missing.shorten()}"
-        what = lost if plan.missing else "nothing that is known"
-        yield f"  would be lost: {what}"
+        yield f"  would be lost: {lost if plan.missing else 'nothing that is known'}"
+        if plan.missing and not known:
+            yield "    how many bytes is not known: no manager saw a replica receive any in the last five minutes"
     if plan.eta is not None:
         yield f"  would take about {plan.eta:.1f} s"
+        if any(isinstance(task.step, (Drain, Fetch, Splice)) for group in plan.groups for task in group.tasks):
+            yield f"    {_applying(plan)}"
     for name, found in plan.errant:
         yield f"  errant on {name}, never spread: {found.shorten()}"
+
+
+def _applying(plan: Plan) -> str:
+    if plan.apply_rate is None:
+        assumed = counted(round(USUAL_RATE), "transaction")
+        return f"{assumed} a second are assumed: no manager saw {plan.elect} work off more than that, or a backlog"
+    return f"{plan.elect} was seen to apply {counted(round(plan.apply_rate), 'transaction')} a second"
 
 
 def _refusals(plan: Plan) -> Iterator[str]:

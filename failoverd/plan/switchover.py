@@ -42,7 +42,7 @@ from failoverd.model.steps import (
 )
 from failoverd.model.verdict import Refusal
 from failoverd.plan import lossless
-from failoverd.plan.estimate import Paces, eta
+from failoverd.plan.estimate import Paces, eta, measured_rate
 from failoverd.plan.failover import claims, filled
 from failoverd.plan.hooks import hook_groups, hook_tasks, with_hooks
 from failoverd.plan.repointing import Attachment, attachments
@@ -81,6 +81,7 @@ def plan_switchover(
         errant=ranking.errant,
         left_alone=untouched,
         eta=eta(groups, snapshot, paces) if groups else None,
+        apply_rate=measured_rate(ranking.elect, paces),
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -37,6 +39,44 @@ _COORDINATION: Final[Mapping[str, str]] = {
 }
 
 
+_SERVER_COLUMNS: Final = (
+    *("  SERVER", "ADDRESS", "ROLE", "WRITES", "FOLLOWS"),
+    *("RECEIVER", "APPLIER", "LAG", "PROMOTE", "AGENT"),
+)
+# What a narrow terminal goes without, the first ones first.
+_DISPENSABLE: Final = ("ADDRESS", "PROMOTE", "LAG", "FOLLOWS")
+_INDENT: Final = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One sentence of a view; where it is too long for the screen, what comes below it is set in further."""
+
+    text: str
+    style: str = ""
+    before: str = _INDENT
+
+    def __rich_console__(self, screen: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """The sentence in as many lines as it needs."""
+        below = " " * len(self.before) + _INDENT
+        width = max(options.max_width - len(below), len(below))
+        for number, line in enumerate(Text(self.text, self.style).wrap(screen, width)):
+            yield Text.assemble(below if number else self.before, line)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """The first of some tables that the screen is wide enough for; the last one where it is for none."""
+
+    tables: tuple[Table, ...]
+
+    def __rich_console__(self, screen: Console, options: ConsoleOptions) -> Iterator[Table]:
+        """That table."""
+        unfolded = options.update_width(_PLAIN_WIDTH)
+        fits = (one for one in self.tables if screen.measure(one, options=unfolded).maximum <= options.max_width)
+        yield next(fits, self.tables[-1])
+
+
 def console() -> Console:
     """Standard output; wide and without colours where it is no terminal."""
     stream = sys.stdout
@@ -58,10 +98,10 @@ def show(*renderables: RenderableType) -> None:
 
 def watch_status(look: Callable[[], Document], rest: Callable[[], None], clock: Callable[[], str]) -> None:
     """Draw the status document and what has changed while somebody watched, again and again, until the user
-    interrupts.
+    interrupts, which is how it ends.
     """
     story = Story()
-    with Live(console=console(), auto_refresh=False, screen=False) as live:
+    with suppress(KeyboardInterrupt), Live(console=console(), auto_refresh=False, screen=False) as live:
         while True:
             document = look()
             story.see(document, clock())
@@ -69,10 +109,11 @@ def watch_status(look: Callable[[], Document], rest: Callable[[], None], clock: 
             rest()
 
 
-def watched_view(document: Document, changes: Iterable[str], clock: str) -> RenderableType:
-    """The status with the time of day and the latest changes."""
-    told = [Text(f"  {line}") for line in changes] or [Text("  nothing has changed since this was opened", "dim")]
-    return Group(status_view(document), Text(f"changes, {clock}", "bold"), *told)
+def watched_view(document: Document, changes: Iterable[tuple[str, str]], clock: str) -> RenderableType:
+    """The status with the time of day and the latest changes with theirs."""
+    told = [Line(line, before=f"  {at}  ") for at, line in changes]
+    nothing = [Line("nothing has changed since this was opened", "dim")]
+    return Group(status_view(document), Text(f"{clock}, changes, newest first", "bold"), *(told or nothing))
 
 
 def coloured(text: str) -> Text:
@@ -98,18 +139,24 @@ def cluster_view(cluster: Document) -> Iterator[RenderableType]:
     head = Text.assemble((word(cluster, "name"), "bold"), "  ", coloured(word(cluster, "verdict")))
     head.append(f"  primary {word(cluster, 'primary') or 'unknown'}  epoch {word(cluster, 'epoch') or '-'}")
     yield head
-    yield Text("  " + "; ".join(piece for piece in manager_words(cluster) if piece))
+    yield Line("; ".join(piece for piece in manager_words(cluster) if piece))
     if word(cluster, "verdict") != "healthy":
         for item in parts(cluster, "evidence"):
-            yield Text(f"  {word(item, 'sentence')} ({word(item, 'route')}, {word(item, 'age_seconds')} s ago)")
+            yield Line(f"{word(item, 'sentence')} ({word(item, 'route')}, {word(item, 'age_seconds')} s ago)")
     for refusal in parts(cluster, "refusals"):
-        yield Text(f"  refused by {word(refusal, 'id')}: {word(refusal, 'sentence')}", style="yellow")
+        yield Line(f"refused by {word(refusal, 'id')}: {word(refusal, 'sentence')}", "yellow")
     yield servers_view(parts(cluster, "servers"))
     for server in parts(cluster, "servers"):
         for problem in parts(server, "problems"):
-            hint = f" ({word(problem, 'hint')})" if word(problem, "hint") else ""
-            yield Text(f"  {word(server, 'name')}: {word(problem, 'sentence')}{hint}", style="yellow")
+            yield Line(problem_words(word(server, "name"), problem), "yellow")
     yield Text("")
+
+
+def problem_words(server: str, problem: Document) -> str:
+    """What is wrong with a server and what to do, with its name where the sentence lacks it."""
+    sentence, hint = word(problem, "sentence"), word(problem, "hint")
+    named = sentence if server in sentence.split() else f"{server}: {sentence}"
+    return f"{named} ({hint})" if hint else named
 
 
 def manager_words(cluster: Document) -> Iterator[str]:
@@ -132,24 +179,33 @@ def manager_words(cluster: Document) -> Iterator[str]:
     yield f"{problem} (failoverd ops show)" if problem else ""
 
 
-def servers_view(servers: Iterable[Document]) -> Table:
-    """One line for each server."""
-    made = table("  SERVER", "ADDRESS", "ROLE", "WRITES", "FOLLOWS", "RECEIVER", "APPLIER", "LAG", "PROMOTE", "AGENT")
-    for server in servers:
-        lag = word(server, "lag_seconds")
-        made.add_row(
-            f"  {word(server, 'name')}",
-            f"{word(server, 'host')}:{word(server, 'port')}",
-            word(server, "role"),
-            writes_word(server),
-            word(server, "source") or "-",
-            word(server, "receiver") or "-",
-            word(server, "applier") or "-",
-            f"{lag} s" if lag else "-",
-            word(server, "promote"),
-            word(server, "agent"),
-        )
-    return made
+def servers_view(servers: Iterable[Document]) -> RenderableType:
+    """One line for each server; a narrow screen shows less of each."""
+    rows = [dict(zip(_SERVER_COLUMNS, server_cells(server), strict=True)) for server in servers]
+    tables = []
+    for left_out in range(len(_DISPENSABLE) + 1):
+        made = table(*(column for column in _SERVER_COLUMNS if column not in _DISPENSABLE[:left_out]))
+        for row in rows:
+            made.add_row(*(row[str(column.header)] for column in made.columns))
+        tables.append(made)
+    return Fitting(tuple(tables))
+
+
+def server_cells(server: Document) -> tuple[str, ...]:
+    """What is told of one server, column by column."""
+    lag = word(server, "lag_seconds")
+    return (
+        f"  {word(server, 'name')}",
+        f"{word(server, 'host')}:{word(server, 'port')}",
+        word(server, "role"),
+        writes_word(server),
+        word(server, "source") or "-",
+        word(server, "receiver") or "-",
+        word(server, "applier") or "-",
+        f"{lag} s" if lag else "-",
+        word(server, "promote"),
+        word(server, "agent"),
+    )
 
 
 def findings_view(findings: Iterable[Finding]) -> RenderableType:

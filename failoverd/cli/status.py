@@ -44,6 +44,7 @@ def status(session: Session, cluster: str | None, watching: bool, wait_ready: fl
             lambda: session.clock.sleep(_BETWEEN_LOOKS),
             lambda: session.clock.wall().astimezone().strftime("%H:%M:%S"),
         )
+        sys.exit(DONE)
     document = app.status(cluster)
     deadline = session.clock.now() + (wait_ready or 0.0)
     while not ready(document) and session.clock.now() < deadline:

@@ -13,17 +13,19 @@ _TOLD = ("role", "source", "receiver", "applier", "agent")
 
 
 class Story:
-    """The latest changes of all clusters, each with the time of day when it was seen."""
+    """The latest changes of all clusters, the newest first, each with the time of day when it was seen: a screen that
+    is too low cuts the oldest.
+    """
 
     def __init__(self) -> None:
         self._before: Document | None = None
-        self.lines: tuple[str, ...] = ()
+        self.lines: tuple[tuple[str, str], ...] = ()
 
     def see(self, now: Document, clock: str) -> None:
         """Take in one more document; the first one has nothing to be compared with."""
-        told = [] if self._before is None else [f"{clock}  {line}" for line in changes(self._before, now)]
+        told = [] if self._before is None else [(clock, line) for line in changes(self._before, now)]
         self._before = now
-        self.lines = (*self.lines, *told)[-KEPT:]
+        self.lines = (*reversed(told), *self.lines)[:KEPT]
 
 
 def changes(before: Document, now: Document) -> Iterator[str]:
@@ -43,7 +45,7 @@ def of_cluster(before: Document, now: Document) -> Iterator[str]:
         if word(before, key) != word(now, key):
             yield f"{what} {word(before, key) or 'none'} -> {word(now, key) or 'none'}"
     yield from of_pause(part(before, "paused"), part(now, "paused"))
-    yield from of_operation(part(before, "operation"), part(now, "operation"))
+    yield from of_operation(before, now)
     known = {word(server, "name"): server for server in parts(before, "servers")}
     for server in parts(now, "servers"):
         yield from of_server(known.get(word(server, "name"), server), server)
@@ -58,13 +60,23 @@ def of_pause(before: Document, now: Document) -> Iterator[str]:
 
 
 def of_operation(before: Document, now: Document) -> Iterator[str]:
-    """An operation that was begun, came to another stage, or ended."""
-    if now and word(now, "id") != word(before, "id"):
-        yield f"{word(now, 'kind')} {word(now, 'id')} begun"
-    elif now and word(now, "stage") != word(before, "stage"):
-        yield f"{word(now, 'kind')} at {word(now, 'stage')}"
-    if before and word(now, "id") != word(before, "id"):
-        yield f"{word(before, 'kind')} {word(before, 'id')} ended (failoverd ops show)"
+    """An operation of a cluster that ended, was begun, or came to another stage."""
+    was, goes_on = part(before, "operation"), part(now, "operation")
+    if was and word(goes_on, "id") != word(was, "id"):
+        yield f"{word(was, 'kind')} {word(was, 'id')} {ended(word(was, 'id'), now)}"
+    if goes_on and word(goes_on, "id") != word(was, "id"):
+        yield f"{word(goes_on, 'kind')} {word(goes_on, 'id')} begun"
+    elif goes_on and word(goes_on, "stage") != word(was, "stage"):
+        yield f"{word(goes_on, 'kind')} at {word(goes_on, 'stage')}"
+
+
+def ended(operation: str, cluster: Document) -> str:
+    """How an operation ended, where its manager has published that already, and where the rest is told."""
+    for last in parts(cluster, "last_operations"):
+        if word(last, "operation") == operation:
+            outage = word(last, "outage_seconds")
+            return f"ended: {word(last, 'outcome')}{f', outage {outage} s' if outage else ''}"
+    return "ended (failoverd ops show)"
 
 
 def of_server(before: Document, now: Document) -> Iterator[str]:
@@ -76,9 +88,9 @@ def of_server(before: Document, now: Document) -> Iterator[str]:
         opened = not now.get("read_only")
         if before.get("read_only") != now.get("read_only"):
             yield f"{name} {'takes writes' if opened else 'is closed for writes'}"
-        for key in _TOLD:
-            if word(before, key) != word(now, key):
-                yield f"{name}: {key} {word(before, key) or '-'} -> {word(now, key) or '-'}"
+        told = [(key, word(before, key), word(now, key)) for key in _TOLD]
+        new = [f"{key} {old or 'none'} -> {current or 'none'}" for key, old, current in told if old != current]
+        yield from [f"{name}: {', '.join(new)}"] if new else []
     known = {word(problem, "id") for problem in parts(before, "problems")}
     for problem in parts(now, "problems"):
         if word(problem, "id") not in known:

@@ -71,7 +71,8 @@ def test_status_shows_everything_that_was_published(screen: Terminal) -> None:
         "shop  healthy  primary db1  epoch 7",
         "manager mgr1; standby mgr2; paused by anna: work; failover op1 at FENCE",
         "refused by cooldown: too soon",
-        "db1: db1 is late (wait)",
+        "  db1 is late (wait)",
+        "  db2: db1 is late (wait)",
     ):
         assert words in result.stdout
     lines = [line.split() for line in result.stdout.splitlines()]

@@ -31,6 +31,7 @@ CLUSTER: dict[str, object] = {
     "operation": None,
 }
 OPERATION = {"id": "op1", "kind": "failover", "stage": "FENCE"}
+LAST = {"operation": "op1", "outcome": "done", "outage_seconds": 0.4}
 
 
 def document(server: Mapping[str, object] | None = None, **cluster: object) -> dict[str, object]:
@@ -48,11 +49,13 @@ def document(server: Mapping[str, object] | None = None, **cluster: object) -> d
         (document(), document(operation=OPERATION), "failover op1 begun"),
         (document(operation=OPERATION), document(operation={**OPERATION, "stage": "PROMOTE"}), "failover at PROMOTE"),
         (document(operation=OPERATION), document(), "failover op1 ended (failoverd ops show)"),
+        (document(operation=OPERATION), document(last_operations=[LAST]), "failover op1 ended: done, outage 0.4 s"),
         (document(), document({"reachable": False, "read_only": None}), "db2 does not answer"),
         (document({"reachable": False}), document(), "db2 answers again"),
         (document(), document({"read_only": False}), "db2 takes writes"),
         (document(), document({"source": "db3"}), "db2: source db1 -> db3"),
         (document(), document({"receiver": "no"}), "db2: receiver yes -> no"),
+        (document(), document({"role": "primary", "source": None}), "db2: role replica -> primary, source db1 -> none"),
         (document(), document({"problems": [{"id": "errant", "sentence": "db2 has more"}]}), "db2 has more"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -65,11 +68,16 @@ def test_lag_and_what_stays_are_not_told() -> None:
     assert list(changes(document(), document({"lag_seconds": 3.0}))) == []
 
 
-def test_the_latest_changes_are_kept_with_their_times() -> None:
+def test_one_operation_ends_before_another_begins() -> None:
+    lines = list(changes(document(operation=OPERATION), document(operation={**OPERATION, "id": "op2"})))
+    assert lines == ["shop: failover op1 ended (failoverd ops show)", "shop: failover op2 begun"]
+
+
+def test_the_latest_changes_are_kept_with_their_times_the_newest_first() -> None:
     story = Story()
     story.see(document(), "10:00:00")
     assert not story.lines
     for second in range(1, KEPT + 3):
         story.see(document(primary=f"db{second + 1}"), f"10:00:{second:02}")
     assert len(story.lines) == KEPT
-    assert story.lines[-1] == f"10:00:{KEPT + 2:02}  shop: primary db{KEPT + 2} -> db{KEPT + 3}"
+    assert story.lines[0] == (f"10:00:{KEPT + 2:02}", f"shop: primary db{KEPT + 2} -> db{KEPT + 3}")

@@ -141,6 +141,7 @@ def cluster_view(cluster: Document) -> Iterator[RenderableType]:
     yield head
     yield Line("; ".join(piece for piece in manager_words(cluster) if piece))
     if word(cluster, "verdict") != "healthy":
+        yield Line(word(cluster, "sentence"))
         for item in parts(cluster, "evidence"):
             yield Line(f"{word(item, 'sentence')} ({word(item, 'route')}, {word(item, 'age_seconds')} s ago)")
     for refusal in parts(cluster, "refusals"):

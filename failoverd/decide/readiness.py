@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from failoverd.decide import candidate, grants, problems
+from failoverd.decide import candidate, conditions, grants, problems
 from failoverd.decide.fitness import SERVER_ROWS, ServerRow
 from failoverd.decide.rights import door_finding
+from failoverd.decide.rules import CLOSE_ALL_BUT_ONE
 from failoverd.decide.situation import Situation
 from failoverd.model.counted import counted
 from failoverd.model.finding import Finding, Severity
@@ -158,6 +159,13 @@ CLUSTER_ROWS: tuple[ClusterRow, ...] = (
         "nobody could be promoted: {detail}",
         "mend one of them",
         _nobody,
+    ),
+    ClusterRow(
+        "two-writable",
+        ERROR,
+        "{detail} take writes at the same time: nobody fails over while they do",
+        CLOSE_ALL_BUT_ONE,
+        lambda g: conditions.two_writable(g.situation),
     ),
     ClusterRow(
         "mixed-versions",

@@ -31,7 +31,7 @@ class Rule:
 
 
 _V, _A = VerdictName, Advice
-_TWO = "close all but one with super_read_only; judge what the others took before they follow it again"
+CLOSE_ALL_BUT_ONE = "close all but one with super_read_only; judge what the others took before they follow it again"
 _MOVED = "let one server take writes and all others follow it; only a person knows which"
 _NONE = "nothing"
 _FAILED = "look at the report of the failover, and at the old primary before it comes back"
@@ -45,7 +45,14 @@ RULES: tuple[Rule, ...] = (
         returned_writable,
         "nothing: it is closed at once; what it took meanwhile is judged before it is attached",
     ),
-    Rule("two-writable", _V.INCONSISTENT, _A.ALERT, "{detail} take writes at the same time", c.two_writable, _TWO),
+    Rule(
+        "two-writable",
+        _V.INCONSISTENT,
+        _A.ALERT,
+        "{detail} take writes at the same time",
+        c.two_writable,
+        CLOSE_ALL_BUT_ONE,
+    ),
     Rule(
         "login-refused",
         _V.BLIND,

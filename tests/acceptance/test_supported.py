@@ -53,31 +53,34 @@ FOUND = {
     "db2": frozenset({"delayed", "filtered"}),
     "db3": frozenset({"commit-order", "file-position", "gtid-mode-off", "other-channels"}),
     "db4": frozenset[str](),
+    "": frozenset[str](),
 }
-ALL = frozenset({"source-down", "write-probe"}).union(*FOUND.values())
+ALL = frozenset({"source-down", "write-probe", "two-writable"}).union(*FOUND.values())
 
 
 PROBE = {"write_probe": {"table": "failoverd.heartbeat"}}
 
 
 def said(lab: Lab) -> dict[str, frozenset[str]]:
-    """What `check` finds on each server, as far as it is about these features."""
+    """What `check` finds on each server and of the cluster (""), as far as it is about these features."""
     answer = lab.call_in("mgr1", lab.manager_argv("mgr1", "check", "shop", "--json"), deadline=60.0)
     assert answer.returncode == 1, answer.stderr
-    found = [(f["server"], f["id"]) for f in json.loads(answer.stdout)["findings"]]
-    return {name: frozenset(i for server, i in found if server == name) & ALL for name in GIVEN}
+    found = [(f["server"] or "", f["id"]) for f in json.loads(answer.stdout)["findings"]]
+    return {name: frozenset(i for server, i in found if server == name) & ALL for name in FOUND}
 
 
 def test_what_is_warned_about_or_refused_is_found_where_it_is(lab: LabFactory) -> None:
     one = lab(replicas=3, settings={"clusters": {"shop": {"detection": PROBE}}})
-    nothing = dict.fromkeys(GIVEN, frozenset[str]())
+    nothing = dict.fromkeys(FOUND, frozenset[str]())
     assert said(one) == {**nothing, "db1": frozenset({"write-probe"})}, "its table has not been made"
     addresses = {name: one.hosts[name].address for name in GIVEN}
     for server, statements in GIVEN.items():
         one.sql(server, "; ".join(statements).format(**addresses))
     assert said(one) == FOUND
     one.fault.kill("db2")
-    assert said(one) == {**FOUND, "db2": frozenset(), "db4": frozenset({"source-down"})}
+    one.sql("db4", "SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF")
+    alone = {"db2": frozenset[str](), "db4": frozenset({"source-down", "circular"})}
+    assert said(one) == {**FOUND, **alone, "": frozenset({"two-writable"})}
 
 
 # What a server is started with, what `check` has to say of it then, and why it is not promoted.

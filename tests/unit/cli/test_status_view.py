@@ -26,6 +26,7 @@ STATUS: dict[str, object] = {
         {
             "name": "shop",
             "verdict": "suspect",
+            "sentence": "db1 did not answer, 2 of 3 times in a row",
             "primary": "db1",
             "active_manager": "mgr1",
             "coordination": "ok",
@@ -83,6 +84,11 @@ def test_a_long_sentence_goes_on_further_in(width: int) -> None:
             told.append(line.strip())
         assert " ".join(told).removeprefix("10:00:01  shop: ") == LATE
     assert all(len(line) <= width for line in lines)
+
+
+def test_the_verdict_is_told_with_its_sentence() -> None:
+    """Also where there is no evidence to show, as with two servers that take writes."""
+    assert "  db1 did not answer, 2 of 3 times in a row" in drawn(80)
 
 
 class Interrupted(StandIn):

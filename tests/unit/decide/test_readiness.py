@@ -202,6 +202,17 @@ def test_without_anybody_to_promote_the_reasons_are_told() -> None:
     assert "candidate" not in {f.id for f in world.found()}
 
 
+def test_two_servers_that_take_writes_are_an_error_of_the_cluster() -> None:
+    def found(**changes: object) -> list[tuple[str, Severity]]:
+        world = World().state("db3", channels=(), **changes)
+        return [(f.sentence, f.severity) for f in world.found() if f.id == "two-writable"]
+
+    assert found() == []
+    ((sentence, severity),) = found(read_only=False, super_read_only=False)
+    assert sentence.startswith("db1 and db3 take writes at the same time")
+    assert severity is Severity.ERROR
+
+
 def test_before_anything_is_recorded_the_writable_server_is_not_its_own_successor() -> None:
     found = World(history=History()).found()
     assert "db2 would win now" in {f.sentence for f in found}
@@ -268,7 +279,7 @@ def test_every_row_has_a_case() -> None:
     assert {row.id for row in SERVER_ROWS if row.severity is not Severity.OK} == set(SERVER_CASES) | BESIDE_OTHERS
     assert {row.id for row in SERVER_ROWS if row.severity is Severity.OK} == {"start-hidden"}
     good_news = {row.id for row in CLUSTER_ROWS if row.severity is Severity.OK}
-    assert {row.id for row in CLUSTER_ROWS} - good_news - {"no-candidate"} == set(CLUSTER_CASES)
+    assert {row.id for row in CLUSTER_ROWS} - good_news - {"no-candidate", "two-writable"} == set(CLUSTER_CASES)
     assert good_news == {"unfenced-window", "fencing-layers", "candidate"}
 
 

@@ -14,8 +14,9 @@ from failoverd.decide.measures import Case, blind, primary_alive
 from failoverd.decide.reopening import obstacle
 from failoverd.decide.rules import RULES
 from failoverd.decide.situation import Situation
+from failoverd.model.cloning import CloneData
 from failoverd.model.history import started_anew
-from failoverd.model.journal import Intent
+from failoverd.model.journal import Intent, Unfinished
 from failoverd.model.plans import Kind, Verb
 from failoverd.model.ranking import Ranking
 from failoverd.model.sight import ServerState
@@ -245,3 +246,23 @@ def way_of(o: Open, rows: tuple[Row, ...] = WAYS) -> Row:
 def sentence_of(row: Row, o: Open) -> str:
     """The row's sentence about this operation."""
     return row.sentence.format(old=o.situation.recorded.name or "the old primary", elect=o.elect or "the elect")
+
+
+def cut_off(found: Unfinished) -> tuple[str, ...]:
+    """What a person has to know of an overwriting whose manager has died beside it; nothing for any other operation."""
+    manager, server = found.operation.manager, found.operation.to
+    ended = {step for step, _ in found.acted()}
+    said = [
+        f"the clone of {server} was cut off with {manager}: unless the copy was whole, it begins anew, by --clone"
+        for step in found.begun()
+        if isinstance(step, CloneData) and step not in ended
+    ]
+    for name, over in found.rebuilds().items():
+        if over:
+            said.append(f"{name} has run to its end: {server} is judged by what it holds when it is up")
+        else:
+            said.append(
+                f"{name} was begun by {manager}, which has not seen its end: it may still be at work on {server};"
+                " end it, or wait for its end, before --rebuild or --clone"
+            )
+    return tuple(said)

@@ -6,12 +6,13 @@ An `intent` entry carries its steps under `acts`, an `outcome` entry its step un
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from failoverd.gtid import GtidSet
 from failoverd.model.durability import Durability
+from failoverd.model.hooks import Point
 from failoverd.model.host import FenceProof
 from failoverd.model.plans import Entry, EntryKind, Operation, Saved, StepOutcome, StepResult
 from failoverd.model.steps import FenceHost, FenceSession, OpenWrites, ReleaseFence, Splice, Stage, Step
@@ -119,6 +120,15 @@ class Unfinished:
         begun = {str(e.body["key"]) for e in self.entries if e.kind is EntryKind.HOOK and not e.body.get("repeatable")}
         well = {str(e.body["key"]) for e in self.entries if e.kind is EntryKind.HOOK_ENDED and e.body.get("ok")}
         return frozenset(begun | well)
+
+    def rebuilds(self) -> Mapping[str, bool]:
+        """The programs that were begun to give a server other data and are not begun by another manager, each with
+        whether its end is on record. Without one it may be at work still.
+        """
+        kept = self.hooked()
+        ended = {str(e.body["key"]) for e in self.entries if e.kind is EntryKind.HOOK_ENDED}
+        begun = (e.body for e in self.entries if e.kind is EntryKind.HOOK and e.body.get("point") == Point.REBUILD)
+        return {str(body["hook"]): body["key"] in ended for body in begun if body["key"] in kept}
 
     def relaxed(self) -> dict[str, Durability]:
         """What servers forced to their disks before this operation let them off."""

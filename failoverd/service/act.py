@@ -22,14 +22,13 @@ from failoverd.service.phases import Event, Phase, after
 from failoverd.service.records import keep_history, nobody_acts, paused_meanwhile
 from failoverd.service.rejoin import due
 from failoverd.service.results import account, refused
-from failoverd.service.resume import resume
+from failoverd.service.resume import REQUEST_LIFE, resume
 from failoverd.service.site import counted
 from failoverd.service.traffic import keep_traffic
 from failoverd.service.world import Memory, Occasion, World
 
 OPERATIONS = {Advice.FAIL_OVER: Kind.FAILOVER, Advice.REOPEN: Kind.REOPEN}
-# A request that nobody has served for this long was meant for another moment.
-REQUEST_LIFE = 60.0
+ABOUT_OPEN = frozenset(Verb) - {Verb.BEGIN}
 
 
 def respond(world: World, memory: Memory, occasion: Occasion) -> None:
@@ -158,9 +157,7 @@ def answer_who_gave_up(world: World, occasion: Occasion, report: Report) -> None
 
 def take_up(world: World, memory: Memory, occasion: Occasion) -> None:
     """Deal with an operation that has no end; people are heard first, because they may know more."""
-    for request_id, request in waiting(world, occasion):
-        if request.verb is Verb.BEGIN:
-            continue
+    for request_id, request in waiting(world, occasion, ABOUT_OPEN):
         serve_about_open(world, memory, occasion, request_id, request)
         return
     if resume(world, memory, occasion) is None:
@@ -194,11 +191,15 @@ def about_open(world: World, memory: Memory, occasion: Occasion, request: Reques
     return resume(world, memory, occasion, request.verb)
 
 
-def waiting(world: World, occasion: Occasion) -> tuple[tuple[str, Request], ...]:
-    """The requests of this minute; all others, by our clock, are answered as expired."""
+def waiting(
+    world: World, occasion: Occasion, verbs: frozenset[Verb] = frozenset(Verb)
+) -> tuple[tuple[str, Request], ...]:
+    """The requests of this minute with these verbs; older ones, by our clock, are answered as expired."""
     wall = world.eyes.clock.wall().timestamp()
     fresh = []
     for request_id, request in world.coordination.requests(world.cluster):
+        if request.verb not in verbs:
+            continue
         passed = wall - request.asked_at
         if abs(passed) > REQUEST_LIFE:
             why = f"by this manager's clock it was asked {passed:.0f} s ago: ask again, or set the clocks right"

@@ -8,7 +8,11 @@ from dataclasses import replace
 from failoverd.decide.cloning import CURED, choose, donors
 from failoverd.decide.situation import Situation
 from failoverd.model.cloning import CloneSide, Overwrite
-from failoverd.model.plans import Plan, Request
+from failoverd.model.documents import parts, word
+from failoverd.model.errors import CoordinationError
+from failoverd.model.hooks import Point
+from failoverd.model.plans import Kind, Plan, Request, Result
+from failoverd.model.published import hook_pending
 from failoverd.plan.cloning import plan_cloning, plan_rebuilding
 from failoverd.service.world import World
 
@@ -47,4 +51,23 @@ def by_policy(world: World, request: Request, plan: Plan) -> Request | None:
     against = {refusal.id for refusal in plan.refusals}
     if world.policy.rejoin != "clone" or not against or not against <= CURED:
         return None
+    if "half-cloned" in against and rebuilding(world, request.to):
+        return None
     return replace(request, clone=Overwrite(discard=True))
+
+
+def rebuilding(world: World, server: str) -> bool:
+    """Whether a person's program may be at work there still: its manager died beside it, and nothing has come to a good
+    end there since. Also where the journals cannot be read: nobody overwrites what another may be writing.
+    """
+    try:
+        for listed in world.coordination.operations(world.cluster):
+            shown = world.coordination.operation(str(listed["operation"])) if listed["kind"] == Kind.REJOIN else None
+            if shown is None or server not in {word(step, "server") for step in parts(shown, "steps")}:
+                continue
+            pending = any(name.startswith(f"{Point.REBUILD}/") for name in hook_pending(shown))
+            if pending or shown["outcome"] == Result.DONE:
+                return pending
+    except CoordinationError:
+        return True
+    return False

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from failoverd.decide.judge import judge
-from failoverd.decide.resuming import Open, Row, Way, sentence_of, way_of
+from failoverd.decide.resuming import Open, Row, Way, cut_off, sentence_of, way_of
 from failoverd.execute.hands import Hands
 from failoverd.execute.hooks import run_ending
 from failoverd.gtid import GtidSet
@@ -39,6 +39,9 @@ from failoverd.service.records import catch_up
 from failoverd.service.results import account
 from failoverd.service.traces import traces
 from failoverd.service.world import Left, Memory, Occasion, World
+
+# A request that nobody has served for this long was meant for another moment (seconds).
+REQUEST_LIFE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def resume(world: World, memory: Memory, occasion: Occasion, wish: Verb | None =
     run_ending(hands, report)
     before = memory.history
     close(world, memory, about_old, report)
-    answer_whoever_asked(world, occasion.lease, report, operation)
+    answer_whoever_asked(world, occasion.lease, report, found)
     if row.way not in {Way.ON, Way.ABORT}:  # nothing was attempted anew, so nothing has to rest before a failover
         memory.history = replace(
             memory.history, last_attempt_at=before.last_attempt_at, last_reopening_at=before.last_reopening_at
@@ -106,9 +109,14 @@ def resume(world: World, memory: Memory, occasion: Occasion, wish: Verb | None =
     return report
 
 
-def answer_whoever_asked(world: World, lease: Lease, report: Report, operation: Operation) -> None:
-    """The request that began this operation is not served a second time; a repair is, as its row says."""
-    if report.result is Result.NEEDS_PERSON or not operation.kind.moves:
+def answer_whoever_asked(world: World, lease: Lease, report: Report, found: Unfinished) -> None:
+    """The request that began this operation is not served a second time. A fresh one for a repair is, as its row says,
+    and for an attaching, unless a program was begun for it: two of them would work on one server.
+    """
+    operation = found.operation
+    fresh = world.eyes.clock.wall().timestamp() - operation.asked_at <= REQUEST_LIFE
+    again = fresh and not operation.kind.moves and not found.rebuilds()
+    if report.result is Result.NEEDS_PERSON or again:
         return
     for request_id, request in world.coordination.requests(world.cluster):
         if request.verb is Verb.BEGIN and (request.asked_at, request.by) == (operation.asked_at, operation.by):
@@ -291,10 +299,13 @@ def go_to_the_end(case: Case) -> Course:
 
 
 def go_back(case: Case) -> Course:
-    """Take back what was changed; what a reopening or an attaching has done needs no taking back."""
+    """Take back what was changed; what a reopening or an attaching has done needs no taking back, and an
+    overwriting cannot be.
+    """
     course = case.course()
     if case.found.operation.kind in {Kind.REOPEN, Kind.REJOIN}:
-        course.result = Result.UNDONE
+        course.remarks += cut_off(case.found)
+        course.result = Result.FAILED if course.remarks else Result.UNDONE
         return course
     primary = case.open.situation.primary
     if primary is not None and case.open.harmless:  # no more than times of day speaks against it

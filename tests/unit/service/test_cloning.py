@@ -279,3 +279,20 @@ def test_a_manager_that_dies_in_the_middle_leaves_it_to_the_next_one(
     assert second.coordination.open_operation(CLUSTER) == ""
     assert follows(whole, "db1", "db2")
     assert not tail & whole.mysqlds["db1"].executed
+
+
+def test_whoever_waited_for_a_clone_that_its_manager_has_not_outlived_is_told_what_it_left(whole: Whole) -> None:
+    first, _ = diverged(whole, FakeArchive())
+    second = with_archive(whole.manager("m2"), FakeArchive()).turns(1)
+    at(first, "before:CloneData", dies)
+    name = first.coordination.ask(replace(wish(first, "db1"), clone=DISCARD))
+    with pytest.raises(Died):
+        first.turns(2)
+    whole.clock.sleep(90.0)
+    whole.store.depose(CLUSTER)
+    second.turns(6)
+    answer = second.coordination.answered(CLUSTER, name)
+    assert answer is not None
+    assert answer["outcome"] == "failed", "what was overwritten is not taken back"
+    assert "the clone of db1 was cut off with m1" in str(answer["findings"])
+    assert not follows(whole, "db1", "db2")

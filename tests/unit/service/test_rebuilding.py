@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import pytest
 
@@ -192,9 +193,9 @@ def test_a_primary_that_dies_meanwhile_matters_more(play: Play) -> None:
     assert half(play.whole, "db1")
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
-def test_a_manager_that_dies_meanwhile_leaves_a_server_that_nobody_promotes(play: Play, late: bool) -> None:
-    second, restore = play.also("m2"), play.hooks.before
+def dies_meanwhile(play: Play) -> Callable[[HookCall], None]:
+    """Let the manager die beside the program; what the next run of it would do."""
+    restore = play.hooks.before
 
     def die(_: HookCall) -> None:
         play.hooks.before = restore
@@ -203,10 +204,50 @@ def test_a_manager_that_dies_meanwhile_leaves_a_server_that_nobody_promotes(play
     play.hooks.before = die
     with pytest.raises(Died):
         play.asked()
+    return restore
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+@pytest.mark.parametrize("policy", ["clean-only", "clone"])
+def test_a_manager_that_dies_meanwhile_is_followed_by_one_that_begins_nothing_on_that_server(
+    play: Play, policy: Literal["clean-only", "clone"], late: bool
+) -> None:
+    play.whole.policy = replace(play.whole.policy, rejoin=policy)
+    second = play.also("m2")
+    dies_meanwhile(play)
     if late:
         play.whole.clock.sleep(90.0)
     play.whole.store.depose(CLUSTER)
+    (name, _), *_ = second.coordination.requests(CLUSTER)
     second.turns(6)
     assert second.coordination.open_operation(CLUSTER) == ""
-    assert half(play.whole, "db1") is late, "a person's wish is served as long as it is fresh"
-    assert len(play.hooks.calls) == (1 if late else 2)
+    assert len(play.hooks.calls) == 1, "the first may still be at work"
+    assert half(play.whole, "db1")
+    answer = second.coordination.answered(CLUSTER, name)
+    assert answer is not None
+    assert answer["outcome"] == "failed", "what was overwritten is not taken back"
+    assert "10-restore was begun by m1, which has not seen its end" in str(answer["findings"])
+    play.manager = second
+    assert play.asked()["outcome"] == "done", "a person knows that it has ended"
+
+
+def test_a_program_that_says_it_may_be_begun_again_is_begun_by_the_next_manager(play: Play) -> None:
+    play.hooks.standing = {Point.REBUILD: ("10-restore.repeatable",)}
+    second = play.also("m2")
+    dies_meanwhile(play)
+    play.whole.store.depose(CLUSTER)
+    second.turns(6)
+    assert len(play.hooks.calls) == 2
+    assert follows(play.whole, "db1", "db2")
+
+
+def test_what_it_left_is_attached_when_it_is_up(play: Play) -> None:
+    second = play.also("m2")
+    restore = dies_meanwhile(play)
+    play.whole.store.depose(CLUSTER)
+    second.turns(4)
+    restore(play.hooks.calls[0])  # it had gone on without its manager
+    second.turns(6)
+    assert len(play.hooks.calls) == 1
+    assert play.old.super_read_only
+    assert follows(play.whole, "db1", "db2")

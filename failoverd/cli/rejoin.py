@@ -15,6 +15,7 @@ from failoverd.decide.refusals import remedies
 from failoverd.gtid import GtidSet, GtidSyntaxError
 from failoverd.model.cloning import Overwrite
 from failoverd.model.comparing import MOST_TABLES, parted
+from failoverd.model.counted import counted
 from failoverd.model.divergence import Cure, Resolution
 from failoverd.model.errors import ConfigError, PlanRefused
 from failoverd.model.plans import Kind, Request
@@ -114,10 +115,21 @@ def rejoin(session: Session, /, cluster: str, server: str, reason: str, **said: 
         plan=made,
         against=against,
         refusal=PlanRefused(f"{server} is not attached", against, remedies(against)) if against else None,
-        question=f"{'Overwrite' if overwriting else 'Attach'} {server} of {cluster}?",
+        question=question_about(request),
         act=lambda: app.failover(request, session.say),
     )
     carry_through(session, wish, **said)
+
+
+def question_about(request: Request) -> str:
+    """What a person agrees to, by its own name: a replay attaches nobody, an overwriting leaves nothing."""
+    where, wish = f"{request.to} of {request.cluster}", request.resolution
+    if wish is None:
+        return f"{'Overwrite' if request.overwrites is not None else 'Attach'} {where}?"
+    count = counted(len(wish.gtids), "transaction")
+    if wish.cure is Cure.REPLAY:
+        return f"Replay {count} of {where} on the primary?"
+    return f"Count {count} of {where} as executed everywhere, and attach it?"
 
 
 def resolution_of(replay: GtidSet | None, inject: GtidSet | None) -> Resolution | None:

@@ -125,7 +125,7 @@ REFUSALS: tuple[Row, ...] = (
         "{detail}",
         _REJOIN,
         m.said(rejoining.diverged),
-        "failoverd errant CLUSTER SERVER shows what only it has; rejoin --clone --discard-errant overwrites it",
+        "failoverd errant CLUSTER SERVER shows it; rejoin --replay, --inject-empty or --clone --discard-errant",
         overridable=False,
         late=True,
     ),

@@ -270,7 +270,8 @@ def replayed(course: Course, wish: Request) -> Course:
     done = course.outcomes[-1].result is StepResult.DONE
     course.refusals, course.result = (), Result.DONE if done else Result.FAILED
     if done:
-        course.remarks.append(f"{wish.to} is not attached: it still has what was replayed, build it anew")
+        still = f"{wish.to} is not attached: it still has what was replayed"
+        course.remarks.append(f"{still}; build it anew, by rejoin --clone --discard-errant")
     return course
 
 

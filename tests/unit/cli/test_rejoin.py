@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from failoverd.cli.rejoin import question_about
 from failoverd.drivers.journal_codec import plain, request_from
 from failoverd.gtid import GtidSet
 from failoverd.model.cloning import Overwrite
 from failoverd.model.divergence import Cure, Resolution
-from failoverd.model.plans import Group, Kind, Request
+from failoverd.model.plans import Group, Kind, Request, Requester
 from failoverd.model.steps import CloseReturned, Stage, Task
 from failoverd.model.verdict import Refusal
 from tests.unit.cli.stand_in import EMPTY_PLAN, StandIn, Terminal, document, terminal
@@ -176,3 +177,25 @@ def test_a_wish_that_makes_no_sense_is_refused_before_anything_is_asked(
     app = StandIn(rejoin_plan=PLAN)
     assert screen.call(app, "rejoin", "shop", "db2", "--yes", *words).exit_code == 2
     assert app.asked == []
+
+
+@pytest.mark.parametrize(
+    ("more", "question"),
+    [
+        ({}, "Attach db2 of shop?"),
+        ({"clone": Overwrite()}, "Overwrite db2 of shop?"),
+        ({"rebuild": Overwrite()}, "Overwrite db2 of shop?"),
+        (
+            {"resolution": Resolution(Cure.REPLAY, GtidSet.parse(TAIL))},
+            "Replay 3 transactions of db2 of shop on the primary?",
+        ),
+        (
+            {"resolution": Resolution(Cure.INJECT, GtidSet.parse(TAIL))},
+            "Count 3 transactions of db2 of shop as executed everywhere, and attach it?",
+        ),
+    ],
+    ids=["attach", "clone", "rebuild", "replay", "inject"],
+)
+def test_a_person_is_asked_for_what_is_done(more: dict[str, object], question: str) -> None:
+    request = Request("shop", Kind.REJOIN, Requester(kind="person"), to="db2", **more)  # type: ignore[arg-type]
+    assert question_about(request) == question

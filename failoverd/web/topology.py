@@ -107,13 +107,14 @@ def _placed(servers: Sequence[Document], *, narrow: bool) -> list[_Place]:
 
 def _rows(found: Mapping[str, tuple[Document, int, str]]) -> dict[str, float]:
     """A row for each server that none follows, and the middle of those that follow it for each other one."""
-    followed = {above for _, _, above in found.values()}
+    followed = {above for _, tier, above in found.values() if tier}
     rows = {name: float(row) for row, name in enumerate(name for name in found if name not in followed)}
     ends: dict[str, tuple[float, float]] = {}
-    for name, (_, _, above) in reversed(list(found.items())):  # those below come before the one that they follow
+    for name, (_, tier, above) in reversed(list(found.items())):  # those below come before the one that they follow
         if name not in rows:
             rows[name] = sum(ends[name]) / 2
-        ends[above] = rows[name], ends.get(above, (0.0, rows[name]))[1]
+        if tier:
+            ends[above] = rows[name], ends.get(above, (0.0, rows[name]))[1]
     return rows
 
 

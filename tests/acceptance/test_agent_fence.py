@@ -253,11 +253,11 @@ def test_where_systemd_is_missing_the_guard_stands_in_and_why_is_told(host: Host
     assert host.agent.call("release", {"server": "db1"}, epoch=9)["started"] is False
 
 
-def test_a_file_that_the_configuration_names_is_looked_for(host: Host, tmp_path: Path) -> None:
+def test_a_file_that_the_configuration_names_is_looked_for(host: Host) -> None:
     for path, why in (
         (host.server.datadir / "auto.cnf", ""),
-        (tmp_path / "ca.pem", "No such file"),
-        (tmp_path, "not a"),
+        (host.home / "ca.pem", "No such file"),
+        (host.home, "is not a file"),
     ):
         check = host.agent.call("agent_check", {"server": "db1", "ca_file": str(path)})
         (found,) = check["settings"]

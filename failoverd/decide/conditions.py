@@ -46,6 +46,11 @@ def unclear(s: Situation) -> str:
     return f"nothing leads from {', '.join(astray)} to {writable[0].name}" if astray else ""
 
 
+def records_unread(s: Situation) -> str | None:
+    """The records cannot be read, and no server is the primary for all to see."""
+    return f"({s.history.unread}), and {unclear(s)}" if s.history.unread and unclear(s) else None
+
+
 def nothing_recorded(s: Situation) -> str | None:
     """Nothing recorded, and no obvious primary."""
     return unclear(s) if s.history.recorded is None else None

@@ -70,6 +70,14 @@ RULES: tuple[Rule, ...] = (
         _NONE,
     ),
     Rule(
+        "records-unread",
+        _V.BLIND,
+        _A.ALERT,
+        "the record of the primary cannot be read {detail}",
+        c.records_unread,
+        "mend ZooKeeper, or the way to it; failoverd check says whether it answers",
+    ),
+    Rule(
         "nothing-recorded",
         _V.INCONSISTENT,
         _A.ALERT,

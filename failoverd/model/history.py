@@ -105,10 +105,12 @@ class History:
     the looks that found the primary started anew without having been stopped by order. `disk` is what its agent says of
     the file system below its data. `failing_since` is when this cluster's primary failed and `others_failing` when
     those of other clusters did, in wall-clock seconds and as all managers know it. `unwritable` is why we could not
-    read or write the records when we were about to act, though we had the lock, at `unwritable_at`.
+    read or write the records when we were about to act, though we had the lock, at `unwritable_at`; `unread` why a
+    command could not read them, and so knows of no recorded primary.
     """
 
     recorded: Recorded | None = None
+    unread: str = ""
     misses: int = 0
     down_since: float | None = None
     refused_since: float | None = None

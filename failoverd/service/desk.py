@@ -59,7 +59,8 @@ def pauses_of(world: World) -> tuple[Pause, ...]:
 def own_look(world: World) -> tuple[Memory, TopologySnapshot]:
     """One look of this process with everything asked, judged."""
     memory = Memory()
-    catch_up(world, memory)
+    unread = catch_up(world, memory)
+    memory.history = replace(memory.history, unread=str(unread or ""))
     recorded = memory.history.recorded
     primary = recorded.name if recorded else None
     tell_agents(world, memory, look(world.eyes, world.policy, Interest()))
@@ -73,6 +74,15 @@ def own_look(world: World) -> tuple[Memory, TopologySnapshot]:
     memory.verdict = judge(snapshot, memory.history, world.policy, clock.now(), clock.wall().timestamp())
     if recorded:
         memory.epoch = recorded.epoch
+    return memory, snapshot
+
+
+def informed_look(world: World) -> tuple[Memory, TopologySnapshot]:
+    """The same, for what is decided on the records; CoordinationError where they cannot be read."""
+    memory, snapshot = own_look(world)
+    if memory.history.unread:
+        hint = "failoverd check says whether ZooKeeper answers"
+        raise CoordinationError(f"the records of {world.cluster} cannot be read", memory.history.unread, hint)
     return memory, snapshot
 
 
@@ -103,7 +113,7 @@ def running(world: World) -> Document | None:
 def plan(world: World, kill: tuple[str, ...], to: str) -> Plan:
     """What would happen if these servers (none: the primary) were dead; nothing is changed."""
     world = patient(world)
-    memory, snapshot = own_look(world)
+    memory, snapshot = informed_look(world)
     recorded = memory.history.recorded
     if recorded is None:
         raise FailoverdError(f"no primary of {world.cluster} is recorded yet", hint="start a manager: failoverd run")
@@ -124,28 +134,28 @@ def paces_of(world: World) -> Mapping[str, Pace]:
 def repair_plan(world: World, server: str) -> Plan:
     """What a repair of a replica's relay log would do now; nothing is changed."""
     world = patient(world)
-    memory, snapshot = own_look(world)
+    memory, snapshot = informed_look(world)
     return foretell(world, occasion_of(world, memory, snapshot, NoLease()), server)
 
 
 def rejoin_plan(world: World, request: Request) -> Plan:
     """What attaching a server would do now, with everything that stands against it; nothing is changed."""
     world = patient(world)
-    memory, snapshot = own_look(world)
+    memory, snapshot = informed_look(world)
     return foretell_rejoin(world, occasion_of(world, memory, snapshot, NoLease()), request)
 
 
 def errant_told(world: World, wanted: Wanted) -> Document:
     """What servers have made for themselves; no server is changed."""
     world = patient(world)
-    memory, snapshot = own_look(world)
+    memory, snapshot = informed_look(world)
     return told(world, snapshot, memory.history, wanted)
 
 
 def foresee_request(world: World, request: Request) -> Plan:
     """What a request would lead to in the world as it is, with the refusals that stand; nothing is changed."""
     world = patient(world)
-    memory, snapshot = own_look(world)
+    memory, snapshot = informed_look(world)
     occasion = replace(occasion_of(world, memory, snapshot, NoLease()), paces=paces_of(world))
     return foresee(world, occasion, request.kind, request)
 
@@ -155,7 +165,7 @@ def initialise(world: World, adopt: bool) -> Document:
     coordination were lost. The databases are left alone.
     """
     world = patient(world)
-    memory, _ = own_look(world)
+    memory, _ = informed_look(world)
     remembered = {name: h.highest_epoch for name, h in memory.hosts.items() if isinstance(h, HostFacts)}
     highest = max(remembered.values(), default=0)
     if not adopt and highest:
@@ -246,7 +256,7 @@ def alone(world: World, request: Request, tell: Tell) -> Document:
     world.coordination.campaign(world.cluster)
     try:
         lease = wait_for_lease(world, tell)
-        memory, snapshot = own_look(patient(world))
+        memory, snapshot = informed_look(patient(world))
         memory.phase, memory.epoch = Phase.WATCHING, lease.epoch
         memory.history = with_epochs(memory, memory.history)
         refuse_behind(world, memory)

@@ -440,6 +440,7 @@ def read_history(parts: Parts, snapshot: TopologySnapshot) -> History:
         open_operation=line.get("open", ""),
         about=parts.recorded.server_uuid if parts.recorded else "",
         settings_of=line.get("settings", ""),
+        unread=line.get("unread", ""),
         unwritable=line.get("unwritable", ""),
         unwritable_at=ago("unwritable_for"),
         settings_since=ago("since"),

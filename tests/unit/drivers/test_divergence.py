@@ -102,6 +102,22 @@ def test_the_manifest_says_what_is_there_and_is_found_again(tmp_path: Path) -> N
     assert files.kept("shop", "db1", GtidSet.parse(f"{UUID}:2-99")) == ""
 
 
+def test_everything_is_on_the_disk_before_the_manifest_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def seen(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    folder = Path(archive(tmp_path).keep(ORDER).folder)
+    before, after = synced[: synced.index(folder / "manifest.json")], synced[synced.index(folder / "manifest.json") :]
+    assert {path.name for path in folder.iterdir()} == {path.name for path in before} | {"manifest.json"}
+    assert folder in after
+    assert folder.parent in after
+
+
 def test_what_the_log_does_not_give_is_lacking(tmp_path: Path) -> None:
     more = replace(ORDER, gtids=GtidSet.parse(f"{UUID}:1-20"))
     assert str(archive(tmp_path).keep(more).lacking) == f"{UUID}:14-20"

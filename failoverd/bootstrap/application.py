@@ -18,11 +18,12 @@ from failoverd.drivers.account import leave_root_for
 from failoverd.drivers.control import WAITING, Visitor
 from failoverd.drivers.ssh.install import install as put_agent
 from failoverd.drivers.ssh.zipapp import shipped
+from failoverd.drivers.system_log import note
 from failoverd.model.control import Controls, Standing, Wishes
 from failoverd.model.errors import FailoverdError
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
-from failoverd.model.plans import Plan, Request
+from failoverd.model.plans import Plan, Request, Requester
 from failoverd.model.settings import InForce
 from failoverd.observe.fanout import ask_all
 from failoverd.service import checking, desk, logs, pausing
@@ -125,6 +126,10 @@ class Application:
     def controls(self, standing: Standing) -> Controls:
         """Let people of this host talk to a command that waits."""
         return self._built().rooms.open(f"{WAITING}{os.getpid()}", standing, Wishes())
+
+    def note(self, what: str, by: Requester) -> bool:
+        """Tell this host's log."""
+        return note(what, by)
 
     def agents_install(self, install: Install, on_progress: Callable[[str], None]) -> tuple[Document, ...]:
         """Put the agent on the hosts, one after the other."""

@@ -9,7 +9,7 @@ import click
 
 from failoverd.cli.check import finding_document, tell, worst
 from failoverd.cli.completing import clusters, servers
-from failoverd.cli.session import DONE, FINDING, Session, examples, json_option, yes_option
+from failoverd.cli.session import DONE, FINDING, Session, examples, json_option, noted_reason_option, yes_option
 from failoverd.config.install import Install
 from failoverd.model.documents import Document, word
 
@@ -26,10 +26,13 @@ def agent() -> None:
 @click.option("--key", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Private key of that user.")
 @click.option("--write-key", is_flag=True, help="Also add the forced-command line to the agent user's keys.")
 @click.option("--upgrade", is_flag=True, help="Replace an agent of another version; never during an operation.")
+@noted_reason_option
 @yes_option
 @json_option
 @click.pass_obj
-def install(session: Session, /, cluster: str, servers: tuple[str, ...], yes: bool, **wish: object) -> None:
+def install(
+    session: Session, /, cluster: str, servers: tuple[str, ...], reason: str, yes: bool, **wish: object
+) -> None:
     """Put the agent on the hosts of a cluster and print the key line it needs; safe to repeat."""
     for server in servers:
         session.config.server(cluster, server)
@@ -38,6 +41,7 @@ def install(session: Session, /, cluster: str, servers: tuple[str, ...], yes: bo
     session.say("\n".join(install_lines(session, cluster, names, wanted)))
     session.agree("Install?", yes)
     found = session.app().agents_install(wanted, session.say)
+    session.note(f"installed agents on {', '.join(names)} of {cluster}", reason)
     if session.as_json:
         session.document({"servers": list(found)})
     else:

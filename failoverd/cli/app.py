@@ -11,7 +11,7 @@ from failoverd.config.schema import Config
 from failoverd.model.control import Controls, Standing
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
-from failoverd.model.plans import Plan, Request
+from failoverd.model.plans import Plan, Request, Requester
 from failoverd.model.settings import InForce
 from failoverd.service.errant import Wanted
 
@@ -95,6 +95,9 @@ class App(Protocol):
 
     def agents_install(self, install: Install, on_progress: Callable[[str], None]) -> tuple[Document, ...]:
         """Put the agent on the hosts; for each server `{"server", "outcome", "key_line", "sudoers_line", "detail"}`."""
+
+    def note(self, what: str, by: Requester) -> bool:
+        """Tell this host's log who did what opens no operation; whether it has one."""
 
     def agents_check(self, cluster: str) -> tuple[Finding, ...]:
         """Ask each agent to prove every right it needs."""

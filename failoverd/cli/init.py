@@ -5,17 +5,18 @@ from __future__ import annotations
 import click
 
 from failoverd.cli.completing import clusters
-from failoverd.cli.session import Session, examples, json_option, yes_option
+from failoverd.cli.session import Session, examples, json_option, noted_reason_option, yes_option
 from failoverd.model.documents import part, word, words
 
 
 @click.command(epilog=examples("init shop", "init shop --adopt"))
 @click.argument("cluster", shell_complete=clusters)
 @click.option("--adopt", is_flag=True, help="ZooKeeper was lost: start above every epoch that agents remember.")
+@noted_reason_option
 @yes_option
 @json_option
 @click.pass_obj
-def init(session: Session, cluster: str, adopt: bool, yes: bool) -> None:
+def init(session: Session, cluster: str, adopt: bool, reason: str, yes: bool) -> None:
     """Write the first epoch of a cluster.
 
     The first manager does that by itself. After ZooKeeper was lost nobody acts, because the agents remember a higher
@@ -24,6 +25,7 @@ def init(session: Session, cluster: str, adopt: bool, yes: bool) -> None:
     session.cluster(cluster)
     session.agree(f"Write the epoch of {cluster}{', above all that agents remember' if adopt else ''}?", yes)
     told = session.app().initialise(cluster, adopt)
+    session.note(f"{'adopted' if adopt else 'initialised'} {cluster}", reason)
     if session.as_json:
         session.document(told)
         return

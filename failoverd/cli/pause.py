@@ -12,6 +12,7 @@ from failoverd.cli.session import (
     dry_run_option,
     examples,
     json_option,
+    noted_reason_option,
     person,
     read_seconds,
     reason_option,
@@ -57,14 +58,15 @@ def pause(session: Session, /, cluster: str, server: str, lasting: float | None,
     answer(session, session.app().pause(cluster, wish, bool(said["dry_run"])), bool(said["dry_run"]))
 
 
-@click.command(epilog=examples("resume shop --yes", "resume shop --server db3"))
+@click.command(epilog=examples("resume shop --yes --reason 'racks are moved'", "resume shop --server db3"))
 @click.argument("cluster", shell_complete=clusters)
 @click.option("--server", default="", metavar="SERVER", shell_complete=servers, help="End the pause of this server.")
+@noted_reason_option
 @yes_option
 @dry_run_option
 @json_option
 @click.pass_obj
-def resume(session: Session, cluster: str, server: str, yes: bool, dry_run: bool) -> None:
+def resume(session: Session, /, cluster: str, server: str, reason: str, yes: bool, dry_run: bool) -> None:
     """End a pause: from now on the managers act by themselves again, at once where there is a reason.
 
     Servers that were paused one by one stay so.
@@ -72,7 +74,10 @@ def resume(session: Session, cluster: str, server: str, yes: bool, dry_run: bool
     named(session, cluster, server)
     if not dry_run:
         session.agree(f"Let the managers act on {place(cluster, server)} again?", yes)
-    answer(session, session.app().unpause(cluster, server, dry_run), dry_run)
+    told = session.app().unpause(cluster, server, dry_run)
+    if not dry_run:
+        session.note(f"ended the pause of {place(cluster, server)}", reason)
+    answer(session, told, dry_run)
 
 
 def named(session: Session, cluster: str, server: str) -> None:

@@ -90,6 +90,11 @@ class Session:
             raise ConfigError("nobody is there to be asked", "standard input is no terminal", "add --yes to do it")
         click.confirm(question, abort=True, err=True)
 
+    def note(self, what: str, reason: str) -> None:
+        """Keep who did this, and why, in this host's log: what opens no operation stands in no journal."""
+        if not self.app().note(what, person(reason)) and reason:
+            self.say("the reason is not kept: this host has no system log that takes it")
+
     def gives_up(self, said: str | None) -> bool:
         """After Ctrl-C: whether what goes on elsewhere is to be taken back. What was said before counts, else a person
         is asked; nobody there, and whoever interrupts the question too, lets it go on.
@@ -172,5 +177,6 @@ json_option = click.option(
     "--json", is_flag=True, expose_value=False, is_eager=True, callback=_set_json, help="Print one JSON document."
 )
 reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, for the journal.")
+noted_reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, for this host's system log.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask; needed without a terminal.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")

@@ -19,7 +19,7 @@ from failoverd.model.control import Standing, Wishes
 from failoverd.model.errors import FailoverdError
 from failoverd.model.finding import Finding
 from failoverd.model.history import Pause
-from failoverd.model.plans import Kind, Plan, Request
+from failoverd.model.plans import Kind, Plan, Request, Requester
 from failoverd.model.settings import InForce
 from failoverd.service.errant import Wanted
 from tests.fakes.controls import FakeControls, FakeRooms
@@ -35,6 +35,8 @@ class StandIn:
         self.answers = answers
         self.asked: list[tuple[object, ...]] = []
         self.rooms = FakeRooms()
+        self.noted: list[tuple[str, str]] = []
+        self.has_log = True
         self.gives_up: Callable[[], bool] | None = None
 
     def answer(self, *asked: object) -> object:
@@ -110,6 +112,10 @@ class StandIn:
     def agents_install(self, install: Install, on_progress: Callable[[str], None]) -> tuple[Document, ...]:
         on_progress("going on")
         return self.answer("agents_install", install)  # type: ignore[return-value]
+
+    def note(self, what: str, by: Requester) -> bool:
+        self.noted.append((what, by.reason))
+        return self.has_log
 
     def agents_check(self, cluster: str) -> tuple[Finding, ...]:
         return self.answer("agents_check", cluster)  # type: ignore[return-value]

@@ -57,6 +57,29 @@ def test_a_dry_run_says_what_would_be(screen: Terminal) -> None:
     assert "shop would be paused until 2026-03-14T09:30:12.000Z, by anna@desk: moving racks" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("resume", "shop"), "ended the pause of shop"),
+        (("resume", "shop", "--server", "db1"), "ended the pause of db1 of shop"),
+        (("init", "shop", "--adopt"), "adopted shop"),
+        (("agent", "install", "shop", "db1"), "installed agents on db1 of shop"),
+    ],
+)
+def test_why_a_pause_was_ended_is_kept_in_the_log_of_this_host(
+    screen: Terminal, words: tuple[str, ...], what: str
+) -> None:
+    """Also why the other commands were given that open no operation."""
+    app = StandIn(
+        unpause=TOLD, initialise={"cluster": "shop", "epoch": 1, "agents": {}, "silent": []}, agents_install=()
+    )
+    assert screen.call(app, *words, "--reason", "all is well", "--yes").exit_code == 0
+    assert app.noted == [(what, "all is well")]
+    app.has_log = False
+    assert "the reason is not kept" in screen.call(app, *words, "--reason", "all is well", "--yes").stderr
+    assert "the reason is not kept" not in screen.call(app, *words, "--yes").stderr
+
+
 def test_a_resume_tells_what_was_and_what_stays(screen: Terminal) -> None:
     app = StandIn(unpause={**TOLD, "paused": None, "before": NOW, "still_paused": ["db2"]})
     result = screen.call(app, "resume", "shop", "--yes")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.pretended_mysqld import PretendedMysqld
+from tests.contract.ssh_server import SshServer
 from tests.contract.zookeeper_server import ZooKeeperServer
 
 
@@ -35,3 +37,20 @@ def patient_zookeeper(tmp_path: Path) -> Iterator[ZooKeeperServer]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[SshServer]:
+    """A real sshd."""
+    server = SshServer(tmp_path / "sshd")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def db1(tmp_path: Path) -> Iterator[PretendedMysqld]:
+    """What an agent takes for a mysqld."""
+    made = PretendedMysqld(tmp_path / "db1", "db1")
+    yield made
+    made.stop()

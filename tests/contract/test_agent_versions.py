@@ -43,21 +43,6 @@ def of_another_release(place: Path, protocol: int, version: str, without: str = 
 
 
 @pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[SshServer]:
-    server = SshServer(tmp_path / "sshd")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def db1(tmp_path: Path) -> Iterator[PretendedMysqld]:
-    made = PretendedMysqld(tmp_path / "db1", "db1")
-    yield made
-    made.stop()
-
-
-@pytest.fixture
 def agents(sshd: SshServer) -> Iterator[SshAgents]:
     made = ssh_agents(sshd, FakeLease(4))
     yield made

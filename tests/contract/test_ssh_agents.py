@@ -28,14 +28,6 @@ from tests.fakes.coordination import FakeLease
 
 
 @pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[SshServer]:
-    server = SshServer(tmp_path / "sshd")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def make(sshd: SshServer) -> Iterator[Callable[..., SshAgents]]:
     made: list[SshAgents] = []
 
@@ -46,13 +38,6 @@ def make(sshd: SshServer) -> Iterator[Callable[..., SshAgents]]:
     yield agents
     for one in made:
         one.close()
-
-
-@pytest.fixture
-def db1(tmp_path: Path) -> Iterator[PretendedMysqld]:
-    made = PretendedMysqld(tmp_path / "db1", "db1")
-    yield made
-    made.stop()
 
 
 def unheard(_done: int, _total: int) -> None:

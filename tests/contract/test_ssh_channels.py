@@ -7,7 +7,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,21 +28,6 @@ from tests.contract.pretended_mysqld import PretendedMysqld
 from tests.contract.ssh_server import SshServer, make_key, send
 
 MANY = tuple(f"db{number}" for number in range(1, 21))
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[SshServer]:
-    server = SshServer(tmp_path / "sshd")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def db1(tmp_path: Path) -> Iterator[PretendedMysqld]:
-    made = PretendedMysqld(tmp_path / "db1", "db1")
-    yield made
-    made.stop()
 
 
 def opened(agents: SshAgents, names: tuple[str, ...]) -> bool:

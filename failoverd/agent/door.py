@@ -21,8 +21,9 @@ from failoverd.agent.faults import DOOR, NOT_FOUND, TIMEOUT, Fault, why_not
 from failoverd.agent.fields import REQUIRED, Field
 
 _SYSTEMCTL_TIME = 5.0
-# With these a unit is started again after a SIGKILL.
 _SYSTEMD_RUNS = "/run/systemd/system"
+_HELD = "masked-runtime"
+# With these a unit is started again after a SIGKILL.
 _RESTARTS = frozenset({"always", "on-failure", "on-abnormal", "on-abort"})
 _DATABASE_UNITS = ("mysql", "mysqld", "mariadb", "percona")
 
@@ -103,10 +104,13 @@ def hold_unit(call: Call) -> dict[str, Any]:
 
 
 def release_unit(call: Call) -> dict[str, Any]:
-    """Take the mask of a unit away again."""
+    """Take the mask of a unit away again, if it has one that lasts until the next boot."""
     _check_uuid(call)
-    _systemctl("unmask", "--runtime", call.args["unit"])
-    return {"unmasked": call.args["unit"]}
+    unit = call.args["unit"]
+    masked = os.path.isdir(_SYSTEMD_RUNS) and _shown(unit, "UnitFileState") == _HELD
+    if masked:
+        _systemctl("unmask", "--runtime", unit)
+    return {"unmasked": masked}
 
 
 def restart_unit(call: Call) -> dict[str, Any]:
@@ -271,12 +275,18 @@ def _check_uuid(call: Call) -> None:
 
 
 def _unfit(unit: str, datadir: str) -> str:
-    """Why a unit is not what runs the mysqld of this data directory; of a dead one its unit's name must do."""
+    """Why a unit is not what runs the mysqld of this data directory; of a dead one its unit's name must do, or a mask.
+
+    A unit that is masked until the next boot was held before, while its mysqld lived.
+    """
     if not os.path.isdir(_SYSTEMD_RUNS):
         return "systemd does not run on this host"
     if _shown(unit, "LoadState") == "not-found":
         return f"systemd knows no unit {unit}"
-    fits = _runs_in(unit, datadir) if processes.look(datadir) else unit.startswith(_DATABASE_UNITS)
+    if processes.look(datadir):
+        fits = _runs_in(unit, datadir)
+    else:
+        fits = unit.startswith(_DATABASE_UNITS) or _shown(unit, "UnitFileState") == _HELD
     return "" if fits else f"unit {unit} is not that of the mysqld on this data directory"
 
 

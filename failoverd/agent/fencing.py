@@ -174,7 +174,7 @@ def release(home: Home, doorway: Doorway, cluster: str, server: str, epoch: int,
         raise Fault(STALE_EPOCH, f"epoch {epoch} is over", f"server {server} was fenced in epoch {mark['epoch']}")
     unit = mark.get("unit", str(mark["hold"]).partition(":")[2])
     target = {"datadir": mark["datadir"], "server_uuid": mark["server_uuid"], "unit": unit}
-    if str(mark["hold"]).startswith(_MASK):
+    if unit:  # an earlier fence may have masked it, although this mark's hold is the guard
         doorway.call("release_unit", target, deadline)
     os.unlink(path)
     sync_folder(home.state)

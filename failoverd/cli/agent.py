@@ -41,13 +41,15 @@ def install(
     session.say("\n".join(install_lines(session, cluster, names, wanted)))
     session.agree("Install?", yes)
     found = session.app().agents_install(wanted, session.say)
-    session.note(f"installed agents on {', '.join(names)} of {cluster}", reason)
+    failed = [result for result in found if word(result, "outcome") == "failed"]
+    if done := [word(result, "server") for result in found if result not in failed]:
+        session.note(f"installed agents on {', '.join(done)} of {cluster}", reason)
     if session.as_json:
         session.document({"servers": list(found)})
     else:
         for result in found:
             click.echo("\n".join(result_lines(result)))
-    sys.exit(FINDING if any(word(result, "outcome") == "failed" for result in found) else DONE)
+    sys.exit(FINDING if failed else DONE)
 
 
 def install_lines(session: Session, cluster: str, names: tuple[str, ...], wanted: Install) -> list[str]:

@@ -18,6 +18,7 @@ from tests.package.machine import Machine, booted
 
 pytestmark = pytest.mark.timeout(600)  # the first one builds the packages
 UNIT = "mysql.service"
+OWN_UNIT = "orders-db.service"
 # Where packages put units, and where people do: nothing that lasts until the next boot stands over the second.
 PLACES = ("/lib/systemd/system", "/etc/systemd/system")
 SEVERAL_RESTARTS = 3.0
@@ -66,21 +67,23 @@ def agent(host: Machine) -> Iterator[AgentProcess]:
     one.close()
 
 
-def starts(host: Machine) -> int:
+def starts(host: Machine, unit: str = UNIT) -> int:
     """How often its mysqld has taken connections."""
-    return host.say("journalctl", "--no-pager", "-o", "cat", "-u", UNIT).count("ready for connections")
+    return host.say("journalctl", "--no-pager", "-o", "cat", "-u", unit).count("ready for connections")
 
 
-def started(host: Machine, place: str, restart: str) -> None:
+def started(host: Machine, place: str, restart: str, unit: str = UNIT) -> None:
     """Let its mysqld run as a unit of this place."""
-    before = starts(host)
-    for other in PLACES:
-        (host.root / other.lstrip("/") / UNIT).unlink(missing_ok=True)
+    before = starts(host, unit)
+    for other in (UNIT, OWN_UNIT):
+        host.run("systemctl", "stop", other, check=False)
+        for folder in PLACES:
+            (host.root / folder.lstrip("/") / other).unlink(missing_ok=True)
     command = " ".join((*mysqld_command(), *OPTIONS))
-    host.write(f"{place}/{UNIT}", SERVICE.format(command=command, restart=restart))
+    host.write(f"{place}/{unit}", SERVICE.format(command=command, restart=restart))
     host.run("systemctl", "daemon-reload")
-    host.run("systemctl", "restart", UNIT)
-    eventually(lambda: starts(host), lambda now: now > before, "a mysqld that takes connections")
+    host.run("systemctl", "restart", unit)
+    eventually(lambda: starts(host, unit), lambda now: now > before, "a mysqld that takes connections")
 
 
 def fenced(agent: AgentProcess, unit: str = UNIT) -> dict[str, Any]:
@@ -105,6 +108,17 @@ def test_a_unit_that_systemd_would_restart_stays_down_until_it_is_let_go(
     released = agent.call("release", {"server": "db1"}, epoch=1)
     assert released["released"], released
     eventually(lambda: starts(host), lambda now: now > before, "the mysqld that was let go")
+
+
+def test_a_unit_of_any_name_stays_held_when_its_dead_mysqld_is_fenced_again(host: Machine, agent: AgentProcess) -> None:
+    started(host, PLACES[0], "on-failure", OWN_UNIT)
+    before = starts(host, OWN_UNIT)
+    for _ in range(2):  # the second is that of a manager that took the operation over
+        proof = fenced(agent, OWN_UNIT)
+        assert (proof["proven"], proof["hold"]["how"]) == (True, f"systemd:{OWN_UNIT}"), proof
+    released = agent.call("release", {"server": "db1"}, epoch=1)
+    assert (released["released"], released["started"]) == (True, True), released
+    eventually(lambda: starts(host, OWN_UNIT), lambda now: now > before, "the mysqld that was let go")
 
 
 def tried(agent: AgentProcess, unit: str) -> list[dict[str, str]]:

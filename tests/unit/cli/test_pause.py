@@ -71,13 +71,22 @@ def test_why_a_pause_was_ended_is_kept_in_the_log_of_this_host(
 ) -> None:
     """Also why the other commands were given that open no operation."""
     app = StandIn(
-        unpause=TOLD, initialise={"cluster": "shop", "epoch": 1, "agents": {}, "silent": []}, agents_install=()
+        unpause=TOLD,
+        initialise={"cluster": "shop", "epoch": 1, "agents": {}, "silent": []},
+        agents_install=({"server": "db1", "outcome": "done"},),
     )
     assert screen.call(app, *words, "--reason", "all is well", "--yes").exit_code == 0
     assert app.noted == [(what, "all is well")]
     app.has_log = False
     assert "the reason is not kept" in screen.call(app, *words, "--reason", "all is well", "--yes").stderr
     assert "the reason is not kept" not in screen.call(app, *words, "--yes").stderr
+
+
+def test_an_agent_that_could_not_be_installed_is_not_noted_as_installed(screen: Terminal) -> None:
+    outcomes = {"db1": "failed", "db2": "already", "db3": "done"}
+    app = StandIn(agents_install=tuple({"server": name, "outcome": outcome} for name, outcome in outcomes.items()))
+    assert screen.call(app, "agent", "install", "shop", "--reason", "new host", "--yes").exit_code == 1
+    assert app.noted == [("installed agents on db2, db3 of shop", "new host")]
 
 
 def test_a_resume_tells_what_was_and_what_stays(screen: Terminal) -> None:

@@ -201,7 +201,8 @@ def test_a_request_is_handed_over_and_answered(world: World) -> None:
     wish = Request("shop", Kind.FAILOVER, PERSON, "db2", 3, frozenset({"cooldown", "errant-candidate"}))
     other = Request("shop", Kind.REOPEN, PERSON)
     asked, later = person.ask(wish), person.ask(other)
-    assert first.requests("shop") == ((asked, wish), (later, other))
+    both = ((asked, wish), (later, other))
+    until(lambda: first.requests("shop") == both, "word of the requests")
     assert person.answered("shop", asked) is None
     first.answer(lease, "shop", asked, {"operation": "op-1", "outcome": "done"})
     assert person.answered("shop", asked) == {"operation": "op-1", "outcome": "done"}

@@ -23,7 +23,7 @@ from failoverd.drivers.zookeeper.session import ABSENT, Away, Session
 from failoverd.drivers.zookeeper.settings import ZooKeeperSettings
 from failoverd.drivers.zookeeper.standbys import Standbys
 from failoverd.drivers.zookeeper.told import Told, in_force, told_by
-from failoverd.drivers.zookeeper.writes import Create, Delete, Set, Write, own, write
+from failoverd.drivers.zookeeper.writes import Create, Delete, Set, WriteRefused, own, write
 from failoverd.model.errors import ConfigError, CoordinationError
 from failoverd.model.history import Pause, Recorded
 from failoverd.model.host import StandbyWord
@@ -58,6 +58,7 @@ class ZooKeeperCoordination:
         self._settings_of: Mapping[str, Settings] = MappingProxyType({})
         self._elections: dict[str, Election] = {}
         self._leaving: tuple[Election, ...] = ()
+        self._lines: dict[str, dict[str, str]] = {}
         self._woken = threading.Event()
         self._ended = threading.Event()
         self._works = False
@@ -274,7 +275,13 @@ class ZooKeeperCoordination:
         return str(made).rsplit("/", 1)[1]
 
     def requests(self, cluster: str) -> tuple[tuple[str, Request], ...]:
-        """Requests that wait, oldest first; one of a later version is left to whoever understands it."""
+        """Requests that wait, oldest first; one of a later version is left to whoever understands it.
+
+        Nothing is read where a watch would have told of one.
+        """
+        election = self._elections.get(cluster)
+        if election is not None and election.unasked:
+            return ()
         layout = self._layout(cluster)
         names = in_line(self._session.children(layout.requests))
         found = zip(names, self._session.read_all([f"{layout.requests}/{name}" for name in names]), strict=True)
@@ -353,9 +360,14 @@ class ZooKeeperCoordination:
         self._wakeups.ring("coordination")
 
     def _line(self, cluster: str) -> tuple[str, ...]:
+        """Who stands in line. An entry says the same as long as it is there, so that it is read once."""
         lock = self._layout(cluster).lock
-        paths = [f"{lock}/{name}" for name in in_line(self._session.children(lock))]
-        return tuple(str(json.loads(data)["manager"]) for data in self._session.read_all(paths) if data is not None)
+        names, known = in_line(self._session.children(lock)), self._lines.get(cluster, {})
+        new = [name for name in names if name not in known]
+        read = zip(new, self._session.read_all([f"{lock}/{name}" for name in new]), strict=True)
+        known = {**known, **{name: str(json.loads(data)["manager"]) for name, data in read if data is not None}}
+        self._lines[cluster] = line = {name: known[name] for name in names if name in known}
+        return tuple(line.values())
 
     def _told(self, cluster: str) -> Told:
         return told_by(self._identity, self._settings_of.get(cluster, Settings()))
@@ -368,11 +380,12 @@ class ZooKeeperCoordination:
         return None if data is None else codec.opened(unpack(data, (), path), path)
 
     def _put(self, lease: Lease, path: str, data: bytes) -> None:
-        held = own(lease)
-        held.check()
-        known = self._session.read(path) is not None
-        change: Write = Set(path, data) if known else Create(path, data)
-        write(self._session, held, change)
+        try:
+            write(self._session, own(lease), Set(path, data))
+        except WriteRefused as error:
+            if not isinstance(error.reason, ABSENT):
+                raise
+            write(self._session, own(lease), Create(path, data))
 
 
 def in_words(error: Exception) -> CoordinationError:

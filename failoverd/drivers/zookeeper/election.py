@@ -20,6 +20,10 @@ from failoverd.drivers.zookeeper.writes import Create, Set, found, write
 from failoverd.model.errors import CoordinationError, LockRefused
 from failoverd.ports import Clock, Wakeups
 
+# Seconds between two looks at the line by whoever is not first: a watch tells when the turn comes.
+_LOOK = 1.0
+# Seconds after which the watch on requests is set anew, should its word have been lost.
+_LISTEN = 5.0
 _FIRST_EPOCH = b"0"  # what stands there before anybody was active; the first lease has epoch 1
 
 
@@ -41,7 +45,6 @@ class Election:
         self._clock = clock
         self._wakeups = wakeups
         self._busy = threading.RLock()
-        self._woken = threading.Event()
         self._guid = uuid.uuid4().hex
         self._path = ""
         self._owner = 0
@@ -49,7 +52,11 @@ class Election:
         self._lease: ZooKeeperLease | None = None
         self._taking: ZooKeeperLease | None = None
         self._watched = ""
+        self._looked = float("-inf")
         self._listening = False
+        self._listened = float("-inf")
+        self._waiting = False
+        self._wake: Any = None
         self._highest = 0
         self._left = False
         self.other = ""
@@ -60,6 +67,11 @@ class Election:
         """The lease if it is alive."""
         lease = self._lease
         return lease if lease is not None and lease.alive else None
+
+    @property
+    def unasked(self) -> bool:
+        """Whether no request waits, as far as the watch on them tells."""
+        return self._listening and not self._waiting
 
     @property
     def in_line(self) -> bool:
@@ -108,7 +120,7 @@ class Election:
                 self._renew()
                 self._tell()
                 self._listen(wake)
-            else:
+            elif not self._watched or self._clock.now() - self._looked >= _LOOK:
                 self._advance(wake)
 
     def _ended(self) -> bool:
@@ -152,6 +164,7 @@ class Election:
         return next((f"{self.layout.lock}/{name}" for name in names if name.startswith(self._guid)), "")
 
     def _advance(self, wake: Any) -> None:
+        self._looked = self._clock.now()
         line = in_line(self._session.children(self.layout.lock))
         own = self._path.rsplit("/", 1)[1]
         if own not in line:
@@ -250,16 +263,22 @@ class Election:
             lease.renewed(sent, self._session.settings.lease)
 
     def _listen(self, wake: Any) -> None:
-        if self._listening or self._lease is None:
+        now = self._clock.now()
+        if self._lease is None or (self._listening and now - self._listened < _LISTEN):
             return
-
-        def asked(_: Any) -> None:
+        self._listening, self._listened, self._wake = True, now, wake
+        watch = self._heard_of_requests
+        try:
+            names = self._session.call(lambda client: client.get_children_async(self.layout.requests, watch=watch))
+        except (CoordinationError, ABSENT):
             self._listening = False
-            self._wakeups.ring("request")
-            wake()
+            raise
+        self._waiting = bool(names)
 
-        self._listening = True
-        self._session.call(lambda client: client.get_children_async(self.layout.requests, watch=asked))
+    def _heard_of_requests(self, _: Any) -> None:
+        self._listening = False
+        self._wakeups.ring("request")
+        self._wake()
 
 
 def found_cluster(session: Session, layout: Layout) -> None:

@@ -180,6 +180,18 @@ def test_a_request_rings_the_active_manager(world: ZooKeeperWorld) -> None:
         until(lambda: not world.bells["mgr1"].wait(0.3), "silence")
 
 
+def test_a_request_is_found_although_the_word_of_it_was_lost(
+    world: ZooKeeperWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failoverd.drivers.zookeeper.election._LISTEN", 0.2)
+    manager, person = world.manager("mgr1"), world.manager("cli")
+    active(manager)
+    until(lambda: manager._elections["shop"].unasked, "a watch on requests")
+    manager._session._client._child_watchers.clear()
+    asked = person.ask(Request("shop", Kind.REOPEN, PERSON))
+    until(lambda: [name for name, _ in manager.requests("shop")] == [asked], "the request", 10)
+
+
 def test_a_lock_entry_removed_by_hand_ends_the_lease_and_starts_over(world: ZooKeeperWorld) -> None:
     manager = world.manager("mgr1")
     lease = active(manager)

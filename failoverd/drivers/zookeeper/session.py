@@ -250,14 +250,14 @@ class _Handler(SequentialThreadingHandler):  # type: ignore[misc] # kazoo has no
     """
 
     def select(self, reads: Any, writes: Any, errors: Any, timeout: float | None = None) -> Any:
-        """What can be read; whatever else is waited for is left to kazoo."""
-        if writes or errors:
-            return super().select(reads, writes, errors, timeout)
+        """What can be read and written; a broken one counts as both, and whoever uses it finds out."""
         waiting = select.poll()
         for one in reads:
             waiting.register(one, select.POLLIN)
+        for one in writes:
+            waiting.register(one, select.POLLOUT)
         ready = {number for number, _ in waiting.poll(None if timeout is None else timeout * 1000)}
-        return [one for one in reads if one.fileno() in ready], [], []
+        return [one for one in reads if one.fileno() in ready], [one for one in writes if one.fileno() in ready], []
 
 
 def _getting(path: str) -> Callable[[Any], Any]:

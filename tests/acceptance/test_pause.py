@@ -10,6 +10,7 @@ from failoverd.drivers.flight import read
 from failoverd.service.replaying import replay
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import PATIENCE, eventually, rehearsal, writable
+from tests.acceptance.test_detection import served
 from tests.acceptance.test_main_job_by_hand import BY_HAND
 
 # A busy machine takes seconds for each command.
@@ -20,11 +21,14 @@ def ids(refusals: list[dict[str, str]]) -> list[str]:
     return [refusal["id"] for refusal in refusals]
 
 
-@pytest.mark.parametrize(
+PAUSED = pytest.mark.parametrize(
     ("where", "refused", "sentence"),
     [((), "paused", "moving racks"), (("--server", "db1"), "maintenance", "db1 is in maintenance")],
     ids=["cluster", "primary"],
 )
+
+
+@PAUSED
 def test_what_is_paused_is_failed_over_when_it_is_resumed(
     lab: LabFactory, where: tuple[str, ...], refused: str, sentence: str
 ) -> None:
@@ -56,6 +60,26 @@ def test_what_is_paused_is_failed_over_when_it_is_resumed(
         assert replayed["verdicts"][-1]["verdict"] == "primary-dead"
         elect = str(shown["new_primary"])
         play.settled(elect, tuple(set(play.replicas()) - {elect}))
+
+
+@PAUSED
+def test_a_primary_that_freezes_while_it_is_paused_goes_on_with_its_client(
+    lab: LabFactory, where: tuple[str, ...], refused: str, sentence: str
+) -> None:
+    """Frozen for as long as a failover would have taken: the client is answered late, and by nobody else."""
+    with served(lab) as play:
+        assert play.command("pause", "shop", *where, "--reason", "moving racks", "--yes")[0] == 0
+        play.lab.fault.stop("db1")
+        seen = play.managers.wait_for(
+            "a frozen primary that is left alone", lambda s: ids(s["refusals"]) == [refused], PATIENCE
+        )
+        assert seen["verdict"].startswith("primary-"), seen["verdict"]
+        assert sentence in seen["refusals"][0]["sentence"]
+        play.lab.fault.cont("db1")
+        play.managers.wait_for("a healthy cluster", lambda s: s["verdict"] == "healthy", PATIENCE)
+        play.go_on(60)
+        assert play.operations() == []
+        assert play.command("resume", "shop", *where, "--yes")[0] == 0
 
 
 def test_a_person_opens_the_recorded_primary_with_and_without_a_manager(lab: LabFactory) -> None:

@@ -39,7 +39,6 @@ class Server:
     role: str
     words: Mapping[str, str]
     falls_silent: bool = False
-    greets: str = "9.7.4"
     silent: bool = False
     looks: list[float] = field(default_factory=list)
 
@@ -114,12 +113,7 @@ class Conversation(asyncio.Protocol):
         self._line = transport
         low, high = _CAN & 0xFFFF, _CAN >> 16
         greeting = (
-            b"\x0a"
-            + self._server.greets.encode()
-            + b"\x00"
-            + struct.pack("<I", 1)
-            + b"12345678\x00"
-            + struct.pack("<HBHH", low, 255, 2, high)
+            b"\x0a" + b"9.7.4\x00" + struct.pack("<I", 1) + b"12345678\x00" + struct.pack("<HBHH", low, 255, 2, high)
         )
         if not self._server.silent:
             transport.write(packet(0, greeting + b"\x15" + bytes(10) + b"123456789012\x00" + _WAY + b"\x00"))

@@ -44,4 +44,4 @@ def test_an_absent_folder_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_every_tool_is_one_of_the_parts() -> None:
     assert {part.command[0] for part in PARTS} == {"mypy", "pytest", "ruff", "lint-imports"}
-    assert {part.name for part in PARTS} == {"types", "unit", "house", "scenarios", "arrows", "lint", "format"}
+    assert {part.name for part in PARTS} == {"types", "edges", "unit", "house", "scenarios", "arrows", "lint", "format"}

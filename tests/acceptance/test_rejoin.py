@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Mapping
 
 import pytest
 
@@ -33,10 +34,11 @@ def operations(play: Rehearsal) -> list[tuple[str, str]]:
 
 
 def attached(play: Rehearsal, server: str, source: str) -> dict[str, object]:
+    """Its replication once it follows; it may start anew meanwhile, as a copy makes it do."""
     address = play.lab.hosts[source].address
     return dict(
         eventually(
-            lambda: replication(play.lab, server),
+            lambda: replication_if_up(play, server),
             lambda row: (
                 bool(row)
                 and (row["Source_Host"], row["Replica_IO_Running"], row["Replica_SQL_Running"])
@@ -205,6 +207,14 @@ def out_of_reach(play: Rehearsal) -> str:
     assert shown["fenced"]["how"] == "UNFENCED"
     play.go_on()
     return str(shown["new_primary"])
+
+
+def replication_if_up(play: Rehearsal, server: str) -> Mapping[str, object]:
+    """Its replication; nothing while its mysqld is down."""
+    try:
+        return replication(play.lab, server)
+    except ServerError:
+        return {}
 
 
 def answers(play: Rehearsal, server: str) -> bool:

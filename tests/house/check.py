@@ -29,7 +29,7 @@ class Part:
 
 
 # Unit tests that wait for processes and sockets; beside the others they take half of the time.
-EDGES = tuple(f"tests/unit/{room}" for room in ("agent", "drivers", "web"))
+EDGES = tuple(f"tests/unit/{room}" for room in ("drivers", "web"))
 # The slow ones first, so that the quick ones fill the other core meanwhile.
 PARTS = (
     Part("types", ("mypy",), "mypy --strict finds a wrong type"),

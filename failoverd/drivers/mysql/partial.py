@@ -20,13 +20,9 @@ _ROLLBACK_PATIENCE = 10.0
 _CALM = 3  # readings in a row: a worker may still be about to take what the coordinator has just handed out
 _APPLIER = "system user"
 _READ_ALL = "Replica has read all relay log"
+_WORKER_WAITS = "Waiting for an event from Coordinator"
 # States of an applier that waits for the next event, with and without workers.
-_WAITING = frozenset(
-    {
-        "Waiting for an event from Coordinator",
-        "Replica has read all relay log; waiting for more updates",
-    }
-)
+_WAITING = frozenset({_WORKER_WAITS, "Replica has read all relay log; waiting for more updates"})
 
 
 class Partial:
@@ -106,7 +102,7 @@ class Partial:
             state = self._session.read()
             found = self._session.rows(statements.READ_OPEN_APPLIERS)
             if state.received <= state.executed:
-                return tuple(int(row["session"]) for row in found)
+                return tuple(int(row["session"]) for row in found) or self._idle(state, name)
             waiting = frozenset(
                 (row["session"], row["trx"], row["modified"]) for row in found if row["state"] in _WAITING
             )
@@ -114,7 +110,21 @@ class Partial:
                 return tuple(int(str(session)) for session, *_ in still)
             before = waiting
             self._session.clock.sleep(0.1)
-        raise StepFailed(f"{self._session.where}: the worker of {name} cannot be told from others", "", "drain first")
+        raise self._not_told(name, "drain first")
+
+    def _idle(self, state: ServerState, name: str) -> tuple[int, ...]:
+        """All workers that wait, one of which has taken the name and no row yet: the others have nothing to do, and the
+        applier stops with the first that ends. Whose worker one is cannot be told beside another channel.
+        """
+        if len(state.channels) > 1:
+            raise self._not_told(name, "performance_schema tells the workers of several channels apart")
+        rows = [row for row in self._session.rows(statements.READ_SESSIONS) if row["User"] == _APPLIER]
+        waiting = {int(row["Id"]): row["State"] for row in rows if row["State"] in _WAITING}
+        workers = tuple(number for number, waits in waiting.items() if waits == _WORKER_WAITS)
+        return workers or tuple(waiting)
+
+    def _not_told(self, name: str, hint: str) -> StepFailed:
+        return StepFailed(f"{self._session.where}: the worker of {name} cannot be told from others", "", hint)
 
     def _await_end(self, sessions: frozenset[int]) -> None:
         """Return when these are gone: their locks are free only when the rollback has ended.

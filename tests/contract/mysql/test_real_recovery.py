@@ -158,6 +158,29 @@ def test_forgetting_a_source_does_not_hang_where_no_worker_has_begun_what_was_ha
     assert after.executed == state.executed
 
 
+@pytest.mark.parametrize("server", ["db2", "db3"])
+def test_a_worker_that_has_taken_the_name_and_no_row_is_ended_and_the_rest_is_brought(
+    real: RealWorld, server: str
+) -> None:
+    replica, source = real.mysqlds[server], real.mysqlds["db1"]
+    with narrow(source.port) as line:
+        replica.rows("STOP REPLICA", f"CHANGE REPLICATION SOURCE TO SOURCE_PORT={line.port}", "START REPLICA")
+        real.write("db1")
+        within(LONG, lambda: real.executed(server) == real.executed("db1"), "the replica caught up")
+        line.left = 1 << 20
+        source.rows(f"INSERT INTO app.t (body) VALUES ('{'y' * (8 << 20)}')")  # one event that never comes whole
+        within(LONG, lambda: line.left == 0, "the beginning arrived")
+        claimed = real.servers().claim(CLUSTER, server, FakeLease(5), LONG)
+        claimed.stop_receiver(LONG)
+    everything = real.executed("db1")
+    real.kill("db1")
+    assert claimed.kill_partial() >= 1
+    claimed.adopt_spliced(lay_out(real, "db1", server))
+    assert claimed.wait_executed(everything, LONG), "nobody holds the name any more"
+    claimed.drop_spliced()
+    claimed.forget_source()
+
+
 def delay(real: RealWorld, seconds: int) -> None:
     """Let the applier of db2 run and wait that long before each transaction."""
     stop, start = (f"{verb} REPLICA SQL_THREAD FOR CHANNEL ''" for verb in ("STOP", "START"))

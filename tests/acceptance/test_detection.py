@@ -22,10 +22,10 @@ NOTICING = 10.0  # seconds that one attempt of the client may take
 
 
 @contextmanager
-def served(lab: LabFactory, **options: Any) -> Iterator[Rehearsal]:
+def served(lab: LabFactory, patience: float = NOTICING, **options: Any) -> Iterator[Rehearsal]:
     """A cluster under two managers; at the end its client has noticed nothing and no operation was begun."""
     with rehearsal(lab(**options)) as play:
-        play.writer = writer_for(play.lab, patience=NOTICING)
+        play.writer = writer_for(play.lab, patience=patience)
         play.begin()
         yield play
         play.managers.wait_for("a healthy cluster", lambda s: s["verdict"] == "healthy", PATIENCE)

@@ -67,7 +67,7 @@ def test_a_primary_that_freezes_while_it_is_paused_goes_on_with_its_client(
     lab: LabFactory, where: tuple[str, ...], refused: str, sentence: str
 ) -> None:
     """Frozen for as long as a failover would have taken: the client is answered late, and by nobody else."""
-    with served(lab) as play:
+    with served(lab, patience=PATIENCE) as play:  # the freeze lasts until the managers have told of it
         assert play.command("pause", "shop", *where, "--reason", "moving racks", "--yes")[0] == 0
         play.lab.fault.stop("db1")
         seen = play.managers.wait_for(

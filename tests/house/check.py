@@ -28,7 +28,7 @@ class Part:
     folder: str = "failoverd"
 
 
-# Unit tests that wait for processes and sockets; beside the others they take half of the time.
+# The unit tests that wait most, for processes and sockets: a part of their own, so that others run meanwhile.
 EDGES = tuple(f"tests/unit/{room}" for room in ("drivers", "web"))
 # The slow ones first, so that the quick ones fill the other core meanwhile.
 PARTS = (

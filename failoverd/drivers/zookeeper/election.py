@@ -275,6 +275,7 @@ class Election:
             raise
         self._waiting = bool(names)
 
+    # kazoo calls a watch also when the connection is suspended: nothing is missed meanwhile, it is set anew afterwards
     def _heard_of_requests(self, _: Any) -> None:
         self._listening = False
         self._wakeups.ring("request")

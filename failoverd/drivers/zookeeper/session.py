@@ -256,7 +256,7 @@ class _Handler(SequentialThreadingHandler):  # type: ignore[misc] # kazoo has no
             waiting.register(one, select.POLLIN)
         for one in writes:
             waiting.register(one, select.POLLOUT)
-        ready = {number for number, _ in waiting.poll(None if timeout is None else timeout * 1000)}
+        ready = {number for number, _ in waiting.poll(None if timeout is None else max(0.0, timeout) * 1000)}
         return [one for one in reads if one.fileno() in ready], [one for one in writes if one.fileno() in ready], []
 
 

@@ -102,6 +102,8 @@ def operate(world: World, memory: Memory, occasion: Occasion, kind: Kind, reques
     plan = foresee(world, occasion, kind, request)
     if plan.refusals:
         return refused(world, occasion, plan, request)
+    if kind is Kind.REJOIN:  # it may take long, and what was published last may be from before a failover
+        memory.publish(occasion.snapshot)
     operation = open_operation(world, occasion, plan, request)
     memory.phase = after(memory.phase, Event.OPERATION_OPENED)
     memory.operation = operation

@@ -18,7 +18,7 @@ from tests.fakes.archive import FakeArchive
 from tests.fakes.moments import Died, at, dies
 from tests.fakes.whole import CLUSTER, Manager, Whole
 from tests.unit.service.test_divergence import with_archive
-from tests.unit.service.test_rejoin import failed_over, follows, kinds, start, wish
+from tests.unit.service.test_rejoin import failed_over, follows, kinds, start, watching, wish
 
 
 @pytest.fixture
@@ -61,6 +61,22 @@ def test_it_is_let_go_by_itself_and_attached_when_it_is_up(whole: Whole) -> None
     manager.turns(4)
     assert follows(whole, "db1", "db2")
     assert kinds(manager)[:2] == [("rejoin", "done"), ("rejoin", "done")]
+
+
+def test_people_are_told_of_the_new_primary_before_the_old_one_is_let_go(whole: Whole) -> None:
+    manager = watching(whole)
+    told: list[object] = []
+
+    def reached(moment: str) -> None:
+        if moment == "after:begin":
+            told.append((manager.coordination.status(CLUSTER) or {})["primary"])
+
+    manager.world = replace(manager.world, moment=reached)
+    whole.mysqlds["db1"].starts_closed = True
+    whole.mysqlds["db1"].kill()
+    manager.turns(6)
+    assert kinds(manager) == [("rejoin", "done"), ("failover", "done")]
+    assert told == ["db1", "db2"]
 
 
 def test_it_waits_for_a_person_where_nobody_is_attached_by_itself(whole: Whole) -> None:

@@ -30,6 +30,7 @@ _TABLE = "failoverd_drill"
 _READY = b"r"
 _EVERY = 0.05
 _TOOL_TIME = 5.0
+_STOP_TIME = 2.0
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
@@ -108,7 +109,15 @@ def _do(fault: str, datadir: str, server_uuid: str, port: int) -> list[processes
         raise SystemExit("there is no mysqld to stop")
     for one in found:
         one.kill(signal.SIGSTOP)
+    _await_stop(datadir)
     return found
+
+
+def _await_stop(datadir: str) -> None:
+    """A process stops when it is next to run: whoever takes the fault back must find it stopped."""
+    ends = now() + _STOP_TIME
+    while any(one.proven and one.state != "T" for one in processes.look(datadir)) and now() < ends:
+        time.sleep(0.01)
 
 
 def undo(fault: str, datadir: str) -> None:

@@ -100,7 +100,9 @@ class Demo:
         if killed_at is None:
             self.say("the client could not write again: the failover did not happen", style="bold red")
             return 1
-        status = managers.wait_for("an end of the operation", lambda s: s["operation"] is None)
+        status = managers.wait_for(
+            "an end of the operation", lambda s: s["operation"] is None and s["primary"] != lab.servers[0]
+        )
         elect = str(status["primary"])
         operation = last_move(managers)
         compared = compare(lab, elect, account)

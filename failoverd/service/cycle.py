@@ -21,7 +21,7 @@ from failoverd.model.host import HostFacts
 from failoverd.model.pace import Track
 from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Verdict, VerdictName
-from failoverd.observe.heartbeat import rest_after
+from failoverd.observe.heartbeat import AGAIN_SOON, rest_after
 from failoverd.observe.look import Interest, look
 from failoverd.ports import Lease
 from failoverd.service import act
@@ -49,7 +49,10 @@ def turn(world: World, memory: Memory, published: Published) -> float:
     memory.publish = lambda seen: publish(world, memory, seen, published, lease)
     if lease is not None:
         mind_links(world, memory, snapshot, lease)
+        reports = dict(memory.last_reports)
         act_as_allowed(world, memory, snapshot, verdict, lease)
+        if memory.last_reports != reports:
+            return AGAIN_SOON  # what was seen before an operation is no news after it
         keep_errant(world, memory, snapshot)
     ask(world, memory, lease)
     try_write(world, memory, snapshot, lease)

@@ -12,6 +12,7 @@ from failoverd.execute.hands import Hands
 from failoverd.model.divergence import Cure
 from failoverd.model.errors import StepFailed
 from failoverd.model.plans import Kind, Plan, ReplicaResult, Request
+from failoverd.model.snapshot import TopologySnapshot
 from failoverd.model.verdict import Refusal
 from failoverd.observe.look import Interest, look
 from failoverd.plan.rejoin import plan_amending, plan_attaching, plan_closing_it, plan_keeping, plan_proving
@@ -26,6 +27,7 @@ PAUSE_MOST = 300.0
 # A receiver connects within this, or what keeps it from that is for people (seconds).
 CONNECT_SECONDS = 3.0
 CONNECT_PAUSE = 0.1
+_PLAIN = Interest()
 
 
 def wish_for(world: World, server: str) -> Request:
@@ -117,7 +119,7 @@ def judged_again(world: World, occasion: Occasion, hands: Hands, request: Reques
     One that was overwritten may follow already, by the donor's settings, and must have nothing of its own now.
     """
     request = request.discarding_nothing()
-    snapshot = look(world.eyes, world.policy, Interest(hosts=True))
+    snapshot = look_for(world, hands.operation.plan.old_primary, Interest(hosts=True))
     sights = {**snapshot.sights, request.to: hands.claimed(request.to).read()}
     situation = situation_of(world, replace(occasion, snapshot=replace(snapshot, sights=sights)), request)
     return attaching(situation), standing(forbidden(situation, Kind.REJOIN), hands.operation.overrides)
@@ -144,7 +146,7 @@ def keeping(world: World, hands: Hands) -> Plan | None:
     archive, server = world.outside.archive, hands.operation.to
     primary = hands.operation.plan.old_primary
     held = hands.claimed(server).read().holds  # before the primary's, which grows
-    serving = look(world.eyes, world.policy, Interest()).state(primary)
+    serving = look_for(world, primary).state(primary)
     if archive is None or serving is None:
         return None
     gtids = held - serving.executed
@@ -153,10 +155,20 @@ def keeping(world: World, hands: Hands) -> Plan | None:
     return plan_keeping(world.policy, primary, server, judged_tail(world, server, gtids))
 
 
+def look_for(world: World, server: str, interest: Interest = _PLAIN) -> TopologySnapshot:
+    """A look in which this server answers; without it the last of as many as it takes to be missed."""
+    seen = look(world.eyes, world.policy, interest)
+    for _ in range(1, world.policy.detection.misses):
+        if seen.state(server) is not None:
+            break
+        seen = look(world.eyes, world.policy, interest)
+    return seen
+
+
 def proving(world: World, hands: Hands) -> Plan | None:
     """The plan that shows what has become of a server that was attached; None where its source is no member."""
     server, primary = hands.operation.to, hands.operation.plan.old_primary
-    state = look(world.eyes, world.policy, Interest()).state(server)
+    state = look_for(world, server).state(server)
     main = state.main if state is not None else None
     names = [spec.name for spec in world.policy.servers if main is not None and spec.endpoint == main.source]
     asked = hands.operation.by != AUTOMATIC
@@ -168,7 +180,7 @@ def connects(world: World, primary: str, server: str) -> ReplicaResult:
     clock = world.eyes.clock
     end = clock.now() + CONNECT_SECONDS
     while True:
-        snapshot = look(world.eyes, world.policy, Interest())
+        snapshot = look_for(world, primary)
         state = snapshot.state(server)
         if state is not None and connected(state):
             return ReplicaResult(server, attached=True)

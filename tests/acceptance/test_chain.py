@@ -16,7 +16,7 @@ from pathlib import Path
 
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import PATIENCE, eventually, rehearsal, replication
+from tests.acceptance.rehearsal import PATIENCE, ROW, eventually, rehearsal, replication
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -43,7 +43,7 @@ def shown(drawn: Path) -> str:
 
 
 def test_the_replicas_of_a_dead_intermediate_source_go_to_the_primary(lab: LabFactory) -> None:
-    with rehearsal(lab()) as play:
+    with rehearsal(lab(), patience=ROW) as play:
         between = play.lab.hosts["db2"].address
         play.lab.sql("db3", "STOP REPLICA IO_THREAD FOR CHANNEL ''")
         change = f"SOURCE_HOST='{between}', SOURCE_COMPRESSION_ALGORITHMS='zstd'"

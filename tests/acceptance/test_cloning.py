@@ -12,7 +12,7 @@ import pytest
 
 from failoverd.model.errors import ServerError
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import Rehearsal, eventually, executed, inside, rehearsal, supervisor
+from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, executed, inside, rehearsal, supervisor
 from tests.acceptance.test_divergence import alone_on, errant
 from tests.acceptance.test_rejoin import answers, attached, hang_up, operations
 
@@ -110,8 +110,11 @@ def test_half_a_copy_is_nobodys_replica_and_a_dead_managers_clone_is_made_by_the
         assert (code, told["outcome"]) == (1, "failed"), said
         eventually(lambda: answers(play, "db3"), bool, "an answer of db3")
         assert play.lab.sql("db3", "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.super_read_only") == (("", 1),)
-        shown = play.managers.wait_for("half a copy", lambda s: "half of a copy" in str(s["servers"]), 30.0)
-        assert shown["verdict"] == "healthy"
+        play.managers.wait_for(
+            "half a copy",
+            lambda s: s["verdict"] == "healthy" and "half of a copy" in str(s["servers"]),
+            PATIENCE,
+        )
         code, refused, _ = play.command("rejoin", "shop", "db3", "--yes")
         assert (code, [r["id"] for r in refused["refusals"]]) == (1, ["half-cloned"])
         with under_way(play):

@@ -15,7 +15,7 @@ from failoverd.lab.config_text import PEOPLE
 from failoverd.lab.managers import Managers
 from failoverd.model.errors import FailoverdError
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, rehearsal, writable
+from tests.acceptance.rehearsal import PATIENCE, ROW, Rehearsal, eventually, rehearsal, writable
 from tests.acceptance.test_hooks import stand
 from tests.acceptance.test_switchover import nothing_lost
 
@@ -96,7 +96,7 @@ def test_it_is_talked_to_while_it_waits_and_given_up_until_it_is_too_late(lab: L
     gone, folder = one.folder / "gone", one.folder / "hooks.d"
     stand(folder, "on-promoted/10-waits", f"until [ -e {gone} ]; do sleep 0.02; done")
     one.configure({"clusters": {"shop": {"hooks_dir": str(folder), "hooks_timeout": "60s"}}})
-    with rehearsal(one) as play:
+    with rehearsal(one, patience=ROW) as play:
         active = str(play.begin()["active_manager"])
         say, look = attached(play, active), hopeful(play, active)
         assert say("status", code=1)["error"]["what"] == "no operation of shop runs on this host"

@@ -16,7 +16,7 @@ from typing import Any
 from failoverd.lab.writer import writer_for
 from failoverd.model.errors import ServerError
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, rehearsal, writable
+from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, everywhere, rehearsal, writable
 
 NOTICING = 10.0  # seconds that one attempt of the client may take
 
@@ -70,8 +70,8 @@ def test_links_of_the_manager(lab: LabFactory) -> None:
         assert f"standby {standby}" in {e["route"] for e in told["evidence"]}
         for server in play.lab.servers:
             play.lab.fault.cut(standby, server)
-        told = goes_on(play, "blindness", lambda s: s["verdict"] == "blind")
-        assert told["rule"] == "no-second-route"
+        told = goes_on(play, "blindness", by_rule("no-second-route"))
+        assert told["verdict"] == "blind"
         healthy(play)
         play.lab.fault.loss(active, "db1", 30)
         play.go_on(300)
@@ -88,10 +88,11 @@ def test_only_a_standby_and_the_clients_still_reach_the_primary(lab: LabFactory)
 
         def kept_still(told: Mapping[str, Any]) -> bool:
             spoken = {(e["what"], e["route"].split()[0]) for e in told["evidence"]}
-            return told["rule"] == "vetoed" and spoken >= {("alive", "standby"), ("silent", "receiver")}
+            # of two receivers that are cut off, one may have heard from the primary a look later than the other
+            alone = {route for what, route in spoken if what == "alive"} == {"standby"}
+            return told["rule"] == "vetoed" and alone and ("silent", "receiver") in spoken
 
         told = play.managers.wait_for("a veto by the standby alone", kept_still, PATIENCE)
-        assert "alive" not in {e["what"] for e in told["evidence"] if not e["route"].startswith("standby")}
         assert f"standby {standby}" in {e["route"] for e in told["evidence"]}
         play.go_on(300)
         play.lab.fault.heal()
@@ -137,6 +138,7 @@ def test_doors_that_are_full_or_locked(lab: LabFactory) -> None:
         healthy(play)
         password = play.lab.password("failoverd")
         play.lab.sql("db1", "ALTER USER failoverd IDENTIFIED BY 'of somebody else'")
+        everywhere(play)
         for server in play.lab.servers:
             end(play, server, sessions(play, server))
         goes_on(play, "a refused login", by_rule("login-refused"))
@@ -156,9 +158,10 @@ def sessions(play: Rehearsal, server: str) -> list[int]:
 
 
 def end(play: Rehearsal, server: str, numbers: list[int]) -> None:
-    """End these sessions on one connection: whoever had them has to log in again."""
-    with contextlib.suppress(ServerError):  # one of them may have ended meanwhile
-        play.lab.sql(server, "; ".join(f"KILL {number}" for number in numbers))
+    """End these sessions: whoever had them has to log in again."""
+    for number in numbers:
+        with contextlib.suppress(ServerError):  # it may have ended meanwhile
+            play.lab.sql(server, f"KILL {number}")
 
 
 def test_restarts_that_are_waited_for(lab: LabFactory) -> None:

@@ -135,10 +135,7 @@ def test_what_was_written_on_a_replica_is_shown_row_by_row_and_kept(lab: LabFact
 
 def judge_noticed(play: Rehearsal) -> None:
     """The status names it, and the manager, asked by nobody, has kept what it saw of db3."""
-    problems = eventually(
-        lambda: {s["name"]: s["problems"] for s in play.managers.status()["servers"]}["db3"], bool, "a problem of db3"
-    )
-    assert [problem["id"] for problem in problems] == ["errant"]
+    eventually(lambda: list(play.problems("db3")), lambda found: found == ["errant"], "db3 as errant and nothing else")
     copies = Path(play.lab.folder)
     (first, *_) = eventually(lambda: list(copies.glob("*/state/divergence/*-db3/manifest.json")), bool, "a copy")
     assert json.loads(first.read_text())["lacking"] == ""

@@ -6,7 +6,7 @@ import re
 
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import eventually, executed, rehearsal, replication, writable
+from tests.acceptance.rehearsal import eventually, everywhere, executed, rehearsal, replication, writable
 from tests.house.pages import blocks
 
 
@@ -25,11 +25,7 @@ def test_the_page_for_the_worst_night_leads_to_a_cluster_that_takes_writes(lab: 
     with rehearsal(lab(managers=0, zookeepers=0)) as play:
         play.write()
         play.writer.stop()
-        eventually(
-            lambda: [replication(play.lab, server)["Replica_SQL_Running_State"] for server in ("db2", "db3")],
-            lambda states: all("has read all relay log" in str(state) for state in states),
-            "replicas that have everything",
-        )
+        everywhere(play)
         play.kill_primary()
         told = [block for block in blocks("disaster.md") if block.mark == "lab"]
         before, after = told[:-1], told[-1]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, follows, rehearsal, writable
+from tests.acceptance.rehearsal import PATIENCE, ROW, Rehearsal, eventually, follows, rehearsal, writable
 
 
 def stand(folder: Path, which: str, text: str) -> Path:
@@ -127,7 +127,7 @@ def test_a_switchover_is_taken_back_where_a_hook_says_no_or_hangs_and_goes_on_pa
     stand(folder, "on-frozen/10-hangs", "sleep 1000")
     stand(folder, "on-undone/10-tells", f"echo undone >> {heard}")
     one.configure({"clusters": {"shop": {"hooks_dir": str(folder), "hooks_timeout": "500ms"}}})
-    with rehearsal(one) as play:
+    with rehearsal(one, patience=ROW) as play:
         play.begin()
         for file, why in ((no, "10-asks (exit 1): not today"), (hangs, "10-asks (killed after 0.5 s)")):
             file.touch()

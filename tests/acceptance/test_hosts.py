@@ -57,11 +57,6 @@ def without_sshd(play: Rehearsal, server: str, number: int) -> int:
     return pid
 
 
-def refused(play: Rehearsal) -> set[str]:
-    """What stands against acting, by ids."""
-    return {str(refusal["id"]) for refusal in play.managers.status()["refusals"]}
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["dead", "frozen"])
 def test_without_sshd_on_the_primary_and_a_replica_mysql_alone_decides(lab: LabFactory, number: int) -> None:
     with rehearsal(lab()) as play:
@@ -133,8 +128,11 @@ def test_a_new_primary_whose_link_comes_and_goes_is_not_replaced_again(lab: LabF
         elect = str(play.ended()["new_primary"])
         for _ in range(2):
             play.lab.fault.link(elect, up=False)
-            play.managers.wait_for("a dead primary", lambda s: s["verdict"] == "primary-dead", PATIENCE)
-            assert "cooldown" in refused(play)
+            play.managers.wait_for(
+                "a dead primary that is left alone",
+                lambda s: s["verdict"] == "primary-dead" and "cooldown" in {r["id"] for r in s["refusals"]},
+                PATIENCE,
+            )
             play.lab.fault.link(elect, up=True)
             play.managers.wait_for("a healthy one", lambda s: s["verdict"] == "healthy", PATIENCE)
             play.go_on(20)
@@ -159,7 +157,7 @@ def test_the_half_with_most_of_zookeeper_sees_its_primary_and_does_nothing(lab: 
         now = eventually(kept, lambda s: s.get("active_manager") == other, f"{other} active")
         assert now["epoch"] > status["epoch"]
         play.go_on(100)
-        assert (kept()["primary"], kept()["verdict"]) == ("db1", "healthy")
+        eventually(kept, lambda s: (s["primary"], s["verdict"]) == ("db1", "healthy"), "a healthy db1")
         assert writable(play.lab) == ("db1",)
         play.lab.fault.heal()
         play.managers.wait_for("db2 back", lambda s: all(one["reachable"] for one in s["servers"]), PATIENCE)

@@ -6,6 +6,7 @@ from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import (
     NOTHING_LOST,
     PATIENCE,
+    ROW,
     Rehearsal,
     ends_of,
     in_contracts_shape,
@@ -33,7 +34,7 @@ def agreed(play: Rehearsal, document: dict[str, object]) -> None:
 
 
 def test_a_living_primary_is_left_to_a_switchover(lab: LabFactory) -> None:
-    with rehearsal(lab()) as play:
+    with rehearsal(lab(), patience=ROW) as play:
         play.begin()
         code, document, _ = play.command("failover", "shop", "--yes")
         assert (code, document["outcome"]) == (1, "refused")

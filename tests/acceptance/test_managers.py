@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from subprocess import DEVNULL
+from typing import Any
 
 from failoverd.lab.managers import armed
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import MANAGERS, NOTHING_LOST, PATIENCE, Rehearsal, eventually, rehearsal, writable
 
+# A lock must not move by itself here, whatever the machine is busy with: epochs are counted.
+LONG_SESSION = {"zookeeper": {"session_timeout": "4s"}}
 
-def roles(play: Rehearsal) -> tuple[str, str]:
+
+def roles(status: Mapping[str, Any]) -> tuple[str, str]:
     """The active manager and the one that stands by."""
-    active = str(play.managers.status()["active_manager"])
+    active = str(status["active_manager"])
     (standby,) = set(MANAGERS) - {active}
     return active, standby
 
@@ -30,10 +35,15 @@ def failed_over_by(play: Rehearsal, epoch: int) -> str:
     return elect
 
 
+def active_is(play: Rehearsal, name: str) -> None:
+    """The status names this manager."""
+    play.managers.wait_for(f"{name} as active", lambda s: s["active_manager"] == name, PATIENCE)
+
+
 def test_a_standby_that_is_killed_is_not_missed(lab: LabFactory) -> None:
-    with rehearsal(lab()) as play:
+    with rehearsal(lab(settings=LONG_SESSION)) as play:
         status = play.begin()
-        active, standby = roles(play)
+        active, standby = roles(status)
         play.managers.kill(standby)
         gone = play.managers.wait_for("a lone manager", lambda s: s["standby_managers"] == [], PATIENCE)
         assert (gone["active_manager"], gone["epoch"]) == (active, status["epoch"])
@@ -43,33 +53,33 @@ def test_a_standby_that_is_killed_is_not_missed(lab: LabFactory) -> None:
 
 
 def test_the_standby_does_the_job_of_an_active_manager_that_was_killed(lab: LabFactory) -> None:
-    with rehearsal(lab()) as play:
+    with rehearsal(lab(settings=LONG_SESSION)) as play:
         status = play.begin()
-        active, standby = roles(play)
+        active, standby = roles(status)
         play.managers.kill(active)
         play.kill_primary()
         failed_over_by(play, status["epoch"] + 1)
-        assert play.managers.status()["active_manager"] == standby
+        active_is(play, standby)
 
 
 def test_a_primary_that_is_back_before_the_standby_takes_over_is_opened_again(lab: LabFactory) -> None:
     """The supervisor needs a tenth of a second, the lock of a dead manager at least a session time-out."""
     with rehearsal(lab(supervised=True)) as play:
         status = play.begin()
-        active, standby = roles(play)
+        active, standby = roles(status)
         play.managers.kill(active)
         play.kill_primary()
         shown = play.ended("reopen")
         assert (shown["new_primary"], shown["epoch"]) == ("db1", status["epoch"] + 1)
         assert shown["lost"] == NOTHING_LOST
         play.settled("db1", play.replicas())
-        assert play.managers.status()["active_manager"] == standby
+        active_is(play, standby)
 
 
 def test_a_manager_that_was_frozen_changes_nothing_when_it_wakes(lab: LabFactory) -> None:
-    with rehearsal(lab()) as play:
+    with rehearsal(lab(settings=LONG_SESSION)) as play:
         status = play.begin()
-        active, standby = roles(play)
+        active, standby = roles(status)
         play.managers.kill(active, signal.SIGSTOP)
         play.kill_primary()
         elect = failed_over_by(play, status["epoch"] + 1)
@@ -84,21 +94,23 @@ def test_a_manager_that_was_frozen_changes_nothing_when_it_wakes(lab: LabFactory
         assert play.logged("operation opened", active) == []
 
 
-def test_a_manager_that_is_told_to_stop_hands_over_within_a_second(lab: LabFactory) -> None:
-    with rehearsal(lab()) as play:
+def test_a_manager_that_is_told_to_stop_hands_over_before_its_session_ends(lab: LabFactory) -> None:
+    with rehearsal(lab(settings=LONG_SESSION)) as play:
         status = play.begin()
-        active, standby = roles(play)
+        active, standby = roles(status)
         play.writer.pause()
         eventually(lambda: len({row[0] for row in sets(play)}), lambda n: n == 1, "quiet replicas")
         before = play.untouched()
         told_at = time.time()
         assert play.managers.end(active) == 0
         (won_at,) = eventually(lambda: play.logged("lock won", standby), bool, "the standby's turn")
-        assert won_at - told_at < 1.0
+        assert won_at - told_at < 2.5
         assert play.untouched() == before
         play.writer.resume()
-        now = play.managers.wait_for("the standby as active", lambda s: s["active_manager"] == standby, PATIENCE)
-        assert (now["epoch"], now["primary"], now["verdict"]) == (status["epoch"] + 1, "db1", "healthy")
+        now = play.managers.wait_for(
+            "the standby as active", lambda s: (s["active_manager"], s["verdict"]) == (standby, "healthy"), PATIENCE
+        )
+        assert (now["epoch"], now["primary"]) == (status["epoch"] + 1, "db1")
         play.quiet()
 
 
@@ -107,9 +119,9 @@ def sets(play: Rehearsal) -> list[tuple[object, ...]]:
 
 
 def test_of_three_managers_two_of_them_with_one_name_one_acts(lab: LabFactory) -> None:
-    with rehearsal(lab()) as play:
+    with rehearsal(lab(settings=LONG_SESSION)) as play:
         status = play.begin()
-        active, standby = roles(play)
+        active, standby = roles(status)
         twin = play.lab.run_in(standby, play.lab.manager_argv(active, "run"), stdout=DEVNULL, stderr=DEVNULL)
         try:
             three = play.managers.wait_for("three managers", lambda s: len(s["standby_managers"]) == 2, PATIENCE)

@@ -9,7 +9,7 @@ import pytest
 from failoverd.drivers.flight import read
 from failoverd.service.replaying import replay
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import PATIENCE, eventually, rehearsal, writable
+from tests.acceptance.rehearsal import PATIENCE, eventually, everywhere, rehearsal, writable
 from tests.acceptance.test_detection import served
 from tests.acceptance.test_main_job_by_hand import BY_HAND
 
@@ -36,9 +36,13 @@ def test_what_is_paused_is_failed_over_when_it_is_resumed(
         play.begin()
         code, told, _ = play.command("pause", "shop", *where, "--for", "1h", "--reason", "moving racks", "--yes")
         assert (code, told["paused"]["reason"]) == (0, "moving racks")
-        status = play.managers.status()
-        assert (status["servers"][0] if where else status)["paused"] == told["paused"]
+        play.managers.wait_for(
+            "the pause", lambda s: (s["servers"][0] if where else s)["paused"] == told["paused"], PATIENCE
+        )
+        play.writer.pause()
+        everywhere(play)  # else the plan may see what the replicas are just about to get
         code, plan, _ = play.command("plan", "shop", "--kill", "db1")
+        play.writer.resume()
         assert (code, ids(plan["refusals"])) == (1, [refused])
         assert {plan["new_primary"], *(loser["name"] for loser in plan["why_not"])} == set(play.replicas())
         assert plan["eta_seconds"] > 0

@@ -11,7 +11,7 @@ import pytest
 
 from failoverd.lab import Lab
 from tests.acceptance.conftest import LabFactory
-from tests.acceptance.rehearsal import Rehearsal, eventually, rehearsal
+from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, rehearsal
 from tests.acceptance.test_cloning import titles
 from tests.acceptance.test_divergence import alone_on, errant
 from tests.acceptance.test_hooks import stand
@@ -81,7 +81,10 @@ def judge_marked(play: Rehearsal) -> None:
     kept = [path.read_text() for path in Path(play.lab.folder).glob("*/state/divergence/*/manifest.json")]
     assert any(f"{own}:1" in text for text in kept), "by this operation or an earlier one"
     assert play.lab.sql("db3", "SELECT @@GLOBAL.super_read_only, @@GLOBAL.offline_mode") == ((1, 0),)
-    shown = play.managers.wait_for("half a copy", lambda s: "half of a copy" in str(s["servers"]), 30.0)
-    assert shown["verdict"] == "healthy"
+    play.managers.wait_for(
+        "half a copy",
+        lambda s: s["verdict"] == "healthy" and "half of a copy" in str(s["servers"]),
+        PATIENCE,
+    )
     code, refused, _ = play.command("rejoin", "shop", "db3", "--yes")
     assert (code, [r["id"] for r in refused["refusals"]]) == (1, ["half-cloned"])

@@ -47,10 +47,10 @@ def killed_in_the_middle(play: Rehearsal, kill: Callable[[], object]) -> dict[st
 
     writing = threading.Thread(target=big)
     writing.start()
-    eventually(lambda: [half(lab, server) for server in play.replicas()], all, "the transaction under way")
+    found = eventually(lambda: [half(lab, server) for server in play.replicas()], all, "the transaction under way")
     kill()
     writing.join()
-    return {server: half(lab, server) for server in play.replicas()}
+    return dict(zip(play.replicas(), found, strict=True))
 
 
 def half(lab: Lab, server: str) -> str:
@@ -83,7 +83,6 @@ def test_with_the_host_gone_it_is_given_up_in_three_seconds(lab: LabFactory, sch
         play.begin()
         play.writer.pause()
         cut = killed_in_the_middle(play, lambda: play.lab.fault.poweroff("db1"))
-        assert all(cut.values()), "received in part by everybody, or this shows nothing"
         play.writer.resume()
         shown = play.ended()
         assert between(shown, "decided", "writable") < LIMIT + 3, "2 s of it may be receivers that try to connect"
@@ -97,7 +96,6 @@ def test_with_the_log_readable_the_whole_of_it_is_saved(lab: LabFactory) -> None
     with rehearsal(lab()) as play:
         play.begin()
         cut = killed_in_the_middle(play, play.kill_primary)
-        assert all(cut.values()), "received in part by everybody, or this shows nothing"
         shown = play.ended()
         out_of_the_way(play, shown)
         assert inside(play.lab, shown["new_primary"], cut[shown["new_primary"]])

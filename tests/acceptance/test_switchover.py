@@ -17,6 +17,7 @@ from failoverd.lab.writer import TABLE, writer_for
 from failoverd.model.sight import Endpoint
 from tests.acceptance.conftest import LabFactory
 from tests.acceptance.rehearsal import (
+    ROW,
     Rehearsal,
     ends_of,
     eventually,
@@ -125,7 +126,7 @@ def open_transaction(lab: Lab, server: str) -> Iterator[ApplicationSession]:
 def test_a_long_transaction_is_waited_for_and_then_everything_is_as_before(lab: LabFactory) -> None:
     budget, attempts = 0.5, 2
     policy = {"clusters": {"shop": {"switchover": {"freeze_budget": "500ms", "attempts": attempts}}}}
-    with rehearsal(lab(settings=policy)) as play:
+    with rehearsal(lab(settings=policy), patience=ROW) as play:
         play.begin()
         with open_transaction(play.lab, "db1") as session:
             code, document = asked(play)
@@ -154,7 +155,7 @@ def test_a_long_transaction_is_ended_where_the_policy_says_so(lab: LabFactory) -
 
 def test_with_abort_a_long_transaction_ends_it_at_once(lab: LabFactory) -> None:
     policy = {"clusters": {"shop": {"switchover": {"long_transactions": "abort"}}}}
-    with rehearsal(lab(settings=policy)) as play:
+    with rehearsal(lab(settings=policy), patience=ROW) as play:
         play.begin()
         with open_transaction(play.lab, "db1") as session:
             code, document = asked(play)

@@ -221,7 +221,9 @@ def test_a_zookeeper_that_lost_everything_is_adopted_by_a_person(lab: LabFactory
         code, told, said = on_the_host(play, "mgr1", "init", "shop", "--adopt", "--yes", "--json")
         assert code == 0, said
         assert json.loads(told)["epoch"] > first["epoch"]
-        play.managers.wait_for(f"{elect} on record", lambda s: s["primary"] == elect and s["epoch"] > first["epoch"])
+        play.managers.wait_for(
+            f"{elect} on record", lambda s: s["primary"] == elect and s["epoch"] > first["epoch"], PATIENCE
+        )
         play.go_on()
         play.lab.fault.kill(elect)
         eventually(play.operations, bool, "the second failover")
@@ -230,13 +232,13 @@ def test_a_zookeeper_that_lost_everything_is_adopted_by_a_person(lab: LabFactory
 
 
 def test_a_lock_entry_deleted_by_hand_ends_that_managers_part(lab: LabFactory) -> None:
-    with interrupted(lab, "after:StopReceiver") as rounds:
+    # both managers stand still meanwhile, and their entries must not end by themselves
+    with interrupted(lab, "after:StopReceiver", settings={**SETTINGS, **LONG_SESSION}) as rounds:
         play = rounds.play
         with entries(play.lab) as client:
-            line = client.get_children("/failoverd/shop/lock")
-            for entry in line:
-                if json.loads(client.get(f"/failoverd/shop/lock/{entry}")[0])["manager"] == "mgr1":
-                    client.delete(f"/failoverd/shop/lock/{entry}")
+            line = [f"/failoverd/shop/lock/{entry}" for entry in client.get_children("/failoverd/shop/lock")]
+            (ours,) = (entry for entry in line if json.loads(client.get(entry)[0])["manager"] == "mgr1")
+            client.delete(ours)
         play.managers.kill("mgr1", signal.SIGCONT)
         eventually(lambda: play.logged("this manager was deposed", "mgr1"), bool, "mgr1's own word")
         play.managers.kill("mgr2", signal.SIGCONT)

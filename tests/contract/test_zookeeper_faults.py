@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kazoo.client import KazooClient
@@ -28,6 +29,9 @@ from failoverd.model.plans import Entry, EntryKind, Kind, Request
 from tests.contract.coordination_worlds import PATIENT, SESSION, ZooKeeperWorld, active, until, zookeeper_manager
 from tests.contract.operations import PERSON, intent, operation, report
 from tests.contract.zookeeper_server import ZooKeeperServer
+
+# Seconds on top of what a take-over takes on an idle machine; without a hand-over it would not come at all.
+LATE = 4.0
 
 TREE = Path(__file__).resolve().parents[2]
 
@@ -105,7 +109,7 @@ def test_a_frozen_manager_loses_and_wakes_up_harmless(quick: ZooKeeperWorld) -> 
         frozen.send("publish")
         took = until(lambda: waiting.lease("shop") is not None, "the take-over")
         print(f"take-over {took:.3f} s after the freeze")
-        assert took < SESSION + quick.server.tick + 1.0
+        assert took < SESSION + quick.server.tick + LATE
         lease = waiting.lease("shop")
         assert lease is not None
         assert lease.epoch > frozen.epoch
@@ -125,12 +129,14 @@ def test_zookeeper_itself_refuses_what_a_deposed_manager_sends(quick: ZooKeeperW
         frozen.process.send_signal(signal.SIGSTOP)
         until(lambda: waiting.lease("shop") is not None, "the take-over")
         frozen.process.send_signal(signal.SIGCONT)
-        answers = []
-        for _ in range(20):
+        answers: list[dict[str, Any]] = []
+
+        def refused() -> bool:
             answers.append(frozen.do("force"))
-            time.sleep(0.1)
+            return "our lock entry is gone" in answers[-1].get("text", "")
+
+        until(refused, "the refusal, when it is connected again")
         assert answers[-1]["error"] == "LockLost"
-        assert "our lock entry is gone" in answers[-1]["text"]
         assert not any("did" in answer for answer in answers)
         with admin(quick.server) as client:
             assert client.exists(f"{quick.root}/shop/forced") is None
@@ -153,7 +159,7 @@ def test_a_killed_manager_is_replaced(quick: ZooKeeperWorld) -> None:
         killed.process.kill()
         took = until(lambda: waiting.lease("shop") is not None, "the take-over")
         print(f"take-over {took:.3f} s after the kill")
-        assert took < SESSION + quick.server.tick + 1.0
+        assert took < SESSION + quick.server.tick + LATE
 
 
 def test_a_clean_hand_over_rings_at_once(world: ZooKeeperWorld) -> None:

@@ -88,7 +88,7 @@ def test_a_reload_is_judged_first_and_a_wrong_file_keeps_the_old_one(watching: M
     watching.run("systemctl", "reload", UNIT)
     said = eventually(lambda: shown(watching, "StatusText")[0], lambda said: "not applied" in said, "the complaint")
     assert "managr" in said
-    assert "managr" in journal(watching)
+    eventually(lambda: journal(watching), lambda log: "managr" in log, "the complaint in the log")
     assert shown(watching, "ActiveState", "MainPID") == ["active", pid]
     watching.write(CONFIG, json.dumps(WATCHED), 0o640)
     watching.run("systemctl", "reload", UNIT)

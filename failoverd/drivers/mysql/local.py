@@ -39,8 +39,10 @@ def query_with_names(
 @contextmanager
 def hold(socket: PurePath, statement: str, *, user: str = "root", password: str = "") -> Iterator[None]:
     """Run the statement in a session that stays open as long as the context does; errors as for `query`."""
-    with _connected(socket, user, password, 30.0) as connection:
-        connection.query(statement)
+    with _connected(socket, user, password, 30.0) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        while cursor.nextset():  # of several statements the first answer is not the last
+            pass
         yield
 
 

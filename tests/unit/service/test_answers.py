@@ -10,14 +10,15 @@ import pytest
 from failoverd.model.sight import Thread
 from failoverd.service.answers import answer
 from failoverd.service.board import FRESH, Board
+from failoverd.service.cycle import turn
 from tests.fakes.whole import CLUSTER, Whole
 
 
 class Seen:
     """A manager of a cluster in memory, and the board that others ask."""
 
-    def __init__(self) -> None:
-        self.whole = Whole()
+    def __init__(self, *, automatic: bool = True) -> None:
+        self.whole = Whole(automatic=automatic)
         self.manager = self.whole.manager()
         self.kept: dict[str, str] = {}
         self.board = Board(self.whole.clock, (CLUSTER,), self.kept.__setitem__)
@@ -87,11 +88,23 @@ def test_what_is_old_is_a_no(seen: Seen) -> None:
         assert seen.status(path) == 503, path
 
 
-def test_a_dead_primary_is_nobodys_primary(seen: Seen) -> None:
+def test_a_dead_primary_is_nobodys_primary() -> None:
+    seen = Seen(automatic=False)
+    seen.manager.turns(4)
     seen.whole.mysqlds["db1"].kill()
     seen.manager.turns(1)
     assert seen.status("/clusters/shop/is-primary?server=db1") == 503
-    seen.manager.turns(5)
+
+
+def test_after_an_operation_nothing_old_is_told_as_new_and_what_is_so_now_is_told_at_once(seen: Seen) -> None:
+    manager, told = seen.manager, seen.ask("/clusters/shop/primary")[1]
+    seen.whole.mysqlds["db1"].kill()
+    rest = turn(manager.world, manager.memory, manager.published)
+    assert manager.coordination.operations(CLUSTER)[0]["outcome"] == "done"
+    assert seen.ask("/clusters/shop/primary")[1] == told, "the look that led to it is no news any more"
+    seen.whole.clock.sleep(rest)
+    assert rest < 0.1
+    manager.turns(1)
     assert seen.ask("/clusters/shop/primary")[1]["name"] == "db2"
     assert seen.status("/clusters/shop/is-primary?server=db2") == 200
 

@@ -9,7 +9,7 @@ import pytest
 from failoverd.gtid import GtidSet
 from failoverd.model.history import Pause
 from failoverd.model.plans import Kind, Request, Requester
-from failoverd.model.sight import Channel, Thread
+from failoverd.model.sight import Channel, Sight, Thread, Unreachable, Why
 from failoverd.model.verdict import VerdictName
 from failoverd.service import desk
 from tests.fakes.moments import Died, at, dies
@@ -77,6 +77,35 @@ def test_a_receiver_that_a_person_has_stopped_stays_so(whole: Whole) -> None:
     manager.turns(4)
     assert kinds(manager) == []
     assert whole.mysqlds["db3"].channels[""].receiver is Thread.NO
+
+
+@pytest.mark.parametrize("server", ["db1", "db2"])
+@pytest.mark.parametrize("moment", ["after:begin", "after:CloseReturned", "after:ReleaseFence"])
+def test_one_look_that_comes_late_ends_no_return(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch, server: str, moment: str
+) -> None:
+    manager = failed_over(whole)
+    met = at(manager, moment, lambda: misses_once(manager, server, monkeypatch))
+    start(whole, "db1")
+    manager.turns(3)
+    assert moment in met
+    assert follows(whole, "db1", "db2")
+    assert kinds(manager)[0] == ("rejoin", "done")
+    assert steps_of(manager)["prove that db1 has what db2 had"][0] == "done"
+
+
+def misses_once(manager: Manager, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next look at this server find nothing."""
+    servers = manager.world.eyes.servers
+    look = servers.look
+
+    def missed(cluster: str, name: str, timeout: float) -> Sight:
+        if name != server:
+            return look(cluster, name, timeout)
+        monkeypatch.setattr(servers, "look", look)
+        return Unreachable(server, Why.TIMED_OUT, "it was late", manager.world.eyes.clock.now())
+
+    monkeypatch.setattr(servers, "look", missed)
 
 
 def test_an_old_primary_that_comes_back_clean_becomes_a_replica(whole: Whole) -> None:

@@ -22,7 +22,16 @@ from failoverd.drivers.tasks import ThreadTasks
 from failoverd.lab.compare import compare
 from failoverd.lab.processes import state
 from failoverd.model.errors import AgentError, FencedOut
-from tests.acceptance.rehearsal import PATIENCE, Rehearsal, eventually, follows, replication, writable
+from tests.acceptance.rehearsal import (
+    PATIENCE,
+    Rehearsal,
+    eventually,
+    executed,
+    follows,
+    inside,
+    replication,
+    writable,
+)
 
 STEPS = (
     "ClaimServer", "FenceHost", "StopReceiver", "Splice", "Drain", "DisarmSource", "OpenWrites", "PublishPrimary",
@@ -155,14 +164,24 @@ class Interrupted:
         lost = len(play.logged("lock lost", name))
         play.writer.pause()
         try:
+            self.caught_up()
             before = eventually(play.untouched, lambda now: now == play.untouched(), "still servers")
             play.managers.kill(name, signal.SIGCONT)
             eventually(lambda: len(play.logged("lock lost", name)), lambda n: n > lost, "the woken manager's own word")
             time.sleep(0.5)  # what it might still have under way would have arrived
-            assert play.untouched() == before
+            now = play.untouched()
+            assert now == before, (before, now)
         finally:
             play.writer.resume()
         play.managers.end(name)
+
+    def caught_up(self) -> None:
+        """Wait until all servers that run have what the one has that takes writes: nothing arrives any more."""
+        lab = self.play.lab
+        (elect,) = eventually(lambda: writable(lab), lambda found: len(found) == 1, "one server that takes writes")
+        wanted = executed(lab, elect)
+        for server in filter(lab.mysqld_pid, lab.servers):
+            eventually(lambda server=server: inside(lab, server, wanted), bool, f"{server} at {wanted}")  # type: ignore[misc]
 
     def restore(self, old: str, elect: str, epoch: int) -> None:
         """Release the old primary's fence and start it, as a person would; the manager makes it a replica."""

@@ -202,7 +202,9 @@ class AgentChannel:
         try:
             channel = transport.open_session(timeout=self.access.timeout)
             channel.settimeout(_SLICE)
-            late = threading.Timer(self.access.timeout, channel.close)  # the library waits for an answer without end
+            late = threading.Timer(
+                self.access.timeout, _close, [channel]
+            )  # the library waits for an answer without end
             late.start()
             try:
                 channel.exec_command(command)
@@ -325,6 +327,12 @@ class AgentChannel:
             self._channel.close()
         if not self._shared:
             self._client.close()
+
+
+def _close(channel: paramiko.Channel) -> None:
+    """Close it; on a connection that has ended meanwhile it is closed already."""
+    with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+        channel.close()
 
 
 class Download:

@@ -130,22 +130,28 @@ def test_forgetting_the_source_of_a_half_received_transaction_does_not_hang(real
     assert claimed.read().main is None
 
 
-@pytest.mark.parametrize("server", ["db2", "db3"])
-def test_forgetting_a_source_does_not_hang_where_no_worker_has_begun_what_was_half_received(
-    real: RealWorld, server: str
-) -> None:
+def cut_off_within(real: RealWorld, server: str, *statements: str) -> ClaimedServer:
+    """A claim of a server whose receiver is off, and has the first MiB of what db1 executes with these."""
     replica, source = real.mysqlds[server], real.mysqlds["db1"]
     with narrow(source.port) as line:
         replica.rows("STOP REPLICA", f"CHANGE REPLICATION SOURCE TO SOURCE_PORT={line.port}", "START REPLICA")
         real.write("db1")
         within(LONG, lambda: real.executed(server) == real.executed("db1"), "the replica caught up")
         line.left = 1 << 20
-        # its text is an event, and goes ahead of the rows: the coordinator alone has what arrives before that
-        text = f"INSERT INTO app.t (body) VALUES ('y') /* {'y' * (8 << 20)} */"
-        source.rows("SET binlog_rows_query_log_events = ON", text)
+        source.rows(*statements)
         within(LONG, lambda: line.left == 0, "the beginning arrived")
         claimed = real.servers().claim(CLUSTER, server, FakeLease(5), LONG)
         claimed.stop_receiver(LONG)
+    return claimed
+
+
+@pytest.mark.parametrize("server", ["db2", "db3"])
+def test_forgetting_a_source_does_not_hang_where_no_worker_has_begun_what_was_half_received(
+    real: RealWorld, server: str
+) -> None:
+    # its text is an event, and goes ahead of the rows: the coordinator alone has what arrives before that
+    text = f"INSERT INTO app.t (body) VALUES ('y') /* {'y' * (8 << 20)} */"
+    claimed = cut_off_within(real, server, "SET binlog_rows_query_log_events = ON", text)
     state = claimed.read()
     assert state.main is not None
     assert state.main.queueing
@@ -162,16 +168,8 @@ def test_forgetting_a_source_does_not_hang_where_no_worker_has_begun_what_was_ha
 def test_a_worker_that_has_taken_the_name_and_no_row_is_ended_and_the_rest_is_brought(
     real: RealWorld, server: str
 ) -> None:
-    replica, source = real.mysqlds[server], real.mysqlds["db1"]
-    with narrow(source.port) as line:
-        replica.rows("STOP REPLICA", f"CHANGE REPLICATION SOURCE TO SOURCE_PORT={line.port}", "START REPLICA")
-        real.write("db1")
-        within(LONG, lambda: real.executed(server) == real.executed("db1"), "the replica caught up")
-        line.left = 1 << 20
-        source.rows(f"INSERT INTO app.t (body) VALUES ('{'y' * (8 << 20)}')")  # one event that never comes whole
-        within(LONG, lambda: line.left == 0, "the beginning arrived")
-        claimed = real.servers().claim(CLUSTER, server, FakeLease(5), LONG)
-        claimed.stop_receiver(LONG)
+    # one event, which never comes whole: what goes ahead of it names the transaction and its table
+    claimed = cut_off_within(real, server, f"INSERT INTO app.t (body) VALUES ('{'y' * (8 << 20)}')")
     everything = real.executed("db1")
     real.kill("db1")
     within(LONG, lambda: claimed.kill_partial() >= 1, "a worker has taken it, and is ended")
